@@ -1,0 +1,25 @@
+"""A policy: reads observations, returns turns.
+
+`Policy` is what plays one episode in the runner (`bao.rollout.episodes`). Policies that sample tokens in batches do not
+implement it; they go through `bao.rollout.engine`.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from bao.action import Parsed
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Plays one episode after another; holds the state of the episode it is in."""
+
+    name: str
+
+    def begin(self, system: str, opening: str) -> None:
+        """A new episode: the system text and the gym's first observation."""
+
+    def act(self, observation: str) -> Parsed:
+        """The next turn, given the latest observation (the opening on the first call)."""
+
+
+__all__ = ["Policy"]

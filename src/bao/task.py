@@ -1,0 +1,117 @@
+"""One task of a gym, and ordered sets of them.
+
+A `Task` is data only: ``data`` holds everything the gym needs, hidden context included, so a task never travels to a policy;
+what the agent may see is the text that the gym's ``reset`` returns. Task files are JSON lines, one task a line, with the
+fields of `Task`.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from bao.errors import DataError
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    VALID = "valid"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task: an id unique within its gym, and the data that its gym needs to play it."""
+
+    id: str
+    gym: str
+    data: Mapping[str, Any]
+    split: Split = Split.TRAIN
+    level: int = 0
+    """Difficulty as the gym defines it (travel: the number of aspects); 0 where it has no levels."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "gym": self.gym, "split": str(self.split), "level": self.level, "data": dict(self.data)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Task":
+        """Raises `KeyError` or `ValueError` on a missing or wrong field; `TaskSet.read` adds the file and line."""
+        return cls(
+            id=str(row["id"]), gym=str(row["gym"]), data=row["data"], split=Split(row.get("split", "test")),
+            level=int(row.get("level", 0)),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TaskSet(Sequence[Task]):
+    """Tasks in a fixed order, with unique ids."""
+
+    tasks: tuple[Task, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for task in self.tasks:
+            if task.id in seen:
+                raise DataError(f"task id {task.id!r} occurs twice: ids must be unique within a task set")
+            seen.add(task.id)
+
+    @classmethod
+    def of(cls, tasks: Iterable[Task]) -> "TaskSet":
+        return cls(tuple(tasks))
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.tasks)
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> "TaskSet": ...
+    def __getitem__(self, index: int | slice) -> "Task | TaskSet":
+        return TaskSet(self.tasks[index]) if isinstance(index, slice) else self.tasks[index]
+
+    def sample(self, count: int, rng: np.random.Generator) -> list[Task]:
+        """`count` tasks, without replacement as far as there are enough of them."""
+        picks: list[int] = []
+        while len(picks) < count:
+            picks += rng.permutation(len(self.tasks))[: count - len(picks)].tolist()
+        return [self.tasks[i] for i in picks]
+
+    def write(self, path: Path) -> None:
+        with path.open("w", encoding="utf-8") as file:
+            for task in self.tasks:
+                file.write(json.dumps(task.to_json(), ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path, gym: str, check: Callable[[Task], object] | None = None) -> "TaskSet":
+        """Tasks from a JSON-lines file.
+
+        `check` is called on each task and may raise `ValueError` or `KeyError`: the gym's own validation of ``data``.
+        Raises `DataError` naming the file, the line and what is wrong with it.
+        """
+        tasks = []
+        if not path.is_file():
+            raise DataError(f"no task file at {path}: give the path of a JSON-lines file of {gym} tasks")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if not line.strip():
+                continue
+            try:
+                task = Task.from_json(json.loads(line))
+                if task.gym != gym:
+                    raise ValueError(f"it is a task of the gym {task.gym!r}, not of {gym!r}")
+                if check is not None:
+                    check(task)
+            except KeyError as error:
+                raise DataError(f"{path}, line {number}: the field {error.args[0]!r} is missing; add it") from error
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{path}, line {number}: {error}") from error
+            tasks.append(task)
+        if not tasks:
+            raise DataError(f"{path} holds no task")
+        return cls.of(tasks)

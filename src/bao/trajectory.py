@@ -1,0 +1,136 @@
+"""What happened in one episode: turns, outcome and, for a policy that samples tokens, the token trace.
+
+The two objectives are computed here and nowhere else: the task return R (`Trajectory.task_return`), the user effort U
+(`Trajectory.user_effort`) and the user-involvement rate UR (`Trajectory.involvement_rate`).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from bao.action import Action, ParseFault
+
+
+class StopReason(StrEnum):
+    """Why an episode ended."""
+
+    SUCCESS = "success"
+    """The gym ended it and the task was solved."""
+    FAILURE = "failure"
+    """The gym ended it and the task was not solved."""
+    FINISH = "finish"
+    """The agent ended it itself."""
+    MAX_TURNS = "max_turns"
+    TOKEN_BUDGET = "token_budget"
+    """The trajectory's token limit ran out."""
+    FAULT = "fault"
+    """Simulator or infrastructure: excluded from every measure and counted."""
+
+
+class Fault(StrEnum):
+    """What broke, where the agent is not to blame. A fault is retried, then excluded and counted; never a reward."""
+
+    USER_TIMEOUT = "user_timeout"
+    USER_MALFORMED = "user_malformed"
+    USER_UNAVAILABLE = "user_unavailable"
+    POLICY_TIMEOUT = "policy_timeout"
+    POLICY_UNAVAILABLE = "policy_unavailable"
+    GYM_ERROR = "gym_error"
+
+
+class FaultError(Exception):
+    """Raised by a user, a judge or a policy's transport; the runner turns it into an excluded episode."""
+
+    def __init__(self, fault: Fault, detail: str = "") -> None:
+        super().__init__(f"{fault}: {detail}" if detail else str(fault))
+        self.fault = fault
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn: what the agent thought and did, and what came back."""
+
+    thinking: str
+    action: Action
+    reply: str
+    """The observation that followed, as shown to the agent."""
+    reward: float
+    """Task reward of this turn, on the gym's normalised scale (a whole episode earns at most 1)."""
+    involves_user: bool
+    parse_fault: ParseFault | None = None
+    tokens: int = 0
+    """Tokens that the agent wrote in this turn (words where the policy has no tokens)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTrace:
+    """The ids exactly as fed and sampled; nothing is ever re-encoded.
+
+    All arrays but ``prompt`` have shape [completion tokens]: the agent's tokens and the observations between them.
+    """
+
+    prompt: npt.NDArray[np.int32]
+    ids: npt.NDArray[np.int32]
+    turn: npt.NDArray[np.int16]
+    """Index of the turn whose text the agent wrote with this token; -1 on observation tokens. The loss mask is ``turn >= 0``."""
+    logprob: npt.NDArray[np.float32]
+    """Log-probability under the sampling policy and temperature; 0 on observation tokens."""
+    weights_version: int = 0
+    """Update count of the weights that sampled these tokens."""
+
+    def __post_init__(self) -> None:
+        if not self.ids.shape == self.turn.shape == self.logprob.shape:
+            raise ValueError(f"ids {self.ids.shape}, turn {self.turn.shape} and logprob {self.logprob.shape} must agree")
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One episode of one policy on one task."""
+
+    gym: str
+    task_id: str
+    policy: str
+    seed: int
+    opening: str
+    """The gym's first observation."""
+    turns: tuple[Turn, ...]
+    stop: StopReason
+    success: bool
+    horizon: int
+    """The most turns that the episode could have had, T."""
+    system: str = ""
+    """The system text the policy was given."""
+    effort_weight: float | None = None
+    """The weight w told to a conditioned policy; None for one that is not conditioned."""
+    level: int = 0
+    fault: Fault | None = None
+    fault_detail: str = ""
+    seconds: float = 0.0
+    trace: TokenTrace | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def task_return(self) -> float:
+        """R = sum of the turns' task rewards, in [0, 1]."""
+        return sum(turn.reward for turn in self.turns)
+
+    @property
+    def user_effort(self) -> int:
+        """U = number of turns that involved the user."""
+        return sum(turn.involves_user for turn in self.turns)
+
+    @property
+    def involvement_rate(self) -> float:
+        """UR = U / turns; 0 for an episode without turns."""
+        return self.user_effort / len(self.turns) if self.turns else 0.0
+
+    @property
+    def tokens(self) -> int:
+        return sum(turn.tokens for turn in self.turns)
+
+    @property
+    def solved_at_effort(self) -> int | None:
+        """User-involving actions spent when the task was solved (for Pass@U-k); None where it was not."""
+        return self.user_effort if self.success else None
