@@ -1,0 +1,181 @@
+"""Scripted policies of the function gym: the bounds of every plot, and a solver that needs no model.
+
+All but the oracle go by observations alone.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from bao.action import Action, ActionKind, Parsed
+from bao.gym import Gym
+from bao.gyms.function.candidates import library, probe_values
+from bao.gyms.function.content import Inputs
+from bao.gyms.function.rules import Undefinedness, Value, compile_rule, parse_rule
+from bao.policies import Policy
+
+PROBES: tuple[Inputs, ...] = (
+    (2, 3, 5, 4), (3, 1, 2, 5), (5, 4, 2, 3), (1, 2, 3, 2), (4, 2, 1, 3), (3, 5, 4, 1), (2, 1, 3, 7), (7, 3, 2, 2),
+)  # fmt: skip
+"""What the policies below probe, in this order."""
+
+_TEST = re.compile(r"The test inputs are a=(-?\d+), b=(-?\d+), c=(-?\d+), d=(-?\d+)\.")
+_VALUE = re.compile(r"rule\((-?\d+), (-?\d+), (-?\d+), (-?\d+)\) = (-?\d+(?:\.\d+)?)( \(rounded\))?")
+
+
+class Oracle:
+    """Reads the hidden rule from the gym's task and answers in its first turn."""
+
+    name = "oracle"
+
+    def __init__(self, gym: Gym) -> None:
+        self._gym = gym
+
+    def begin(self, system: str, opening: str) -> None:
+        """Nothing to prepare."""
+
+    def act(self, observation: str) -> Parsed:
+        task = self._gym.task
+        if task is None:
+            raise RuntimeError("the oracle acts in an episode only: call the gym's reset() first")
+        value = compile_rule(task.data["rule"]).value(*task.data["test_case"])
+        return _turn(ActionKind.ANSWER, str(value), "The rule is known.")
+
+
+class RandomPolicy:
+    """Any action of the right format; finishes rarely."""
+
+    name = "random"
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+
+    def begin(self, system: str, opening: str) -> None:
+        """Goes on with its generator, so that episodes differ."""
+
+    def act(self, observation: str) -> Parsed:
+        draw = self._rng.random()
+        if draw < 0.5:
+            return _turn(ActionKind.ACTION, " ".join(map(str, self._rng.integers(1, 11, size=4))))
+        if draw < 0.7:
+            return _turn(ActionKind.SEARCH, "test")
+        if draw < 0.95:
+            return _turn(ActionKind.ANSWER, str(self._rng.integers(-20, 101)))
+        return _turn(ActionKind.FINISH)
+
+
+class Prober:
+    """Looks up the test inputs, probes the rule at `PROBES` and finishes without ever submitting an answer."""
+
+    name = "never_ask"
+
+    def begin(self, system: str, opening: str) -> None:
+        self._test: Inputs | None = None
+        self._probes = list(PROBES)
+
+    def act(self, observation: str) -> Parsed:
+        self._observe(observation)
+        if self._test is None:
+            return _turn(ActionKind.SEARCH, "test")
+        return self._decide()
+
+    def _observe(self, observation: str) -> None:
+        found = _TEST.search(observation)
+        if found:
+            a, b, c, d = (int(entry) for entry in found.groups())
+            self._test = (a, b, c, d)
+            self._probes = [probe for probe in PROBES if probe != self._test]
+
+    def _decide(self) -> Parsed:
+        return self._probe() if self._probes else _turn(ActionKind.FINISH)
+
+    def _probe(self, thinking: str = "") -> Parsed:
+        return _turn(ActionKind.ACTION, " ".join(map(str, self._probes.pop(0))), thinking)
+
+
+class Solver(Prober):
+    """Keeps the candidate rules that fit every probe; answers once they agree on the test inputs or the probes run out."""
+
+    name = "solver"
+
+    def begin(self, system: str, opening: str) -> None:
+        super().begin(system, opening)
+        self._fitting: npt.NDArray[np.intp] = np.arange(len(library()))
+        self._used = 0
+        self._submitted: Value | None = None
+
+    def _observe(self, observation: str) -> None:
+        known = self._test
+        super()._observe(observation)
+        if known is None and self._test is not None:
+            self._on_test = library().values(self._test)
+            self._keep(np.isfinite(self._on_test))
+        found = _VALUE.fullmatch(observation)
+        if found:
+            a, b, c, d = (int(entry) for entry in found.groups()[:4])
+            self._used += 1
+            self._keep(_near(probe_values((a, b, c, d)), float(found[5]), slack=5e-5 if found[6] else 0.0))
+        elif self._submitted is not None:  # the episode goes on, so it was wrong
+            self._keep(~_near(self._on_test, float(self._submitted)))
+        self._submitted = None
+
+    def _keep(self, mask: npt.NDArray[np.bool_]) -> None:
+        self._fitting = self._fitting[mask[self._fitting]]
+
+    def _decide(self) -> Parsed:
+        thinking = f"{len(self._fitting)} rules fit the {self._used} values seen."
+        if self._probes and not self._ready():
+            return self._probe(thinking)
+        value = self._guess()
+        if value is None:
+            return self._probe(thinking) if self._probes else _turn(ActionKind.FINISH, thinking=thinking)
+        self._submitted = value
+        return _turn(ActionKind.ANSWER, str(value), thinking)
+
+    def _ready(self) -> bool:
+        results = self._on_test[self._fitting]
+        return self._used > 1 and len(results) > 0 and bool(_near(results, float(results[0])).all())
+
+    def _guess(self) -> Value | None:
+        """The value on the test inputs of the simplest candidate that has one."""
+        assert self._test is not None
+        for index in self._fitting[np.argsort(library().cost[self._fitting], kind="stable")][:20]:
+            value = parse_rule(library().text(int(index))).value(*self._test)
+            if not isinstance(value, Undefinedness):
+                return value
+        return None
+
+
+class EagerSolver(Solver):
+    """Submits the simplest fitting candidate after every probe, whether or not others fit as well."""
+
+    name = "ask_all"
+
+    def begin(self, system: str, opening: str) -> None:
+        super().begin(system, opening)
+        self._guessed_at = 0
+
+    def _ready(self) -> bool:
+        ready = self._used > self._guessed_at and len(self._fitting) > 0
+        self._guessed_at = self._used
+        return ready
+
+
+def _near(values: npt.NDArray[np.float64], target: float, slack: float = 0.0) -> npt.NDArray[np.bool_]:
+    return np.abs(values - target) <= slack + 1e-6 * max(1.0, abs(target))
+
+
+def _turn(kind: ActionKind, content: str = "", thinking: str = "") -> Parsed:
+    return Parsed(thinking, Action(kind, content), None)
+
+
+POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
+    "oracle": lambda gym, seed: Oracle(gym),
+    "ask_all": lambda gym, seed: EagerSolver(),
+    "never_ask": lambda gym, seed: Prober(),
+    "random": lambda gym, seed: RandomPolicy(seed),
+    "solver": lambda gym, seed: Solver(),
+}
+"""By name, each made from the gym that it will play in and a seed."""

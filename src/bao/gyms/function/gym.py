@@ -1,0 +1,102 @@
+"""The function gym itself: probe the hidden rule, look up the test inputs, answer.
+
+It keeps the action kinds, the data and the reward of UserRL's function gym. What differs: inputs are integers and are
+compared as integers, numbers are read whole, the arithmetic is exact, an answer must be exact, the end of an episode does
+not reveal it, and the instructions name every operator that a rule may use.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from bao.action import ActionKind
+from bao.gym import Gym, Outcome
+from bao.gyms.function import agents, files, tasks
+from bao.gyms.function.content import PLAIN_INTEGERS, UnreadableError, read_answer, read_probe
+from bao.gyms.function.rules import INPUT_LIMIT, compile_rule, parts_text
+from bao.policies import Policy
+from bao.task import Split, Task, TaskSet
+
+_OPENING = "A rule over a, b, c and d is settled. Probe it, look up the test inputs, and give its value on them."
+_UNPROBABLE = Outcome("These are the test inputs; they cannot be probed.")
+_SEARCH_HELP = Outcome("The only thing to look up is the test inputs: [search] test")
+_RIGHT = Outcome("Right: that is the rule's value on the test inputs.", reward=1.0, done=True, success=True)
+_WRONG = Outcome("Wrong: the rule's value on the test inputs is another. You may go on.")
+
+
+class Function(Gym):
+    """Find a hidden rule of four numbers."""
+
+    name = "function"
+    about = "Find a hidden rule of four numbers by probing it; answer with its value on the test inputs."
+    kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
+    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"paper": frozenset({ActionKind.ANSWER})}
+
+    def begin(self, task: Task) -> str:
+        a, b, c, d = task.data["test_case"]
+        self._test = (a, b, c, d)
+        rule = compile_rule(task.data["rule"])
+        self._rule_parts = rule.parts
+        self._expected = rule.value(a, b, c, d)
+        return _OPENING
+
+    def instructions(self) -> str:
+        return (
+            "A hidden rule turns four numbers a, b, c and d into one. Find the rule, then give its value on the test inputs.\n"
+            "The rule is an arithmetic expression. It uses all four variables and may use + - * / and powers: squares in many "
+            "rules, and in some a variable as the exponent (such as a ** b). Some rules also hold a small number.\n"
+            "Actions:\n"
+            f"[action] 3 1 4 2 : the rule's value at a=3, b=1, c=4, d=2, to four decimals. Four integers from -{INPUT_LIMIT} to "
+            f"{INPUT_LIMIT}; the test inputs themselves cannot be probed.\n"
+            "[search] test : the test inputs.\n"
+            "[answer] 12 : submit the rule's value on the test inputs, exactly: an integer, a decimal or a fraction such as "
+            "7/3. A right answer ends the episode; after a wrong one you may go on, but each answer costs the user a check.\n"
+            "[finish] : stop.\n"
+            f"You have at most {self.horizon} turns."
+        )
+
+    def on_action(self, content: str) -> Outcome:
+        plain = PLAIN_INTEGERS
+        try:
+            first, second, third, fourth = content.split()
+            inputs = plain[first], plain[second], plain[third], plain[fourth]
+        except (KeyError, ValueError):
+            try:
+                inputs = read_probe(content)
+            except UnreadableError as error:
+                return Outcome(str(error))
+            first, second, third, fourth = map(str, inputs)
+        if inputs == self._test:
+            return _UNPROBABLE
+        parts = self._rule_parts(*inputs)
+        return Outcome(f"rule({first}, {second}, {third}, {fourth}) = {parts if type(parts) is int else parts_text(parts)}")
+
+    def on_search(self, content: str) -> Outcome:
+        if content.strip(" \t\n\"'.").lower() != "test":
+            return _SEARCH_HELP
+        return Outcome("The test inputs are a={}, b={}, c={}, d={}.".format(*self._test))
+
+    def on_answer(self, content: str) -> Outcome:
+        try:
+            answer = read_answer(content)
+        except UnreadableError as error:
+            return Outcome(str(error))
+        return _RIGHT if answer == self._expected else _WRONG
+
+    @classmethod
+    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
+        """The gym's own tasks; the levels are `bao.gyms.function.rules.Rule.level`. See `tasks.own_tasks`."""
+        return tasks.own_tasks(Split(split), size, levels)
+
+    @classmethod
+    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
+        """Tasks from our JSON lines, or from UserRL's ``functions.json`` and its parquet files. See `files.read`."""
+        return files.read(Path(path), Split(split))
+
+    @classmethod
+    def check_task(cls, task: Task) -> None:
+        tasks.check(task)
+
+    @classmethod
+    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
+        return agents.POLICIES

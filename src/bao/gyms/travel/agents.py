@@ -1,0 +1,216 @@
+"""Scripted travel agents: those that bound every plot, and the teacher of the warm start.
+
+All but the oracle know what the observations told them and nothing else. One planner serves them all: it looks at the history
+(or not), takes the aspects in the order of what is still open, and for each decides to *ask* for what it lacks, to *guess*, or to
+*finish* the episode. What it thinks on the way shows the four behaviours in few words: what is established and what is still
+open (memory, hypotheses), what remains to do and how many turns are left (schedule), and why this query comes next.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+import numpy as np
+
+from bao.action import Action, ActionKind, Parsed
+from bao.gym import Gym
+from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE, VALUES_PER_ATTRIBUTE
+from bao.gyms.travel.tasks import load
+from bao.policies import Policy
+from bao.policies.scripted import RandomPolicy
+
+_MATTER = re.compile(r"For the (\w+) (\w+) and (\w+) matter((?:, \w+ should be \w+)*)\.")
+_SHOULD = re.compile(r"(\w+) should be (\w+)")
+_PAST = re.compile(r"(\w+) (\w+) (\w+)[,.]")
+_FIRST_ID = re.compile(r"cheapest first: ([ACFHR]\d+)")
+_COUNT = re.compile(r"^(\d+) match")
+_WISHED = re.compile(r"(?:would like|would be|prefer) (\w+)")
+_DECIDED = re.compile(r"^([ACFHR])\d+ is (?:perfect|fine|not)")
+
+
+class Choice(StrEnum):
+    """What to do about an aspect of which something is still open."""
+
+    ASK = "ask"
+    GUESS = "guess"
+    FINISH = "finish"
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What a scripted traveller's agent tends to do."""
+
+    choices: Mapping[Choice, float] = field(default_factory=lambda: MappingProxyType({Choice.ASK: 1.0}))
+    """Probability of each choice at each aspect with open wishes."""
+    history: bool = True
+    """Look at the booking history first, where something is open."""
+    rich: bool = False
+    """Show the four behaviours in the thinking; otherwise act without a word of it."""
+    slips: float = 0.0
+    """Probability per turn of a slip (a vague question, a half-written search), from which the next turn recovers."""
+
+
+@dataclass
+class _Belief:
+    """What the observations have told so far."""
+
+    known: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    decided: set[str] = field(default_factory=set)
+    history_read: bool = False
+    candidate: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Cheapest match and number of matches of the last catalogue search, by aspect."""
+
+    def open(self, aspect: str) -> list[str]:
+        return [name for name, value in self.known[aspect].items() if value is None]
+
+    def todo(self) -> list[str]:
+        """Undecided aspects, those with least open first."""
+        return sorted((a for a in self.known if a not in self.decided), key=lambda a: len(self.open(a)))
+
+
+class Planner:
+    """A scripted agent with the given habits."""
+
+    def __init__(self, name: str, habits: Habits, gym: Gym, seed: int) -> None:
+        self.name = name
+        self.habits = habits
+        self._horizon = gym.horizon
+        self._rng = np.random.default_rng(seed)
+        self.slipped: list[bool] = []
+        """For each turn of the episode, whether it was a slip."""
+
+    def begin(self, system: str, opening: str) -> None:
+        self._belief = _Belief()
+        for aspect, first, second, told in _MATTER.findall(opening):
+            self._belief.known[aspect] = {first: None, second: None, **dict(_SHOULD.findall(told))}
+        self._choices: dict[str, Choice] = {}
+        self._last: Action | None = None
+        self._turn = 0
+        self.slipped = []
+
+    def act(self, observation: str) -> Parsed:
+        if self._last is not None:
+            self._learn(self._last, observation)
+        left = self._horizon - self._turn
+        self._turn += 1
+        thinking, action = self._plan(left)
+        slip = self._slip(action)
+        self.slipped.append(slip is not None)
+        self._last = slip or action
+        return Parsed(thinking if self.habits.rich else "", self._last, None)
+
+    def _learn(self, action: Action, reply: str) -> None:
+        belief = self._belief
+        if action.kind == ActionKind.SEARCH and action.content == "history":
+            belief.history_read = True
+            for aspect, attribute, value in _PAST.findall(reply.removeprefix("Past bookings: ")):
+                if attribute in belief.known.get(aspect, {}):
+                    belief.known[aspect][attribute] = value
+        elif action.kind == ActionKind.SEARCH:
+            found, count = _FIRST_ID.search(reply), _COUNT.match(reply)
+            if found and count:
+                belief.candidate[action.content.split()[0]] = (found.group(1), int(count.group(1)))
+        elif action.kind == ActionKind.ACTION:
+            for value in _WISHED.findall(reply):
+                self._note(VALUE_ATTRIBUTE.get(value), value)
+        elif action.kind == ActionKind.ANSWER and (decided := _DECIDED.match(reply)):
+            belief.decided.update(a.name for a in ASPECTS.values() if a.letter == decided.group(1))
+
+    def _note(self, attribute: str | None, value: str) -> None:
+        for aspect, wishes in self._belief.known.items():
+            if attribute in wishes:
+                wishes[attribute] = value
+                self._belief.candidate.pop(aspect, None)
+
+    def _plan(self, left: int) -> tuple[str, Action]:
+        belief = self._belief
+        todo = belief.todo()
+        schedule = f"todo {' '.join(todo[1:]) or 'nothing'} | {left} turns"
+        if self.habits.history and not belief.history_read and any(belief.open(a) for a in todo):
+            facts = " ".join(f"{a} {len(belief.open(a))} open" for a in todo)
+            return f"know {facts} | {left} turns | history first", Action(ActionKind.SEARCH, "history")
+        aspect = todo[0]
+        wishes, missing = belief.known[aspect], belief.open(aspect)
+        facts = f"{aspect} " + " ".join(f"{name} {value or 'open'}" for name, value in wishes.items())
+        choice = self._choice(aspect) if missing else None
+        if choice is Choice.FINISH:
+            return f"know {facts} | {schedule} | rest not worth it", Action(ActionKind.FINISH)
+        if choice is Choice.ASK:
+            ways = VALUES_PER_ATTRIBUTE ** len(missing)
+            why = f"{ways} ways, ask {missing[0]}"
+            return f"know {facts} | {schedule} | {why}", Action(ActionKind.ACTION, f"Which {missing[0]} for the {aspect}?")
+        if aspect not in belief.candidate:
+            filters = " ".join(f"{name} {value}" for name, value in wishes.items() if value)
+            why = "guess" if missing else "search"
+            return f"know {facts} | {schedule} | {why}", Action(ActionKind.SEARCH, f"{aspect} {filters}".strip())
+        option, count = belief.candidate[aspect]
+        return f"know {option} cheapest of {count} | {schedule} | answer", Action(ActionKind.ANSWER, option)
+
+    def _choice(self, aspect: str) -> Choice:
+        if aspect not in self._choices:
+            names, weights = list(self.habits.choices), np.array(list(self.habits.choices.values()))
+            self._choices[aspect] = names[int(self._rng.choice(len(names), p=weights / weights.sum()))]
+        return self._choices[aspect]
+
+    def _slip(self, action: Action) -> Action | None:
+        if not self.habits.slips or self._rng.random() >= self.habits.slips:
+            return None
+        aspect = self._belief.todo()[0]
+        if action.kind == ActionKind.ACTION:
+            vague = (f"What do you like for the {aspect}?", "Anything else?", f"Which {aspect}?")
+            return Action(ActionKind.ACTION, vague[int(self._rng.integers(len(vague)))])
+        if action.kind == ActionKind.SEARCH and action.content != "history":
+            words = action.content.split()
+            return Action(ActionKind.SEARCH, " ".join(words[:-1] if len(words) > 1 else ["trip"]))
+        if action.kind == ActionKind.ANSWER:
+            letter = ASPECTS[aspect].letter
+            return Action(ActionKind.ANSWER, f"{letter}{int(self._rng.integers(33, 100))}")
+        return None
+
+
+class Oracle:
+    """Knows the task: recommends the best option of every aspect and nothing else."""
+
+    name = "oracle"
+
+    def __init__(self, gym: Gym, seed: int) -> None:
+        self._gym = gym
+
+    def begin(self, system: str, opening: str) -> None:
+        assert self._gym.task is not None, "the oracle plays in the gym that it was made from"
+        self._best = [booking.acceptable[0].id for booking in load(self._gym.task)]
+
+    def act(self, observation: str) -> Parsed:
+        return Parsed("", Action(ActionKind.ANSWER, self._best.pop(0)), None)
+
+
+TEACHER = Habits(
+    choices=MappingProxyType({Choice.ASK: 0.55, Choice.GUESS: 0.25, Choice.FINISH: 0.20}), rich=True, slips=0.03
+)
+"""The warm start's teacher: right in form and varied in its choices, so that training can choose among them."""
+
+
+def _planner(name: str, habits: Habits) -> Callable[[Gym, int], Policy]:
+    return lambda gym, seed: Planner(name, habits, gym, seed)
+
+
+def _random(gym: Gym, seed: int) -> Policy:
+    contents = {
+        ActionKind.SEARCH: ["history", *ASPECTS],
+        ActionKind.ACTION: [f"Which {name} for the {a.name}?" for a in ASPECTS.values() for name in a.attributes],
+        ActionKind.ANSWER: [f"{a.letter}{n}" for a in ASPECTS.values() for n in range(1, 33)],
+        ActionKind.FINISH: [""],
+    }
+    return RandomPolicy(contents, seed)
+
+
+POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
+    "oracle": Oracle,
+    "ask_all": _planner("ask_all", Habits(history=False)),
+    "ask_needed": _planner("ask_needed", Habits()),
+    "never_ask": _planner("never_ask", Habits(choices=MappingProxyType({Choice.GUESS: 1.0}))),
+    "random": _random,
+    "teacher": _planner("teacher", TEACHER),
+}

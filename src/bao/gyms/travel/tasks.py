@@ -1,0 +1,161 @@
+"""Travel tasks: their form, their rules, and a seeded generator whose best and acceptable options are provable.
+
+For each aspect of a trip two attributes matter to the user. The catalogue of the aspect holds two options for each of the 16
+combinations of their values, at distinct prices: the two that have the wished combination are acceptable and the cheaper of
+them is best; every other option is wrong. So whoever lacks one wish and takes the cheapest match is right one time in four.
+
+A wish is *stated* in the opening, on file in the user's booking *history*, or known only to the user (*ask*). The splits are
+disjoint by wished combination: no (aspect, attributes, values) of a test task occurs in a training or validation task.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+
+from bao.errors import ConfigError
+from bao.gyms.travel.catalogue import ASPECTS
+from bao.task import Split, Task
+
+LEVELS = (2, 3, 4, 5)
+"""Number of aspects in a trip."""
+MOST_ASKS = 5
+"""Wishes known only to the user, at most, so that 16 turns suffice to learn all and book five aspects."""
+
+
+class Source(StrEnum):
+    """Where a wish can be learned."""
+
+    STATED = "stated"
+    HISTORY = "history"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    attribute: str
+    value: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    id: str
+    price: int
+    values: Mapping[str, str]
+    """A value for every attribute of the aspect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One aspect of a trip: what the user wishes, and what is on offer (cheapest first)."""
+
+    aspect: str
+    wishes: tuple[Wish, ...]
+    options: tuple[Option, ...]
+
+    @property
+    def acceptable(self) -> tuple[Option, ...]:
+        """The options that meet every wish, cheapest first; the first is the best."""
+        return tuple(o for o in self.options if all(o.values[w.attribute] == w.value for w in self.wishes))
+
+
+def load(task: Task) -> tuple[Booking, ...]:
+    """The trip of a task. Raises `KeyError` on a missing field and `ValueError` on one that breaks the rules above."""
+    bookings = []
+    for row in task.data["bookings"]:
+        aspect = ASPECTS.get(row["aspect"])
+        if aspect is None:
+            raise ValueError(f"aspect {row['aspect']!r} is unknown; known: {', '.join(ASPECTS)}")
+        wishes = tuple(Wish(w["attribute"], w["value"], Source(w["source"])) for w in row["wishes"])
+        for wish in wishes:
+            if wish.value not in aspect.attributes.get(wish.attribute, ()):
+                raise ValueError(f"{aspect.name} has no attribute {wish.attribute!r} with the value {wish.value!r}")
+        options = tuple(
+            sorted((Option(o["id"], int(o["price"]), o["values"]) for o in row["options"]), key=lambda o: (o.price, o.id))
+        )
+        booking = Booking(aspect.name, wishes, options)
+        if not booking.acceptable:
+            raise ValueError(f"no option of the {aspect.name} meets every wish")
+        bookings.append(booking)
+    if not bookings:
+        raise ValueError("field 'bookings' is empty")
+    return tuple(bookings)
+
+
+def split_of(aspect: str, wishes: Mapping[str, str]) -> Split:
+    """The one split in which this combination may be wished: about 70 % train, 10 % valid, 20 % test."""
+    key = f"{aspect}|" + "|".join(f"{name}={wishes[name]}" for name in sorted(wishes))
+    share = zlib.crc32(key.encode()) % 100
+    return Split.TRAIN if share < 70 else Split.VALID if share < 80 else Split.TEST
+
+
+@lru_cache
+def _combinations(split: Split) -> Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]:
+    """For each aspect the wished combinations of a split."""
+    pools: dict[str, tuple[tuple[tuple[str, str], ...], ...]] = {}
+    for aspect in ASPECTS.values():
+        pools[aspect.name] = tuple(
+            tuple(zip(names, values, strict=True))
+            for names in combinations(aspect.attributes, 2)
+            for values in product(*(aspect.attributes[name] for name in names))
+            if split_of(aspect.name, dict(zip(names, values, strict=True))) == split
+        )
+    return pools
+
+
+def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task:
+    """The `index`-th task of a split: the same one each time, whatever else was generated.
+
+    Raises `ConfigError` on a level that does not exist.
+    """
+    for level in levels:
+        if level not in LEVELS:
+            raise ConfigError(f"levels={levels}: travel has the levels {', '.join(map(str, LEVELS))}")
+    rng = np.random.default_rng([list(Split).index(split), index, *levels])
+    level = levels[index % len(levels)]
+    names = [list(ASPECTS)[i] for i in rng.permutation(len(ASPECTS))[:level]]
+    wished = {}
+    for name in names:
+        pool = _combinations(split)[name]
+        wished[name] = pool[int(rng.integers(len(pool)))]
+    sources = _sources(2 * level, rng)
+    bookings = [
+        {
+            "aspect": name,
+            "wishes": [
+                {"attribute": attribute, "value": value, "source": str(sources[2 * i + j])}
+                for j, (attribute, value) in enumerate(wished[name])
+            ],
+            "options": _options(name, tuple(attribute for attribute, _ in wished[name]), rng),
+        }
+        for i, name in enumerate(names)
+    ]
+    mark = "".join(map(str, levels))
+    return Task(f"travel-{mark}-{split}-{index}", "travel", {"bookings": bookings}, split, level)
+
+
+def _sources(count: int, rng: np.random.Generator) -> list[Source]:
+    """Sources of `count` wishes: 40 % stated, 25 % on file, 35 % to be asked, of these at least one and at most five."""
+    while True:
+        draw = rng.choice(3, size=count, p=(0.40, 0.25, 0.35))
+        if 1 <= int((draw == 2).sum()) <= MOST_ASKS:
+            return [list(Source)[i] for i in draw]
+
+
+def _options(aspect: str, attributes: tuple[str, ...], rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Two options for each combination of `attributes`; prices are distinct and independent of the values."""
+    table = ASPECTS[aspect].attributes
+    rows = [dict(zip(attributes, values, strict=True)) for values in product(*(table[a] for a in attributes))] * 2
+    numbers = rng.permutation(len(rows)) + 1
+    prices = rng.permutation(len(rows)) * 5 + 40
+    options = []
+    for row, number, price in zip(rows, numbers, prices, strict=True):
+        values = {name: row.get(name) or str(rng.choice(choices)) for name, choices in table.items()}
+        options.append({"id": f"{ASPECTS[aspect].letter}{number}", "price": int(price), "values": values})
+    return sorted(options, key=lambda o: o["price"])

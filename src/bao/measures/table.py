@@ -1,0 +1,38 @@
+"""Summaries side by side, for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+_COLUMNS = (
+    ("score", "Score", 2),
+    ("success", "Success", 2),
+    ("pass_at_u", "Pass@U-1", 2),
+    ("user_effort", "User effort", 2),
+    ("user_involvement_rate", "UR", 2),
+    ("turns", "Turns", 1),
+    ("tokens", "Tokens", 0),
+)
+
+
+def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
+    """One row per summary (as `bao.measures.summarize` gives them), each mean with its 95 % interval."""
+    gyms = ", ".join(dict.fromkeys(str(summary["gym"]) for summary in summaries))
+    view = Table(title=f"{gyms}: means with 95 % intervals over tasks" if gyms else None, title_justify="left")
+    view.add_column("Policy", overflow="fold")
+    for name in ("w", "Tasks", "Episodes", *(title for _, title, _ in _COLUMNS), "Faults"):
+        view.add_column(name, justify="right")
+    for summary in summaries:
+        weight = summary.get("effort_weight")
+        cells = [_cell(summary[key]["1"] if key == "pass_at_u" else summary[key], digits) for key, _, digits in _COLUMNS]
+        view.add_row(
+            Text(str(summary["policy"])), "" if weight is None else f"{weight:g}", str(summary["tasks"]),
+            str(summary["episodes"]), *cells, str(sum(summary["faults"].values())),
+        )  # fmt: skip
+    return view
+
+
+def _cell(value: Mapping[str, float], digits: int) -> str:
+    return f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"

@@ -1,0 +1,17 @@
+"""The Pareto frontier of policies: objectives, dominance, hypervolume, and how sure each of them is."""
+
+from bao.pareto.dominance import dominates, hypervolumes, normalise
+from bao.pareto.evaluation import Evaluation
+from bao.pareto.frontier import (
+    Frontier,
+    FrontierPoint,
+    HypervolumeDifference,
+    distinct_points,
+    frontier,
+)
+from bao.pareto.objective import OBJECTIVES, Direction, Objective, Worst
+
+__all__ = [
+    "Direction", "Evaluation", "Frontier", "FrontierPoint", "HypervolumeDifference", "OBJECTIVES", "Objective", "Worst",
+    "distinct_points", "dominates", "frontier", "hypervolumes", "normalise",
+]  # fmt: skip

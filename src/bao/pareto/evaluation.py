@@ -1,0 +1,80 @@
+"""One policy's measures, task by task: what becomes a point of the frontier."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bao.errors import DataError
+from bao.measures.metrics import measure_tasks
+from bao.measures.stats import Floats, task_means
+from bao.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One policy's measures, task by task."""
+
+    label: str
+    """Unique within a frontier."""
+    series: str
+    """What the point belongs to: the points of one series share a hypervolume."""
+    gym: str
+    horizon: int
+    task_ids: tuple[str, ...]
+    values: Mapping[str, Floats]
+    """[tasks] for each measure."""
+    episodes: int
+    effort_weight: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        trajectories: Iterable[Trajectory],
+        *,
+        label: str | None = None,
+        series: str | None = None,
+        effort_weight: float | None = None,
+    ) -> "Evaluation":
+        """From episodes; the names default to the policy's and the weight to the episodes'.
+
+        Raises `DataError` on several gyms, policies or weights, or where no episode is healthy.
+        """
+        episodes = list(trajectories)
+        measured = measure_tasks(episodes)
+        told = {(episode.policy, episode.effort_weight) for episode in episodes}
+        if len(told) > 1:
+            found = ", ".join(sorted(f"{policy} at w={weight}" for policy, weight in told))
+            raise DataError(f"one point needs the episodes of one policy at one effort weight, not of {found}: split them")
+        policy, weight = told.pop()
+        weight = weight if effort_weight is None else effort_weight
+        return cls(
+            label=label or (policy if weight is None else f"{policy} w={weight:g}"), series=series or policy,
+            gym=measured.gym, horizon=max(episode.horizon for episode in episodes), task_ids=measured.task_ids,
+            values=measured.values, episodes=measured.episodes, effort_weight=weight,
+        )  # fmt: skip
+
+    @classmethod
+    def of_arrays(
+        cls,
+        tasks: Sequence[str],
+        values: Mapping[str, npt.ArrayLike],
+        *,
+        label: str,
+        series: str,
+        gym: str,
+        horizon: int,
+        effort_weight: float | None = None,
+    ) -> "Evaluation":
+        """From arrays [episodes] by measure and the task of each episode. Raises `DataError` where lengths differ."""
+        try:
+            ids, table = task_means(np.column_stack([np.asarray(column) for column in values.values()]), tasks)
+        except ValueError as error:
+            raise DataError(
+                f"{label}: every measure needs one value for each of the {len(tasks)} episodes ({error})"
+            ) from error
+        return cls(
+            label=label, series=series, gym=gym, horizon=horizon, task_ids=ids, episodes=len(tasks),
+            values=dict(zip(values, table.T, strict=True)), effort_weight=effort_weight,
+        )  # fmt: skip

@@ -1,0 +1,242 @@
+"""The Pareto frontier of evaluated policies, and how sure it is.
+
+Every policy is a point: its mean over tasks in each objective. Certainty comes from one bootstrap over tasks, with the same
+resample for all policies: where they were measured on the same tasks they are compared on them, and what is hard for all
+cancels out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from bao.errors import ConfigError, DataError, suggest
+from bao.measures.metrics import RATES
+from bao.measures.stats import Floats, Interval, intervals, means, percentile_interval, resampled_means
+from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
+from bao.pareto.evaluation import Evaluation
+from bao.pareto.objective import DEFAULT, Direction, Objective, Worst, resolve
+
+VERSION = 1
+"""Of the JSON that `Frontier.to_json` gives."""
+
+CERTAIN = 0.95
+"""Share of the resamples from which on a dominance is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """One policy on the frontier's plot."""
+
+    label: str
+    series: str
+    effort_weight: float | None
+    tasks: int
+    episodes: int
+    values: Mapping[str, Interval]
+    non_dominated: bool
+    """By the means."""
+    non_dominated_probability: float
+    """Share of the resamples in which no other point dominates it."""
+    dominated_by: tuple[str, ...]
+    """Labels of the points that dominate it in at least 95 % of the resamples."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "label": self.label, "series": self.series, "effort_weight": self.effort_weight, "tasks": self.tasks,
+            "episodes": self.episodes, "values": {name: value.to_json() for name, value in self.values.items()},
+            "non_dominated": self.non_dominated, "non_dominated_probability": self.non_dominated_probability,
+            "dominated_by": list(self.dominated_by),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class HypervolumeDifference:
+    """Hypervolume of series `a` minus that of series `b`, paired by task."""
+
+    a: str
+    b: str
+    difference: Interval
+
+    def to_json(self) -> dict[str, Any]:
+        return {"a": self.a, "b": self.b, "difference": self.difference.to_json()}
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """The result of `frontier`; `to_json` gives the content of ``frontier.json``."""
+
+    gym: str
+    objectives: tuple[Objective, ...]
+    reference_point: Mapping[str, float]
+    points: tuple[FrontierPoint, ...]
+    hypervolume: Mapping[str, Interval]
+    """By series: the share of the box between the reference point (0) and the ideal (1) that it dominates."""
+    hypervolume_all: Interval
+    hypervolume_differences: tuple[HypervolumeDifference, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "gym": self.gym,
+            "objectives": [objective.to_json() for objective in self.objectives],
+            "reference_point": dict(self.reference_point),
+            "points": [point.to_json() for point in self.points],
+            "hypervolume": {series: value.to_json() for series, value in self.hypervolume.items()},
+            "hypervolume_all": self.hypervolume_all.to_json(),
+            "hypervolume_differences": [difference.to_json() for difference in self.hypervolume_differences],
+        }
+
+
+def frontier(
+    evaluations: Sequence[Evaluation],
+    objectives: Sequence[Objective | str] = DEFAULT,
+    reference_point: Mapping[str, float] | None = None,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Frontier:
+    """Points, dominance and hypervolume of `evaluations` under `objectives`, each with its certainty.
+
+    `reference_point` replaces the objectives' own worst values by name. Raises `DataError` on no evaluation, several gyms, a
+    repeated label or a measure that one of them lacks, and `ConfigError` on wrong objectives or a reference value that is not
+    worse than the ideal.
+
+    The hypervolume of noisy points is biased upwards (every lucky point counts, no unlucky one does). Its interval corrects
+    for that once, but not fully where many policies are equal: simulated on 60 tasks it covers the truth in about 94 % for
+    points that lie apart, 80 % for five equal policies and 70 % for twelve.
+    """
+    chosen = resolve(objectives)
+    _check(evaluations, chosen)
+    reference = _reference(evaluations, chosen, dict(reference_point or {}))
+    per_task, tasks = _joined(evaluations, chosen)
+    replicates = resampled_means(per_task, resamples, np.random.default_rng(seed))
+    found = intervals(per_task, replicates, [objective.name in RATES for objective in chosen] * len(evaluations))
+
+    shape = (len(evaluations), len(chosen))
+    worst, ideal = np.array(list(reference.values())), np.array([objective.ideal for objective in chosen])
+    centre = normalise(means(per_task).reshape(shape), worst, ideal)
+    cloud = normalise(replicates.reshape(-1, *shape), worst, ideal)
+    points = _points(evaluations, chosen, found, dominates(centre), dominates(cloud))
+
+    members = {series: [e.series == series for e in evaluations] for series in dict.fromkeys(e.series for e in evaluations)}
+    volume = {series: float(hypervolumes(centre[None, rows])[0]) for series, rows in members.items()}
+    volumes = {series: hypervolumes(cloud[:, rows]) for series, rows in members.items()}
+
+    def difference(a: str, b: str) -> Interval:
+        return percentile_interval(volume[a] - volume[b], volumes[a] - volumes[b], tasks, reflect=True)
+
+    return Frontier(
+        gym=evaluations[0].gym,
+        objectives=chosen,
+        reference_point=reference,
+        points=points,
+        hypervolume={series: _share(volume[series], volumes[series], tasks) for series in members},
+        hypervolume_all=_share(float(hypervolumes(centre[None])[0]), hypervolumes(cloud), tasks),
+        hypervolume_differences=tuple(HypervolumeDifference(a, b, difference(a, b)) for a, b in combinations(members, 2)),
+    )
+
+
+def distinct_points(result: Frontier, objective: str) -> tuple[FrontierPoint, ...]:
+    """The most points of the frontier whose 95 % intervals in `objective` are pairwise apart, in its ascending order.
+
+    Only points that no other one dominates by the means are taken. Choosing by the earliest upper end is optimal for intervals
+    on a line. Raises `ConfigError` where `objective` is not one of the frontier's.
+    """
+    if objective not in result.reference_point:
+        raise ConfigError(f"objective={objective!r} is not on this frontier: {suggest(objective, result.reference_point)}")
+    kept: list[FrontierPoint] = []
+    for point in sorted(result.points, key=lambda point: point.values[objective].high):
+        apart = not kept or point.values[objective].low > kept[-1].values[objective].high
+        if point.non_dominated and apart:
+            kept.append(point)
+    return tuple(kept)
+
+
+def _share(estimate: float, replicates: Floats, tasks: int) -> Interval:
+    interval = percentile_interval(estimate, replicates, tasks, reflect=True)
+    return Interval(estimate, max(interval.low, 0.0), min(interval.high, 1.0))
+
+
+def _check(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> None:
+    if not evaluations:
+        raise DataError("a frontier needs at least one evaluated policy: give the folders that `bao eval` wrote")
+    gyms = sorted({evaluation.gym for evaluation in evaluations})
+    if len(gyms) > 1:
+        raise DataError(f"the evaluations are of several gyms ({', '.join(gyms)}): make one frontier for each")
+    labels: set[str] = set()
+    for evaluation in evaluations:
+        if evaluation.label in labels:
+            raise DataError(f"label={evaluation.label!r} names two evaluations: give each its own")
+        labels.add(evaluation.label)
+        for objective in objectives:
+            values = evaluation.values.get(objective.name)
+            if values is None or not np.isfinite(values).all():
+                known = suggest(objective.name, evaluation.values)
+                raise DataError(f"{evaluation.label} has no (finite) values of the objective {objective.name!r}: {known}")
+
+
+def _reference(
+    evaluations: Sequence[Evaluation], objectives: Sequence[Objective], given: Mapping[str, float]
+) -> dict[str, float]:
+    names = [objective.name for objective in objectives]
+    for name in given:
+        if name not in names:
+            raise ConfigError(f"reference_point names {name!r}, which is not an objective: {suggest(name, names)}")
+    reference = {}
+    for objective in objectives:
+        value = given.get(objective.name, objective.worst)
+        if value == Worst.HORIZON:
+            value = max(evaluation.horizon for evaluation in evaluations)
+        elif value == Worst.OBSERVED:
+            pooled = np.concatenate([evaluation.values[objective.name] for evaluation in evaluations])
+            value = pooled.max() if objective.direction == Direction.MIN else pooled.min()
+        gap = objective.ideal - float(value) if objective.direction == Direction.MAX else float(value) - objective.ideal
+        if not 0 < gap < float("inf"):
+            raise ConfigError(
+                f"reference_point[{objective.name!r}]={float(value):g} must be worse than the ideal {objective.ideal:g} "
+                f"(direction {objective.direction}): give a worse value"
+            )
+        reference[objective.name] = float(value)
+    return reference
+
+
+def _joined(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> tuple[Floats, int]:
+    """[union of tasks, evaluations x objectives], NaN where an evaluation lacks a task; and the fewest tasks of one."""
+    ids = sorted({task for evaluation in evaluations for task in evaluation.task_ids})
+    row = {task: index for index, task in enumerate(ids)}
+    joined = np.full((len(ids), len(evaluations), len(objectives)), np.nan)
+    for index, evaluation in enumerate(evaluations):
+        rows = [row[task] for task in evaluation.task_ids]
+        joined[rows, index] = np.column_stack([evaluation.values[objective.name] for objective in objectives])
+    return joined.reshape(len(ids), -1), min(len(evaluation.task_ids) for evaluation in evaluations)
+
+
+def _points(
+    evaluations: Sequence[Evaluation],
+    objectives: Sequence[Objective],
+    found: Sequence[Interval],
+    dominance: Bools,
+    resampled: Bools,
+) -> tuple[FrontierPoint, ...]:
+    """`dominance` [a, b] by the means, `resampled` [resamples, a, b]."""
+    shares = resampled.mean(axis=0)
+    free = 1.0 - resampled.any(axis=1).mean(axis=0)
+    width = len(objectives)
+    return tuple(
+        FrontierPoint(
+            label=evaluation.label, series=evaluation.series, effort_weight=evaluation.effort_weight,
+            tasks=len(evaluation.task_ids), episodes=evaluation.episodes,
+            values={
+                objective.name: interval
+                for objective, interval in zip(objectives, found[width * index : width * (index + 1)], strict=True)
+            },
+            non_dominated=not dominance[:, index].any(), non_dominated_probability=float(free[index]),
+            dominated_by=tuple(
+                other.label for other, share in zip(evaluations, shares[:, index], strict=True) if share >= CERTAIN
+            ),
+        )
+        for index, evaluation in enumerate(evaluations)
+    )  # fmt: skip

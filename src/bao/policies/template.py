@@ -1,0 +1,76 @@
+"""From texts to token ids and back: the chat template of a model, cut into the pieces that an episode needs.
+
+An episode is ``prompt + turn + observation + turn + ...``. Only the prompt and the observations are ever encoded; turns are kept
+as sampled. The pieces come from the tokenizer's own chat template (ChatML where it has none), by rendering a conversation
+with marks in it and cutting around the marks.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from bao.errors import ConfigError
+
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' }}"
+    "{% if not loop.last or add_generation_prompt %}{{ '\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+_TURN, _REPLY = "@@turn@@", "@@reply@@"
+
+
+class Template:
+    """The pieces of a tokenizer's chat template."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Raises `ConfigError` where a turn's end is not a single token, so that the sampler could not see it."""
+        self.tokenizer = tokenizer
+        if tokenizer.chat_template is None:
+            tokenizer.chat_template = CHATML
+        talk = [
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": "u"},
+            {"role": "assistant", "content": _TURN},
+            {"role": "user", "content": _REPLY},
+        ]
+        text = self._render(talk)
+        after_turn = text.partition(_TURN)[2]
+        before, _, self._after_reply = after_turn.partition(_REPLY)
+        ids = self._encode(before)
+        if not ids:
+            raise ConfigError("the tokenizer's chat template puts nothing between a turn and the reply: give it an end mark")
+        self.end_id: int = ids[0]
+        self.end_text: str = tokenizer.decode([self.end_id])
+        if not before.startswith(self.end_text) or not self.end_text.strip():
+            raise ConfigError(
+                f"the chat template ends a turn with {before!r}, which is no single token: add the end mark to the tokenizer"
+            )
+        self._before_reply = before[len(self.end_text) :]
+        self.pad_id: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_id
+        self.observation_ids = lru_cache(maxsize=20_000)(self._observation_ids)
+
+    def prompt_ids(self, system: str, opening: str) -> list[int]:
+        """Ids of the system text and the opening, up to where the first turn begins."""
+        return self._encode(self._render([{"role": "system", "content": system}, {"role": "user", "content": opening}]))
+
+    def turn_ids(self, text: str) -> list[int]:
+        """Ids of a demonstrated turn, its end mark included (never used on what a model wrote)."""
+        return [*self._encode(text), self.end_id]
+
+    def turn_text(self, ids: list[int]) -> str:
+        """The text of a sampled turn without its end mark."""
+        if ids and ids[-1] == self.end_id:
+            ids = ids[:-1]
+        return str(self.tokenizer.decode(ids, skip_special_tokens=False))
+
+    def _observation_ids(self, reply: str, ended: bool) -> tuple[int, ...]:
+        """Ids from the end of a turn to where the next begins; `ended` says whether the turn wrote its end mark."""
+        return tuple(self._encode(("" if ended else self.end_text) + self._before_reply + reply + self._after_reply))
+
+    def _render(self, talk: list[dict[str, str]]) -> str:
+        text = self.tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
+        return str(text)
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        return ids

@@ -1,0 +1,33 @@
+"""What a policy is told at the start of an episode: the gym's rules and, for a conditioned policy, the effort weight.
+
+Two forms: ``full`` for language models, and ``brief`` for the small embedded model, which has learned the rules from
+demonstrations and is told only what differs between episodes.
+"""
+
+from enum import StrEnum
+
+from bao.gym import Gym
+
+
+class PromptForm(StrEnum):
+    FULL = "full"
+    BRIEF = "brief"
+
+
+def system_text(gym: Gym, form: PromptForm = PromptForm.FULL, effort_weight: float | None = None) -> str:
+    """The system text for an episode in `gym`; `effort_weight` is the price of one user-involving turn, in units of R."""
+    if form is PromptForm.BRIEF:
+        price = "" if effort_weight is None else f", a user turn costs {effort_weight:.2f}"
+        return f"{gym.name}, {gym.horizon} turns{price}"
+    lines = [
+        gym.instructions(),
+        "Think first, between <think> and </think>, then take exactly one action. You may also take it as a call of the tool "
+        "interact(choice, content).",
+    ]
+    if effort_weight is not None:
+        kinds = " or ".join(f"[{kind}]" for kind in sorted(gym.user_kinds))
+        lines.append(
+            f"Each turn that involves the user ({kinds}) costs {effort_weight:.2f} of the task's whole worth of 1.00: involve "
+            "the user only where it is worth that."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,262 @@
+"""What each turn of a trajectory is paid in training: the task reward less priced costs and two behaviour penalties.
+
+    r'_t = r_t - sum_k w_k cost_k,t + p_IS,t + p_OT,t
+
+The costs are a named vector of counts per turn (`costs_per_turn`), their prices a `CostWeights`; by default the effort weight
+is the one dial. The information-seeking (IS) and over-thinking (OT) penalties are those of Behavioral Agentic Optimization
+(arXiv 2602.11351), as the paper defines them or as its public code computes them (`PenaltyVariant`). Everything is a pure
+function of one trajectory, but for the guard at the end, which refuses effort weights under which silence pays best.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from bao.action import ActionKind
+from bao.errors import ConfigError
+from bao.trajectory import StopReason, Trajectory
+
+FloatArray = npt.NDArray[np.float64]
+
+UNPARSABLE_FLOOR = 0.05
+"""Least default price of an unreadable action, so that it is no free escape where the effort weight is small."""
+
+IS_COEFFICIENT, OT_COEFFICIENT = 0.005, 0.05
+"""lambda_IS and lambda_OT of the public code."""
+
+
+class Part(StrEnum):
+    """What a shaped turn reward is made of; from ``user_effort`` to ``unparsable`` they are the priced costs."""
+
+    TASK_REWARD = "task_reward"
+    USER_EFFORT = "user_effort"
+    """Turns that involve the user."""
+    TURNS = "turns"
+    VERBOSITY = "verbosity"
+    """Words said to the user: those of the action's content in turns that involve the user."""
+    PREMATURE = "premature"
+    """Answers that earned nothing."""
+    UNPARSABLE = "unparsable"
+    """Turns whose text held no readable action."""
+    INFORMATION_SEEKING = "information_seeking"
+    OVER_THINKING = "over_thinking"
+
+
+class PenaltyVariant(StrEnum):
+    PAPER = "paper"
+    REFERENCE_CODE = "reference_code"
+
+
+@dataclass(frozen=True, slots=True)
+class CostWeights:
+    """The price of one unit of each cost, in units of task reward (a whole task pays at most 1). All are >= 0."""
+
+    user_effort: float = 0.0
+    """Per turn that involves the user: the effort weight w."""
+    turns: float = 0.0
+    """Per turn."""
+    verbosity: float = 0.0
+    """Per word said to the user."""
+    premature: float = 0.0
+    """Per answer that earned nothing."""
+    unparsable: float | None = None
+    """Per unreadable action. None: as much as involving the user, and `UNPARSABLE_FLOOR` at least. An unreadable action costs
+    the user nothing, so without a price it would be the cheapest turn there is."""
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if value is not None:
+                _require_weight(f"costs.{spec.name}", value)
+
+    def resolved(self, effort_weight: float | None = None) -> dict[Part, float]:
+        """The price of every cost, `effort_weight` in place of ``user_effort`` where it is given."""
+        effort = self.user_effort if effort_weight is None else effort_weight
+        return {
+            Part.USER_EFFORT: effort,
+            Part.TURNS: self.turns,
+            Part.VERBOSITY: self.verbosity,
+            Part.PREMATURE: self.premature,
+            Part.UNPARSABLE: max(effort, UNPARSABLE_FLOOR) if self.unparsable is None else self.unparsable,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """How trajectories are paid in training. A penalty with coefficient 0 is off, its constant terms included."""
+
+    costs: CostWeights = field(default_factory=CostWeights)
+    is_coefficient: float = IS_COEFFICIENT
+    """lambda_IS >= 0."""
+    ot_coefficient: float = OT_COEFFICIENT
+    """lambda_OT >= 0."""
+    variant: PenaltyVariant = PenaltyVariant.PAPER
+
+    def __post_init__(self) -> None:
+        _require_weight("is_coefficient", self.is_coefficient)
+        _require_weight("ot_coefficient", self.ot_coefficient)
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A trajectory's shaped rewards [turns] and what they are made of."""
+
+    rewards: FloatArray
+    parts: dict[Part, FloatArray]
+    """Signed contributions [turns]; they sum to ``rewards``."""
+
+
+def shape(trajectory: Trajectory, settings: Shaping, effort_weight: float | None = None) -> Shaped:
+    """The shaped turn rewards r'_t [turns] of `trajectory`.
+
+    `effort_weight` takes the place of ``settings.costs.user_effort``: where the policy is conditioned on the weight, it is
+    drawn anew for each group. Raises `ValueError` on a trajectory that ended in a fault (a fault is excluded, never paid) and
+    `ConfigError` on an effort weight that is negative or not finite.
+    """
+    if trajectory.stop == StopReason.FAULT:
+        raise ValueError(f"the trajectory of task {trajectory.task_id!r} ended in a fault: exclude it before shaping")
+    if effort_weight is not None:
+        _require_weight("effort_weight", effort_weight)
+    parts = {Part.TASK_REWARD: _per_turn(trajectory, (turn.reward for turn in trajectory.turns))}
+    weights = settings.costs.resolved(effort_weight)
+    for part, count in costs_per_turn(trajectory).items():
+        parts[part] = -weights[part] * count
+    parts[Part.INFORMATION_SEEKING] = information_seeking(trajectory, settings.is_coefficient, settings.variant)
+    parts[Part.OVER_THINKING] = over_thinking(trajectory, settings.ot_coefficient, settings.variant)
+    return Shaped(np.sum(list(parts.values()), axis=0), parts)
+
+
+def costs_per_turn(trajectory: Trajectory) -> dict[Part, FloatArray]:
+    """The unpriced costs: counts >= 0 per turn [turns], verbosity in words."""
+    turns = trajectory.turns
+    return {
+        Part.USER_EFFORT: _per_turn(trajectory, (turn.involves_user for turn in turns)),
+        Part.TURNS: np.ones(len(turns)),
+        Part.VERBOSITY: _per_turn(trajectory, (len(t.action.content.split()) if t.involves_user else 0 for t in turns)),
+        Part.PREMATURE: _per_turn(trajectory, (t.action.kind == ActionKind.ANSWER and t.reward <= 0 for t in turns)),
+        Part.UNPARSABLE: _per_turn(trajectory, (turn.parse_fault is not None for turn in turns)),
+    }
+
+
+def information_seeking(trajectory: Trajectory, coefficient: float, variant: PenaltyVariant) -> FloatArray:
+    """IS penalty <= 0 [turns] on the second of two consecutive turns that both involve the user (BAO section on BR).
+
+    ``paper``: ``p_t = -lambda 1[a_t in A_u and a_{t-1} in A_u]``. ``reference_code``: the same, in trajectories with
+    ``sum r <= 0`` only.
+    """
+    involves = np.array([turn.involves_user for turn in trajectory.turns], dtype=bool)
+    penalty = np.zeros(len(involves))
+    if variant == PenaltyVariant.PAPER or trajectory.task_return <= 0:
+        penalty[1:][involves[1:] & involves[:-1]] = -coefficient
+    return penalty
+
+
+def over_thinking(trajectory: Trajectory, coefficient: float, variant: PenaltyVariant) -> FloatArray:
+    """OT penalty <= 0 [turns] on a trajectory that gave up n turns into a horizon of T without success.
+
+    ``paper``: every turn gets ``-lambda (T - n) / n`` (T = 16, n = 3: -4.333 lambda), where `ended_unsuccessfully`.
+    ``reference_code``: where ``sum r == 0`` and ``n < T - 1``, ``total = lambda (T - 1 - n) + 0.2`` and every turn but the
+    first gets ``-total / (n + 1)``; the only turn of a one-turn trajectory gets -0.5.
+    """
+    n, horizon = len(trajectory.turns), trajectory.horizon
+    penalty = np.zeros(n)
+    if coefficient == 0 or n == 0:
+        return penalty
+    if variant == PenaltyVariant.PAPER:
+        if ended_unsuccessfully(trajectory) and n < horizon:
+            penalty[:] = -coefficient * (horizon - n) / n
+    elif trajectory.task_return == 0 and n < horizon - 1:
+        penalty[1:] = -(coefficient * (horizon - 1 - n) + 0.2) / (n + 1)
+        if n == 1:
+            penalty[0] = -0.5
+    return penalty
+
+
+def ended_unsuccessfully(trajectory: Trajectory) -> bool:
+    """Whether the trajectory earned nothing (R <= 0) and did not solve its task.
+
+    A deliberate ``finish`` after earning part of the reward is a choice, not over-thinking, so it does not count.
+    """
+    return trajectory.task_return <= 0 and not trajectory.success
+
+
+def firing_rates(shaped: Sequence[Shaped]) -> dict[Part, float]:
+    """Share of trajectories in which each part is not zero in some turn; empty if `shaped` is.
+
+    A cost whose weight is 0 never fires.
+    """
+    if not shaped:
+        return {}
+    return {part: sum(bool(np.any(one.parts[part])) for one in shaped) / len(shaped) for part in Part}
+
+
+def acting_pays(task_return: float, user_effort: float, weight: float) -> bool:
+    """Whether an episode of return R and effort U pays more than saying nothing: ``R - w U > 0``."""
+    return task_return - weight * user_effort > 0
+
+
+def largest_paying_weight(trajectories: Iterable[Trajectory]) -> float:
+    """The effort weight at which the mean of ``R - w U`` over a bounding policy's trajectories reaches zero.
+
+    That is ``mean R / mean U``; acting pays on average strictly below it. 0 where the policy earns nothing, infinite where it
+    earns without effort. Trajectories that ended in a fault are left out; raises `ValueError` if none remains.
+    """
+    played = _without_faults(trajectories)
+    total_return = sum(trajectory.task_return for trajectory in played)
+    total_effort = sum(trajectory.user_effort for trajectory in played)
+    if total_return <= 0:
+        return 0.0
+    return total_return / total_effort if total_effort else math.inf
+
+
+def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tuple[str, ...]:
+    """Refuse effort weights under which silence is the best policy; return warnings on those that silence some tasks.
+
+    `oracle` are a bounding policy's trajectories on the training tasks. The other costs are not counted, so the bound is an
+    upper one where they have a price. Raises `ConfigError` on a weight > 0 that is not below `largest_paying_weight`, and on
+    one that is negative or not finite; `ValueError` if `oracle` holds no trajectory without a fault.
+    """
+    largest = largest_paying_weight(oracle)
+    by_task: dict[str, list[Trajectory]] = {}
+    for trajectory in _without_faults(oracle):
+        by_task.setdefault(trajectory.task_id, []).append(trajectory)
+    warnings = []
+    for weight in weights:
+        _require_weight("effort_weight", weight)
+        if weight == 0:
+            continue
+        if weight >= largest:
+            raise ConfigError(
+                f"effort_weight={weight:g} makes silence the best policy: the oracle's mean return pays for its mean effort "
+                f"only below {largest:.4g}; choose weights in [0, {largest:.4g})"
+            )
+        silenced = sum(
+            not acting_pays(sum(t.task_return for t in played), sum(t.user_effort for t in played), weight)
+            for played in by_task.values()
+        )
+        if silenced:
+            warnings.append(
+                f"effort_weight={weight:g}: {silenced} of {len(by_task)} tasks cost the oracle more effort than they pay, so "
+                "silence is the best policy on them"
+            )
+    return tuple(warnings)
+
+
+def _per_turn(trajectory: Trajectory, values: Iterable[float]) -> FloatArray:
+    return np.fromiter(values, dtype=np.float64, count=len(trajectory.turns))
+
+
+def _without_faults(trajectories: Iterable[Trajectory]) -> list[Trajectory]:
+    played = [trajectory for trajectory in trajectories if trajectory.stop != StopReason.FAULT]
+    if not played:
+        raise ValueError("the effort weights cannot be bounded: no trajectory of the oracle ended without a fault")
+    return played
+
+
+def _require_weight(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise ConfigError(f"{name}={value} must be a finite number of at least 0")

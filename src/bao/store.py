@@ -1,0 +1,211 @@
+"""Episodes on disk: one Parquet file, one row per episode.
+
+The columns are the fields of `Trajectory`, its turns as ``transcript`` (a list of structs), and ``task_return``,
+``user_effort``, ``turns`` and ``tokens`` for whoever reads the file with another tool. Token traces have columns of their own
+(``trace_*``), there only if some episode has one. The schema's metadata holds the format's version under ``bao.format`` and
+the number of episodes under ``bao.episodes``.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bao.action import Action, ActionKind, ParseFault
+from bao.errors import DataError
+from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
+
+FORMAT = "1"
+"""Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one."""
+
+_FORMAT_KEY = b"bao.format"
+_COUNT_KEY = b"bao.episodes"
+_ROW_GROUP = 2048
+"""Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
+
+_TURN = pa.struct(
+    [
+        ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
+        ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
+    ]
+)  # fmt: skip
+_EPISODE = [
+    ("gym", pa.string()), ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()),
+    ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
+    ("fault", pa.string()), ("fault_detail", pa.string()), ("horizon", pa.int64()), ("system", pa.string()),
+    ("opening", pa.string()), ("seconds", pa.float64()), ("task_return", pa.float64()), ("user_effort", pa.int64()),
+    ("turns", pa.int64()), ("tokens", pa.int64()), ("transcript", pa.list_(_TURN)),
+]  # fmt: skip
+_TRACE = [
+    ("trace_prompt", pa.list_(pa.int32())), ("trace_ids", pa.list_(pa.int32())), ("trace_turn", pa.list_(pa.int16())),
+    ("trace_logprob", pa.list_(pa.float32())), ("trace_weights_version", pa.int64()),
+]  # fmt: skip
+
+_KINDS = {str(kind): kind for kind in ActionKind}
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def write_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> None:
+    """Write `trajectories`, in their order, as a Parquet file at `path`; its folder is made if missing.
+
+    The file appears whole or not at all: it is written beside `path`, flushed to disk and moved into place, so a reader or a
+    crash never meets half of one. `read_episodes` gives back equal trajectories, with one exception: a lone UTF-16 surrogate
+    (a model can produce one through a JSON escape; no UTF-8 file can hold it) becomes U+FFFD.
+    """
+    path = Path(path)
+    episodes = list(trajectories)
+    traced = any(episode.trace is not None for episode in episodes)
+    metadata = {_FORMAT_KEY: FORMAT.encode(), _COUNT_KEY: b"%d" % len(episodes)}
+    schema = pa.schema(_EPISODE + (_TRACE if traced else []), metadata=metadata)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+                for start in range(0, len(episodes), _ROW_GROUP):
+                    rows = [_row(episode, traced) for episode in episodes[start : start + _ROW_GROUP]]
+                    writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    if os.name == "posix":  # elsewhere a folder cannot be opened to be flushed
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read_episodes(path: Path | str) -> list[Trajectory]:
+    """The trajectories of a file that `write_episodes` wrote, in its order.
+
+    Raises `DataError` naming the file and the fix where it is missing, damaged (its pages carry checksums), of another origin,
+    or of another version of the format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"no episodes at {path}: give the path of an episodes.parquet that `bao eval` wrote")
+    episodes: list[Trajectory] = []
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            traced = _check_schema(path, file.schema_arrow)
+            for batch in file.iter_batches(batch_size=_ROW_GROUP):
+                episodes.extend(_trajectories(batch, traced))
+            if b"%d" % len(episodes) != file.schema_arrow.metadata.get(_COUNT_KEY):
+                raise DataError(
+                    f"{path} gives {len(episodes)} episodes, not as many as were written: restore it or evaluate again"
+                )
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): it is damaged or another kind of file; "
+            "restore it or evaluate again"
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path} holds an episode that this bao cannot read ({error}): evaluate again") from error
+    return episodes
+
+
+def _check_schema(path: Path, schema: pa.Schema) -> bool:
+    """Raise `DataError` unless the file is of this format; return whether it has token traces."""
+    version = (schema.metadata or {}).get(_FORMAT_KEY)
+    if version is None:
+        raise DataError(
+            f"{path} is a Parquet file but holds no episodes (its metadata lacks 'bao.format'): "
+            "give an episodes.parquet that `bao eval` wrote"
+        )
+    if version != FORMAT.encode():
+        raise DataError(
+            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads {FORMAT!r}: "
+            "use the bao that wrote it, or evaluate again"
+        )
+    traced = "trace_ids" in schema.names
+    for name, kind in _EPISODE + (_TRACE if traced else []):
+        if name not in schema.names or schema.field(name).type != kind:
+            raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
+    return traced
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "gym": _text(episode.gym), "task_id": _text(episode.task_id), "policy": _text(episode.policy), "seed": episode.seed,
+        "effort_weight": episode.effort_weight, "level": episode.level, "stop": str(episode.stop),
+        "success": episode.success, "fault": None if episode.fault is None else str(episode.fault),
+        "fault_detail": _text(episode.fault_detail), "horizon": episode.horizon, "system": _text(episode.system),
+        "opening": _text(episode.opening), "seconds": episode.seconds, "task_return": episode.task_return,
+        "user_effort": episode.user_effort, "turns": len(episode.turns), "tokens": episode.tokens,
+        "transcript": [
+            {
+                "thinking": _text(turn.thinking), "kind": _text(str(turn.action.kind)),
+                "content": _text(turn.action.content), "reply": _text(turn.reply), "reward": turn.reward,
+                "involves_user": turn.involves_user,
+                "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
+            }
+            for turn in episode.turns
+        ],
+    }  # fmt: skip
+    if traced and episode.trace is not None:
+        trace = episode.trace
+        row |= {
+            "trace_prompt": trace.prompt, "trace_ids": trace.ids, "trace_turn": trace.turn, "trace_logprob": trace.logprob,
+            "trace_weights_version": trace.weights_version,
+        }  # fmt: skip
+    return row
+
+
+def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
+    transcript = batch.column("transcript")
+    turns = iter(_turns(transcript.flatten()))
+    lengths = pc.list_value_length(transcript).to_pylist()
+    names = [
+        "gym", "task_id", "policy", "seed", "effort_weight", "level", "stop", "success", "fault", "fault_detail", "horizon",
+        "system", "opening", "seconds",
+    ]  # fmt: skip
+    columns = (batch.column(name).to_pylist() for name in names)
+    for index, values in enumerate(zip(*columns, strict=True)):
+        row = dict(zip(names, values, strict=True))
+        row["stop"] = StopReason(row["stop"])
+        row["fault"] = None if row["fault"] is None else Fault(row["fault"])
+        yield Trajectory(
+            **row,
+            turns=tuple(next(turns) for _ in range(lengths[index])),
+            trace=_trace(batch, index) if traced else None,
+        )
+
+
+def _turns(structs: pa.StructArray) -> Sequence[Turn]:
+    columns = (structs.field(name).to_pylist() for name in (field.name for field in _TURN))
+    return [
+        Turn(
+            thinking, Action(_KINDS.get(kind, kind), content), reply, reward, involves_user,
+            None if parse_fault is None else ParseFault(parse_fault), tokens,
+        )
+        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens in zip(*columns, strict=True)
+    ]  # fmt: skip
+
+
+def _trace(batch: pa.RecordBatch, index: int) -> TokenTrace | None:
+    ids, *others = (batch.column(name)[index] for name, _ in _TRACE[1:])
+    if not ids.is_valid:
+        return None
+    turn, logprob, version = others
+
+    def array(scalar: pa.ListScalar) -> Any:
+        return np.array(scalar.values.to_numpy(zero_copy_only=False))  # a copy: Arrow's own buffer is read-only
+
+    return TokenTrace(
+        prompt=array(batch.column("trace_prompt")[index]), ids=array(ids), turn=array(turn), logprob=array(logprob),
+        weights_version=version.as_py(),
+    )  # fmt: skip

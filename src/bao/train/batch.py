@@ -1,0 +1,155 @@
+"""Token traces to padded tensors, and the model's log-probabilities at the loss positions.
+
+A batch holds whole groups. Where trajectories share a prompt, it is forwarded once, with gradient, and its keys and values are
+expanded to the group's rows; the LM head is applied at loss positions only. Both are exact: gradients equal those of the plain
+forward pass.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from bao.trajectory import TokenTrace
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of traces that belong together, padded.
+
+    Shapes: P prompts, B rows, L prompt tokens (left-padded), C completion tokens (right-padded), N loss positions.
+    """
+
+    prompts: Tensor
+    """[P, L] ids."""
+    prompt_mask: Tensor
+    """[P, L] bool."""
+    row_prompt: Tensor
+    """[B] index of each row's prompt; non-decreasing."""
+    ids: Tensor
+    """[B, C] completion ids."""
+    lengths: Tensor
+    """[B] completion lengths."""
+    turn: Tensor
+    """[B, C] turn index, -1 where there is no loss."""
+    sampled_logprob: Tensor
+    """[N] log-probabilities kept by the sampler."""
+
+    @property
+    def loss_mask(self) -> Tensor:
+        return self.turn >= 0
+
+    @property
+    def tokens(self) -> int:
+        return int(self.prompt_mask.sum()) + int(self.lengths.sum())
+
+
+class Scored(NamedTuple):
+    """What the current weights say at the loss positions, row by row: both [N]."""
+
+    logprob: Tensor
+    entropy: Tensor
+
+
+def collate(traces: Sequence[TokenTrace], pad_id: int, device: torch.device | str = "cpu") -> Batch:
+    """One batch of `traces`; neighbours with equal prompts share one."""
+    prompts: list[np.ndarray[Any, Any]] = []
+    row_prompt = []
+    for trace in traces:
+        if not prompts or not np.array_equal(prompts[-1], trace.prompt):
+            prompts.append(trace.prompt)
+        row_prompt.append(len(prompts) - 1)
+    longest_prompt = max(len(p) for p in prompts)
+    longest = max(len(t.ids) for t in traces)
+    prompt_ids = np.full((len(prompts), longest_prompt), pad_id, dtype=np.int64)
+    prompt_mask = np.zeros((len(prompts), longest_prompt), dtype=bool)
+    for i, prompt in enumerate(prompts):
+        prompt_ids[i, longest_prompt - len(prompt) :] = prompt
+        prompt_mask[i, longest_prompt - len(prompt) :] = True
+    ids = np.full((len(traces), longest), pad_id, dtype=np.int64)
+    turn = np.full((len(traces), longest), -1, dtype=np.int64)
+    for i, trace in enumerate(traces):
+        ids[i, : len(trace.ids)] = trace.ids
+        turn[i, : len(trace.turn)] = trace.turn
+    sampled = np.concatenate([trace.logprob[trace.turn >= 0] for trace in traces])
+
+    def tensor(array: np.ndarray[Any, Any]) -> Tensor:
+        return torch.from_numpy(array).to(device)
+
+    return Batch(
+        tensor(prompt_ids), tensor(prompt_mask), torch.tensor(row_prompt, device=device), tensor(ids),
+        torch.tensor([len(t.ids) for t in traces], device=device), tensor(turn), tensor(sampled),
+    )  # fmt: skip
+
+
+def score(model: Any, batch: Batch, temperature: float = 1.0, *, share_prompt: bool = True) -> Scored:
+    """Log-probability and entropy of the model at every loss position of `batch`, in row-major order.
+
+    `temperature` divides the logits, as the sampler did. `share_prompt` forwards each prompt once for all of its rows.
+    """
+    hidden = _shared(model, batch) if share_prompt else _plain(model, batch)
+    mask = batch.loss_mask
+    logits = model.lm_head(hidden[mask]).float() / temperature
+    logprobs = torch.log_softmax(logits, dim=-1)
+    chosen = logprobs.gather(1, batch.ids[mask].unsqueeze(1)).squeeze(1)
+    with torch.no_grad():
+        entropy = -(logprobs.exp() * logprobs).sum(-1)
+    return Scored(chosen, entropy)
+
+
+def _plain(model: Any, batch: Batch) -> Tensor:
+    """[B, C, hidden]: states that predict each completion token, every row forwarded whole and right-padded.
+
+    Without holes in a row the causal mask alone is right, which keeps attention on its fast path.
+    """
+    lengths = batch.prompt_mask.sum(1)[batch.row_prompt]
+    width = batch.prompts.shape[1]
+    ids = torch.cat([batch.prompts[batch.row_prompt], batch.ids], 1)
+    shift = (width - lengths).unsqueeze(1)
+    columns = torch.arange(ids.shape[1], device=ids.device).unsqueeze(0)
+    ids = ids.gather(1, (columns + shift).clamp(max=ids.shape[1] - 1))
+    states = model.model(input_ids=ids, use_cache=False).last_hidden_state
+    wanted = torch.arange(batch.ids.shape[1], device=ids.device).unsqueeze(0) + lengths.unsqueeze(1) - 1
+    return states.gather(1, wanted.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
+
+
+def _shared(model: Any, batch: Batch) -> Tensor:
+    """[B, C, hidden] as `_plain`, each prompt forwarded once with gradient and its KV expanded to its rows."""
+    cache = DynamicCache(config=model.config)
+    positions = (batch.prompt_mask.cumsum(1) - 1).clamp(min=0)
+    first = model.model(
+        input_ids=batch.prompts, attention_mask=batch.prompt_mask.long(), position_ids=positions, past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state[:, -1:][batch.row_prompt]  # fmt: skip
+    if batch.ids.shape[1] == 1:
+        return first
+    cache.batch_select_indices(batch.row_prompt)
+    prompt_mask = batch.prompt_mask[batch.row_prompt]
+    steps = torch.arange(batch.ids.shape[1] - 1, device=batch.ids.device)
+    # Padding at a row's end needs no mask: nothing after it carries loss.
+    mask = torch.cat([prompt_mask, torch.ones_like(batch.ids[:, :-1], dtype=torch.bool)], 1).long()
+    rest = model.model(
+        input_ids=batch.ids[:, :-1], attention_mask=mask, position_ids=prompt_mask.sum(1, keepdim=True) + steps,
+        past_key_values=cache, use_cache=True,
+    ).last_hidden_state  # fmt: skip
+    return torch.cat([first, rest], 1)
+
+
+def split_by_tokens(groups: Sequence[Sequence[TokenTrace]], budget: int) -> Iterator[list[int]]:
+    """Indices of groups in micro-batches of at most `budget` padded tokens each; a larger group stands alone."""
+    current: list[int] = []
+    rows, width = 0, 0
+    for i, group in enumerate(groups):
+        group_width = max(len(t.prompt) + len(t.ids) for t in group)
+        if current and (rows + len(group)) * max(width, group_width) > budget:
+            yield current
+            current, rows, width = [], 0, 0
+        current.append(i)
+        rows += len(group)
+        width = max(width, group_width)
+    if current:
+        yield current

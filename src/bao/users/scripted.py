@@ -1,0 +1,81 @@
+"""The scripted traveller: a user who answers questions about their wishes by what the question mentions.
+
+Deterministic given its generator. It answers one wish per question (the first that the question names), says so when a
+question names none, and after `volunteer_after` questions in a row that got nothing out of it, volunteers a wish.
+"""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, ATTRIBUTE_WORDS, VALUE_ATTRIBUTE
+
+_WORD = re.compile(r"[a-z]+")
+_WISH = ("I would like {value}.", "The best would be {value}.", "I prefer {value}.")
+_INDIFFERENT = "I have no wish about the {attribute}."
+_ABSENT = "I do not need a {aspect}."
+_VAGUE = "That is too vague. Ask about one thing, please."
+
+
+class ScriptedTraveller:
+    """Answers questions about ``wishes``: aspect to attribute to value."""
+
+    def __init__(
+        self, wishes: Mapping[str, Mapping[str, str]], rng: np.random.Generator, volunteer_after: int = 3
+    ) -> None:
+        self._wishes = wishes
+        self._rng = rng
+        self._volunteer_after = volunteer_after
+        self._fruitless = 0
+        self._told: set[str] = set()
+
+    def tell(self, attribute: str) -> None:
+        """Note that the agent knows this wish already (it was stated), so that it is not volunteered."""
+        self._told.add(attribute)
+
+    def settle(self, aspect: str) -> None:
+        """Note that an aspect is decided: its wishes matter no more."""
+        self._told.update(self._wishes[aspect])
+
+    def reply(self, question: str) -> str:
+        """The answer to one question."""
+        attribute = self.classify(question)
+        if attribute is None:
+            return self._fruitless_reply(_VAGUE)
+        aspect = ATTRIBUTE_ASPECT[attribute]
+        if aspect not in self._wishes:
+            return self._fruitless_reply(_ABSENT.format(aspect=aspect))
+        value = self._wishes[aspect].get(attribute)
+        if value is None:
+            return self._fruitless_reply(_INDIFFERENT.format(attribute=attribute))
+        self._fruitless = 0
+        self._told.add(attribute)
+        return _WISH[int(self._rng.integers(len(_WISH)))].format(value=value)
+
+    @staticmethod
+    def classify(question: str) -> str | None:
+        """The attribute that a question is about: the first it names, itself or by one of its values; None if vague.
+
+        A question that names an aspect is about that aspect only, so ``when`` in a question about the hotel is not about
+        the flight.
+        """
+        words = _WORD.findall(question.lower())
+        aspects = {a.name for a in ASPECTS.values() if a.words.intersection(words)}
+        for word in words:
+            attribute = ATTRIBUTE_WORDS.get(word) or VALUE_ATTRIBUTE.get(word)
+            if attribute is not None and (not aspects or ATTRIBUTE_ASPECT[attribute] in aspects):
+                return attribute
+        return None
+
+    def _fruitless_reply(self, text: str) -> str:
+        self._fruitless += 1
+        if self._fruitless < self._volunteer_after:
+            return text
+        remaining = [(n, v) for wishes in self._wishes.values() for n, v in wishes.items() if n not in self._told]
+        if not remaining:
+            return text
+        self._fruitless = 0
+        attribute, value = remaining[int(self._rng.integers(len(remaining)))]
+        self._told.add(attribute)
+        return f"{text} By the way, for the {ATTRIBUTE_ASPECT[attribute]} {attribute} I prefer {value}."

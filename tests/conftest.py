@@ -1,0 +1,21 @@
+"""Fixtures shared by the tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def userrl_data() -> Path:
+    """The directory of UserRL's data files, which the project does not carry; the test skips where it is absent."""
+    named = os.environ.get("BAO_SHARED_DATA")
+    places = [Path(named)] if named else [_CHECKOUT.parent / "shared" / "data", _CHECKOUT / "shared" / "data"]
+    for place in places:
+        if (place / "userrl").is_dir():
+            return place / "userrl"
+    pytest.skip(
+        f"UserRL's data is not at {' or '.join(map(str, places))}; set BAO_SHARED_DATA to the folder that holds userrl/"
+    )
