@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Several processes share the machine, so the time of one example says nothing.
+settings.register_profile("bao", deadline=None)
+settings.load_profile("bao")
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 

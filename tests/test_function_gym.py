@@ -123,7 +123,8 @@ def test_huge_powers_are_answered_and_cost_nothing() -> None:
     for text in ("a ** b ** c ** d", "((((a ** 9) ** 9) ** 9) ** 9) ** 9 + b + c + d", "a ** (b * c * d)"):
         assert parse_rule(text).value(999, 999, 999, 999) is Undefinedness.OUT_OF_RANGE
     assert parse_rule("a ** (b ** c) ** d").value(-1, 3, 5, 3) == -1
-    assert parse_rule("a ** b ** c + d").value(1, 999, 99, 4) == 5
+    assert parse_rule("a ** b ** c + d").value(1, 999, 9, 4) == 5
+    assert parse_rule("a ** b ** c + d").value(1, 999, 999, 4) is Undefinedness.OUT_OF_RANGE  # for its exponent alone
     assert parse_rule("a ** (b / c) + d").value(4, 1, 2, 0) is Undefinedness.IRRATIONAL
     assert parse_rule("a ** (b / c) + d").value(4, 4, 2, 0) == 16
 

@@ -3,7 +3,7 @@
 The core imports no torch; `bao.train`, `bao.rollout.engine` and `bao.policies.local` need the extra ``[train]``.
 """
 
-from bao.action import Action, ActionKind, ParseFault, Parsed, parse, render, tool_schema
+from bao.action import Action, ActionKind, Parsed, ParseFault, parse, render, tool_schema
 from bao.errors import BaoError, ConfigError, DataError
 from bao.gym import Gym, Outcome, gym_class, gym_names, make
 from bao.task import Split, Task, TaskSet

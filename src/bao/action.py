@@ -87,6 +87,7 @@ def render(thinking: str, action: Action) -> str:
 
 _BRACKET = re.compile(r"^[ \t]*\[([A-Za-z_]+)\][ \t]*", re.MULTILINE)
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 
 
@@ -94,8 +95,10 @@ def parse(text: str, kinds: Collection[ActionKind | str] = CHOICES) -> Parsed:
     """Read one model turn.
 
     `kinds` are the choices that the gym offers. The bracket form counts where it starts a line; prose before it is kept with
-    the thinking. Anything unreadable gives an action of kind ``none`` whose content is the fault's name.
+    the thinking. Anything unreadable gives an action of kind ``none`` whose content is the fault's name. Lone surrogates, which
+    no file or socket takes, become U+FFFD.
     """
+    text = _LONE_SURROGATE.sub("\ufffd", text)
     thinking, body, closed = _split_thinking(text)
     if not closed:
         return _fault(thinking, ParseFault.UNCLOSED_THINK)
@@ -135,7 +138,7 @@ def _parse_bracket(thinking: str, body: str, kinds: Collection[ActionKind | str]
 def _parse_call(thinking: str, call: str, kinds: Collection[ActionKind | str]) -> Parsed:
     try:
         payload = json.loads(call)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a number of thousands of digits is a plain ValueError
         return _fault(thinking, ParseFault.BAD_JSON)
     if isinstance(payload, dict) and "choice" not in payload:
         if payload.get("name", "interact") != "interact":
@@ -152,7 +155,7 @@ def _parse_call(thinking: str, call: str, kinds: Collection[ActionKind | str]) -
 
 
 def _checked(thinking: str, choice: str, content: str, kinds: Collection[ActionKind | str]) -> Parsed:
-    choice, content = choice.strip().lower(), content.strip()
+    choice, content = choice.strip().lower(), _LONE_SURROGATE.sub("\ufffd", content).strip()
     prefix = f"[{choice}]"
     if content.lower().startswith(prefix):  # some models repeat the bracket inside the call
         content = content[len(prefix) :].strip()

@@ -197,9 +197,7 @@ class Gym(gymnasium.Env[str, Action]):
         stop = None
         if done:
             self._live = False
-            stop = (
-                StopReason.SUCCESS if success else StopReason.FINISH if kind == ActionKind.FINISH else StopReason.FAILURE
-            )
+            stop = StopReason.SUCCESS if success else StopReason.FINISH if kind == ActionKind.FINISH else StopReason.FAILURE
         elif turn >= self.horizon:
             self._live = False
             truncated = True

@@ -14,7 +14,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from bao.errors import DataError
+from bao.errors import DataError, suggest
 
 
 class Split(StrEnum):
@@ -40,10 +40,16 @@ class Task:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "Task":
         """Raises `KeyError` or `ValueError` on a missing or wrong field; `TaskSet.read` adds the file and line."""
-        return cls(
-            id=str(row["id"]), gym=str(row["gym"]), data=row["data"], split=Split(row.get("split", "test")),
-            level=int(row.get("level", 0)),
-        )  # fmt: skip
+        if not isinstance(row, Mapping):
+            raise ValueError(f"a task is an object with the fields id, gym, split, level and data, not {type(row).__name__}")
+        split, level, data = row.get("split", Split.TEST), row.get("level", 0), row["data"]
+        if split not in list(Split):
+            raise ValueError(f"split={split!r} is unknown: {suggest(str(split), map(str, Split))}")
+        if not isinstance(level, int):
+            raise ValueError(f"level={level!r} must be a whole number")
+        if not isinstance(data, Mapping):
+            raise ValueError(f"data={data!r} must be an object")
+        return cls(id=str(row["id"]), gym=str(row["gym"]), data=data, split=Split(split), level=level)
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,9 @@ class TaskSet(Sequence[Task]):
         return TaskSet(self.tasks[index]) if isinstance(index, slice) else self.tasks[index]
 
     def sample(self, count: int, rng: np.random.Generator) -> list[Task]:
-        """`count` tasks, without replacement as far as there are enough of them."""
+        """`count` tasks, without replacement as far as there are enough of them. Raises `DataError` if there are none."""
+        if count and not self.tasks:
+            raise DataError(f"cannot draw {count} tasks from an empty task set")
         picks: list[int] = []
         while len(picks) < count:
             picks += rng.permutation(len(self.tasks))[: count - len(picks)].tolist()
@@ -98,19 +106,27 @@ class TaskSet(Sequence[Task]):
         tasks = []
         if not path.is_file():
             raise DataError(f"no task file at {path}: give the path of a JSON-lines file of {gym} tasks")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is no UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8") from error
+        seen: dict[str, int] = {}
+        for number, line in enumerate(text.split("\n"), start=1):  # splitlines would break at U+2028 inside a string
             if not line.strip():
                 continue
             try:
                 task = Task.from_json(json.loads(line))
                 if task.gym != gym:
                     raise ValueError(f"it is a task of the gym {task.gym!r}, not of {gym!r}")
+                if task.id in seen:
+                    raise ValueError(f"the id {task.id!r} is that of line {seen[task.id]} already; ids must be unique")
                 if check is not None:
                     check(task)
             except KeyError as error:
                 raise DataError(f"{path}, line {number}: the field {error.args[0]!r} is missing; add it") from error
             except (TypeError, ValueError) as error:
                 raise DataError(f"{path}, line {number}: {error}") from error
+            seen[task.id] = number
             tasks.append(task)
         if not tasks:
             raise DataError(f"{path} holds no task")

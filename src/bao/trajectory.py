@@ -75,7 +75,7 @@ class TokenTrace:
     prompt: npt.NDArray[np.int32]
     ids: npt.NDArray[np.int32]
     turn: npt.NDArray[np.int16]
-    """Index of the turn whose text the agent wrote with this token; -1 on observation tokens. The loss mask is ``turn >= 0``."""
+    """Index of the turn that the agent wrote this token in; -1 on observation tokens. The loss mask is ``turn >= 0``."""
     logprob: npt.NDArray[np.float32]
     """Log-probability under the sampling policy and temperature; 0 on observation tokens."""
     weights_version: int = 0

@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from bao.action import ActionKind, render
+from bao.errors import DataError
 from bao.gym import Gym
 from bao.policies import Policy
 from bao.prompt import PromptForm, system_text
@@ -72,7 +73,11 @@ def demonstrations(
 
     With `effort_weights` each prompt names one of them at random: the student learns to read the line, but not what to make of
     it, which is left to reinforcement. `rejected` collects why others were not kept.
+
+    Raises `DataError` without tasks, `ValueError` where hardly a trajectory is kept.
     """
+    if not tasks:
+        raise DataError(f"no tasks to demonstrate {gym.name} on: give at least one")
     kept = tried = 0
     while kept < count:
         for task in tasks.sample(len(tasks), rng):

@@ -16,7 +16,7 @@ CHATML = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
-_TURN, _REPLY = "@@turn@@", "@@reply@@"
+_SYSTEM, _OPENING, _TURN, _REPLY = "@@system@@", "@@opening@@", "@@turn@@", "@@reply@@"
 
 
 class Template:
@@ -28,14 +28,18 @@ class Template:
         if tokenizer.chat_template is None:
             tokenizer.chat_template = CHATML
         talk = [
-            {"role": "system", "content": "s"},
-            {"role": "user", "content": "u"},
+            {"role": "system", "content": _SYSTEM},
+            {"role": "user", "content": _OPENING},
             {"role": "assistant", "content": _TURN},
             {"role": "user", "content": _REPLY},
         ]
         text = self._render(talk)
-        after_turn = text.partition(_TURN)[2]
-        before, _, self._after_reply = after_turn.partition(_REPLY)
+        self._before_system, _, rest = text.partition(_SYSTEM)
+        self._before_opening, _, rest = rest.partition(_OPENING)
+        self._before_turn, _, after_turn = rest.partition(_TURN)
+        before, mark, self._after_reply = after_turn.partition(_REPLY)
+        if not mark:
+            raise ConfigError("the tokenizer's chat template leaves out a message: it must show system, user and assistant")
         ids = self._encode(before)
         if not ids:
             raise ConfigError("the tokenizer's chat template puts nothing between a turn and the reply: give it an end mark")
@@ -51,7 +55,7 @@ class Template:
 
     def prompt_ids(self, system: str, opening: str) -> list[int]:
         """Ids of the system text and the opening, up to where the first turn begins."""
-        return self._encode(self._render([{"role": "system", "content": system}, {"role": "user", "content": opening}]))
+        return self._encode(self._before_system + system + self._before_opening + opening + self._before_turn)
 
     def turn_ids(self, text: str) -> list[int]:
         """Ids of a demonstrated turn, its end mark included (never used on what a model wrote)."""

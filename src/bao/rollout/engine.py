@@ -152,9 +152,7 @@ class Engine:
 class _Run:
     """The state of one `Engine.run`: which episode is in which row."""
 
-    def __init__(
-        self, engine: Engine, requests: Sequence[Request], finish: Callable[..., None]
-    ) -> None:
+    def __init__(self, engine: Engine, requests: Sequence[Request], finish: Callable[..., None]) -> None:
         self.engine, self.template, self.limits = engine, engine.template, engine.limits
         self.finish = finish
         self.waiting = deque(enumerate(requests))
@@ -250,9 +248,8 @@ class _Run:
         chunks = [self._at(row).pending for row in rows]
         starts = [self._at(row).fed for row in rows]
         for row, chunk in zip(rows, chunks, strict=True):
-            episode = self._at(row)
-            episode.fed += len(chunk)
-            episode.pending = []
+            self._at(row).fed += len(chunk)
+            self._at(row).pending = []
         width = max(map(len, chunks))
         where = rows
         if width == 1 and len(rows) >= 0.7 * len(self.rows):
@@ -333,9 +330,7 @@ class _Run:
         episode.turn_index += [-1] * len(observation)
         episode.logprobs += [0.0] * len(observation)
 
-    def _close(
-        self, row: int, episode: _Episode, stop: StopReason, success: bool, error: FaultError | None = None
-    ) -> None:
+    def _close(self, row: int, episode: _Episode, stop: StopReason, success: bool, error: FaultError | None = None) -> None:
         self.rows[row] = None
         self.finish(episode, stop, success, error)
 

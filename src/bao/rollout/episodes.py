@@ -26,12 +26,8 @@ def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None 
         while not ended:
             thinking, action, parse_fault = policy.act(observation)
             observation, reward, terminated, truncated, info = gym.step(action)
-            turns.append(
-                Turn(
-                    thinking, action, observation, reward, info["involves_user"], parse_fault,
-                    tokens=len(thinking.split()) + len(action.content.split()),
-                )  # fmt: skip
-            )
+            words = len(thinking.split()) + len(action.content.split())
+            turns.append(Turn(thinking, action, observation, reward, info["involves_user"], parse_fault, words))
             ended = terminated or truncated
             if ended:
                 stop, success = info["stop"], info["success"]

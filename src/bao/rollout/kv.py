@@ -18,7 +18,7 @@ ATTENTION = "bao_rows"
 _BLOCK = 64
 
 
-class RowCache(Cache):  # type: ignore[misc]
+class RowCache(Cache):
     """Keys and values [rows, kv heads, capacity, head dim] per layer, written at each row's own position.
 
     Before a forward pass, `aim` says which rows it covers, where their chunks begin and how long the longest of them will be.
@@ -39,7 +39,9 @@ class RowCache(Cache):  # type: ignore[misc]
         self._subset = None if len(rows) == self.rows else rows
         self._write_rows, self._columns, self._span = rows.unsqueeze(1), columns, span
 
-    def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
         if layer_idx == len(self._keys):
             shape = (self.rows, key_states.shape[1], 0, key_states.shape[3])
             self._keys.append(key_states.new_zeros(shape))

@@ -86,17 +86,20 @@ def collate(traces: Sequence[TokenTrace], pad_id: int, device: torch.device | st
     )  # fmt: skip
 
 
-def score(model: Any, batch: Batch, temperature: float = 1.0, *, share_prompt: bool = True) -> Scored:
+def score(
+    model: Any, batch: Batch, temperature: float = 1.0, *, share_prompt: bool = True, entropy_gradient: bool = False
+) -> Scored:
     """Log-probability and entropy of the model at every loss position of `batch`, in row-major order.
 
     `temperature` divides the logits, as the sampler did. `share_prompt` forwards each prompt once for all of its rows.
+    `entropy_gradient` lets gradients flow through the entropies (for an entropy bonus).
     """
     hidden = _shared(model, batch) if share_prompt else _plain(model, batch)
     mask = batch.loss_mask
     logits = model.lm_head(hidden[mask]).float() / temperature
     logprobs = torch.log_softmax(logits, dim=-1)
     chosen = logprobs.gather(1, batch.ids[mask].unsqueeze(1)).squeeze(1)
-    with torch.no_grad():
+    with torch.set_grad_enabled(entropy_gradient and torch.is_grad_enabled()):
         entropy = -(logprobs.exp() * logprobs).sum(-1)
     return Scored(chosen, entropy)
 
@@ -114,14 +117,15 @@ def _plain(model: Any, batch: Batch) -> Tensor:
     ids = ids.gather(1, (columns + shift).clamp(max=ids.shape[1] - 1))
     states = model.model(input_ids=ids, use_cache=False).last_hidden_state
     wanted = torch.arange(batch.ids.shape[1], device=ids.device).unsqueeze(0) + lengths.unsqueeze(1) - 1
-    return states.gather(1, wanted.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
+    picked: Tensor = states.gather(1, wanted.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
+    return picked
 
 
 def _shared(model: Any, batch: Batch) -> Tensor:
     """[B, C, hidden] as `_plain`, each prompt forwarded once with gradient and its KV expanded to its rows."""
     cache = DynamicCache(config=model.config)
     positions = (batch.prompt_mask.cumsum(1) - 1).clamp(min=0)
-    first = model.model(
+    first: Tensor = model.model(
         input_ids=batch.prompts, attention_mask=batch.prompt_mask.long(), position_ids=positions, past_key_values=cache,
         use_cache=True,
     ).last_hidden_state[:, -1:][batch.row_prompt]  # fmt: skip

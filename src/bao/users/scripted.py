@@ -6,12 +6,14 @@ question names none, and after `volunteer_after` questions in a row that got not
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 
-from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, ATTRIBUTE_WORDS, VALUE_ATTRIBUTE
+from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, ATTRIBUTE_WORDS, GENERIC_WORDS, VALUE_ATTRIBUTE
 
 _WORD = re.compile(r"[a-z]+")
+_SPECIFIC: Mapping[str, tuple[str, ...]] = {**{value: (name,) for value, name in VALUE_ATTRIBUTE.items()}, **ATTRIBUTE_WORDS}
 _WISH = ("I would like {value}.", "The best would be {value}.", "I prefer {value}.")
 _INDIFFERENT = "I have no wish about the {attribute}."
 _ABSENT = "I do not need a {aspect}."
@@ -21,9 +23,7 @@ _VAGUE = "That is too vague. Ask about one thing, please."
 class ScriptedTraveller:
     """Answers questions about ``wishes``: aspect to attribute to value."""
 
-    def __init__(
-        self, wishes: Mapping[str, Mapping[str, str]], rng: np.random.Generator, volunteer_after: int = 3
-    ) -> None:
+    def __init__(self, wishes: Mapping[str, Mapping[str, str]], rng: np.random.Generator, volunteer_after: int = 3) -> None:
         self._wishes = wishes
         self._rng = rng
         self._volunteer_after = volunteer_after
@@ -58,14 +58,16 @@ class ScriptedTraveller:
         """The attribute that a question is about: the first it names, itself or by one of its values; None if vague.
 
         A question that names an aspect is about that aspect only, so ``when`` in a question about the hotel is not about
-        the flight.
+        the flight. Words written apart count as one (``pick up``).
         """
         words = _WORD.findall(question.lower())
         aspects = {a.name for a in ASPECTS.values() if a.words.intersection(words)}
-        for word in words:
-            attribute = ATTRIBUTE_WORDS.get(word) or VALUE_ATTRIBUTE.get(word)
-            if attribute is not None and (not aspects or ATTRIBUTE_ASPECT[attribute] in aspects):
-                return attribute
+        forms = [form for word, following in pairwise([*words, ""]) for form in (word, word + following)]
+        for vocabulary in (_SPECIFIC, GENERIC_WORDS):
+            for form in forms:
+                for attribute in vocabulary.get(form, ()):
+                    if not aspects or ATTRIBUTE_ASPECT[attribute] in aspects:
+                        return attribute
         return None
 
     def _fruitless_reply(self, text: str) -> str:

@@ -46,8 +46,8 @@ class Function(Gym):
             "The rule is an arithmetic expression. It uses all four variables and may use + - * / and powers: squares in many "
             "rules, and in some a variable as the exponent (such as a ** b). Some rules also hold a small number.\n"
             "Actions:\n"
-            f"[action] 3 1 4 2 : the rule's value at a=3, b=1, c=4, d=2, to four decimals. Four integers from -{INPUT_LIMIT} to "
-            f"{INPUT_LIMIT}; the test inputs themselves cannot be probed.\n"
+            f"[action] 3 1 4 2 : the rule's value at a=3, b=1, c=4, d=2, to four decimals. Four integers from "
+            f"-{INPUT_LIMIT} to {INPUT_LIMIT}; the test inputs themselves cannot be probed.\n"
             "[search] test : the test inputs.\n"
             "[answer] 12 : submit the rule's value on the test inputs, exactly: an integer, a decimal or a fraction such as "
             "7/3. A right answer ends the episode; after a wrong one you may go on, but each answer costs the user a check.\n"
@@ -69,7 +69,9 @@ class Function(Gym):
         if inputs == self._test:
             return _UNPROBABLE
         parts = self._rule_parts(*inputs)
-        return Outcome(f"rule({first}, {second}, {third}, {fourth}) = {parts if type(parts) is int else parts_text(parts)}")
+        reply = f"rule({first}, {second}, {third}, {fourth}) = {parts if type(parts) is int else parts_text(parts)}"
+        # Every step of a long episode passes here, and Outcome's own constructor takes twice as long.
+        return tuple.__new__(Outcome, (reply, 0.0, False, False))
 
     def on_search(self, content: str) -> Outcome:
         if content.strip(" \t\n\"'.").lower() != "test":

@@ -26,7 +26,7 @@ from bao.gyms.function.rules import (
     Value,
     compile_rule,
     parse_rule,
-)  # fmt: skip
+)
 from bao.task import Split, Task, TaskSet
 
 NAME = "function"

@@ -1,8 +1,8 @@
 """Scripted travel agents: those that bound every plot, and the teacher of the warm start.
 
 All but the oracle know what the observations told them and nothing else. One planner serves them all: it looks at the history
-(or not), takes the aspects in the order of what is still open, and for each decides to *ask* for what it lacks, to *guess*, or to
-*finish* the episode. What it thinks on the way shows the four behaviours in few words: what is established and what is still
+(or not), takes the aspects in the order of what is still open, and for each decides to *ask* for what it lacks, to *guess*, or
+to *finish* the episode. What it thinks on the way shows the four behaviours in few words: what is established and what is still
 open (memory, hypotheses), what remains to do and how many turns are left (schedule), and why this query comes next.
 """
 
@@ -186,9 +186,7 @@ class Oracle:
         return Parsed("", Action(ActionKind.ANSWER, self._best.pop(0)), None)
 
 
-TEACHER = Habits(
-    choices=MappingProxyType({Choice.ASK: 0.55, Choice.GUESS: 0.25, Choice.FINISH: 0.20}), rich=True, slips=0.03
-)
+TEACHER = Habits(choices=MappingProxyType({Choice.ASK: 0.55, Choice.GUESS: 0.25, Choice.FINISH: 0.20}), rich=True, slips=0.03)
 """The warm start's teacher: right in form and varied in its choices, so that training can choose among them."""
 
 

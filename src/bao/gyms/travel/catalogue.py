@@ -65,28 +65,41 @@ ASPECTS: Mapping[str, Aspect] = {
     )
 }  # fmt: skip
 
-ATTRIBUTE_WORDS: Mapping[str, str] = {
-    "seat": "seat", "seats": "seat", "sit": "seat",
-    "time": "time", "when": "time", "depart": "time", "departure": "time", "hour": "time",
-    "cabin": "cabin", "class": "cabin",
-    "area": "area", "location": "area", "neighbourhood": "area", "neighborhood": "area", "district": "area", "where": "area",
-    "style": "style", "kind": "style", "atmosphere": "style",
-    "board": "board", "meals": "board", "meal": "board",
-    "cuisine": "cuisine", "food": "cuisine", "cooking": "cuisine",
-    "mood": "mood", "ambience": "mood", "vibe": "mood",
-    "place": "place", "seating": "place", "outdoors": "place",
-    "floor": "floor", "storey": "floor", "level": "floor",
-    "kitchen": "kitchen",
-    "view": "view", "overlooking": "view",
-    "size": "size", "big": "size", "bigger": "size",
-    "fuel": "fuel", "engine": "fuel",
-    "pickup": "pickup", "collect": "pickup", "collection": "pickup",
-}  # fmt: skip
-"""Words by which a question names an attribute; the attribute names its aspect."""
+_WORDS: Mapping[str, str] = {
+    "time": "time when depart departs departing departure hour early earlier late later leave leaving takeoff",
+    "cabin": "cabin class",
+    "area": "area location neighbourhood neighborhood district part town where",
+    "style": "style atmosphere character",
+    "board": "board meals meal catering eating",
+    "cuisine": "cuisine food cooking eat dish dishes",
+    "mood": "mood ambience ambiance vibe atmosphere",
+    "place": "place seating outdoors outdoor outside indoor inside where",
+    "seat": "seat seats sit sitting seating",
+    "floor": "floor storey level high",
+    "kitchen": "kitchen cook cooking",
+    "view": "view views overlook overlooks overlooking",
+    "size": "size big bigger",
+    "fuel": "fuel engine run runs",
+    "pickup": "pickup collect collecting collection where",
+}
+
+
+def _by_word(words: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    named: dict[str, tuple[str, ...]] = {}
+    for attribute, row in words.items():
+        for word in row.split():
+            named[word] = (*named.get(word, ()), attribute)
+    return named
+
 
 ATTRIBUTE_ASPECT: Mapping[str, str] = {name: aspect.name for aspect in ASPECTS.values() for name in aspect.attributes}
 VALUE_ATTRIBUTE: Mapping[str, str] = {
     value: name for aspect in ASPECTS.values() for name, values in aspect.attributes.items() for value in values
 }
+ATTRIBUTE_WORDS: Mapping[str, tuple[str, ...]] = _by_word(_WORDS)
+"""Words by which a question names an attribute, which names its aspect. Where several attributes share a word, the first is
+meant unless the question names the aspect of another."""
+GENERIC_WORDS: Mapping[str, tuple[str, ...]] = _by_word({"style": "kind type"})
+"""Words that name an attribute only in a question that names none otherwise."""
 LETTER_ASPECT: Mapping[str, str] = {aspect.letter: aspect.name for aspect in ASPECTS.values()}
 VALUES_PER_ATTRIBUTE = 4

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from bao.action import ActionKind
+from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.travel import agents
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
 from bao.gyms.travel.tasks import LEVELS, Booking, Source, generate, load
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
-from bao.users.scripted import ScriptedTraveller
+from bao.users import scripted
 
 BEST, ACCEPTABLE = 1.0, 0.8
 SHOWN = 3
@@ -38,10 +39,12 @@ class Travel(Gym):
 
     def __init__(self, *, volunteer_after: int = 3, **settings: Any) -> None:
         super().__init__(**settings)
+        if volunteer_after < 1:
+            raise ConfigError(f"volunteer_after={volunteer_after} must be at least 1 question")
         self.volunteer_after = volunteer_after
         self._trip: dict[str, Booking] = {}
         self._decided: dict[str, float] = {}
-        self._user: ScriptedTraveller | None = None
+        self._user: scripted.ScriptedTraveller | None = None
 
     def instructions(self) -> str:
         return (
@@ -61,7 +64,7 @@ class Travel(Gym):
         self._trip = {booking.aspect: booking for booking in bookings}
         self._decided = {}
         wishes = {b.aspect: {w.attribute: w.value for w in b.wishes} for b in bookings}
-        self._user = ScriptedTraveller(wishes, self.np_random, self.volunteer_after)
+        self._user = scripted.ScriptedTraveller(wishes, self.np_random, self.volunteer_after)
         needs = " and ".join(f"a {name}" if name[0] != "a" else f"an {name}" for name in self._trip)
         sentences = [f"Please book {needs}."]
         for booking in bookings:
@@ -139,7 +142,8 @@ class Travel(Gym):
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
         """The first `size` generated tasks (default: 1,000 train, 200 valid, 200 test) of the given `levels`."""
         split = Split(split)
-        size = size or {Split.TRAIN: 1000, Split.VALID: 200, Split.TEST: 200}[split]
+        if size is None:
+            size = {Split.TRAIN: 1000, Split.VALID: 200, Split.TEST: 200}[split]
         return TaskSet.of(generate(split, index, tuple(levels or LEVELS)) for index in range(size))
 
     @classmethod

@@ -8,6 +8,7 @@ A wish is *stated* in the opening, on file in the user's booking *history*, or k
 disjoint by wished combination: no (aspect, attributes, values) of a test task occurs in a training or validation task.
 """
 
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,25 +68,59 @@ class Booking:
 
 def load(task: Task) -> tuple[Booking, ...]:
     """The trip of a task. Raises `KeyError` on a missing field and `ValueError` on one that breaks the rules above."""
-    bookings = []
-    for row in task.data["bookings"]:
-        aspect = ASPECTS.get(row["aspect"])
-        if aspect is None:
-            raise ValueError(f"aspect {row['aspect']!r} is unknown; known: {', '.join(ASPECTS)}")
-        wishes = tuple(Wish(w["attribute"], w["value"], Source(w["source"])) for w in row["wishes"])
-        for wish in wishes:
-            if wish.value not in aspect.attributes.get(wish.attribute, ()):
-                raise ValueError(f"{aspect.name} has no attribute {wish.attribute!r} with the value {wish.value!r}")
-        options = tuple(
-            sorted((Option(o["id"], int(o["price"]), o["values"]) for o in row["options"]), key=lambda o: (o.price, o.id))
-        )
-        booking = Booking(aspect.name, wishes, options)
-        if not booking.acceptable:
-            raise ValueError(f"no option of the {aspect.name} meets every wish")
-        bookings.append(booking)
+    key = id(task.data)
+    kept = _LOADED.get(key)
+    if kept is not None and kept[0] is task.data:
+        return kept[1]
+    bookings = _load(task.data)
+    if len(_LOADED) >= _LOADED_MOST:
+        _LOADED.clear()
+    _LOADED[key] = (task.data, bookings)
+    return bookings
+
+
+_LOADED: dict[int, tuple[Mapping[str, Any], tuple[Booking, ...]]] = {}
+"""Trips by the identity of their data, which is kept alive beside them: training plays each task many times."""
+_LOADED_MOST = 20_000
+
+
+def _load(data: Mapping[str, Any]) -> tuple[Booking, ...]:
+    bookings = tuple(_booking(row) for row in data["bookings"])
     if not bookings:
         raise ValueError("field 'bookings' is empty")
-    return tuple(bookings)
+    if len({booking.aspect for booking in bookings}) < len(bookings):
+        raise ValueError(f"an aspect occurs twice among {', '.join(booking.aspect for booking in bookings)}")
+    return bookings
+
+
+def _booking(row: Mapping[str, Any]) -> Booking:
+    aspect = ASPECTS.get(row["aspect"])
+    if aspect is None:
+        raise ValueError(f"aspect {row['aspect']!r} is unknown; known: {', '.join(ASPECTS)}")
+    for wish in row["wishes"]:
+        if wish["value"] not in aspect.attributes.get(wish["attribute"], ()):
+            raise ValueError(f"{aspect.name} has no attribute {wish['attribute']!r} with the value {wish['value']!r}")
+        if wish["source"] not in list(Source):
+            raise ValueError(f"source {wish['source']!r} of a wish is unknown; known: {', '.join(Source)}")
+    wishes = tuple(Wish(wish["attribute"], wish["value"], Source(wish["source"])) for wish in row["wishes"])
+    if len(wishes) != 2 or wishes[0].attribute == wishes[1].attribute:
+        raise ValueError(f"the {aspect.name} needs wishes for two attributes")
+    for option in row["options"]:
+        if not re.fullmatch(rf"{aspect.letter}\d+", option["id"]):
+            raise ValueError(f"the {aspect.name}'s option id {option['id']!r} is no {aspect.letter} with a number")
+        if not isinstance(option["price"], int):
+            raise ValueError(f"{option['id']} has the price {option['price']!r}, which is no whole number")
+        for name, values in aspect.attributes.items():
+            if option["values"][name] not in values:
+                raise ValueError(f"{option['id']} has the {name} {option['values'][name]!r}; known: {', '.join(values)}")
+    options = tuple(sorted((Option(o["id"], o["price"], o["values"]) for o in row["options"]), key=lambda o: (o.price, o.id)))
+    for what, marks in (("id", {o.id for o in options}), ("price", {o.price for o in options})):
+        if len(marks) < len(options):
+            raise ValueError(f"two options of the {aspect.name} have the same {what}")
+    booking = Booking(aspect.name, wishes, options)
+    if not booking.acceptable:
+        raise ValueError(f"no option of the {aspect.name} meets every wish")
+    return booking
 
 
 def split_of(aspect: str, wishes: Mapping[str, str]) -> Split:

@@ -1,0 +1,65 @@
+"""A trajectory's tokens coloured by loss and advantage: the mask as training sees it."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.text import Text
+
+from bao import stages
+from bao.config import Recipe
+from bao.errors import ConfigError
+from bao.rollout.engine import Engine, Limits, Request
+from bao.task import Split
+
+
+def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: int) -> None:
+    """Sample one group with the model and print trajectory `index` of it, turn by turn."""
+    from bao.policies.local import load_local
+    from bao.train.grpo import make_group
+
+    settings = recipe.grpo
+    if not 0 <= index < settings.group_size:
+        raise ConfigError(f"--index {index}: a group has the trajectories 0 to {settings.group_size - 1} (grpo.group_size)")
+    loaded = load_local(model, recipe.model.device)
+    rng = np.random.default_rng(seed)
+    task = stages.task_set(recipe.gym, Split.TRAIN, 100)[int(rng.integers(100))]
+    weight = float(rng.choice(settings.effort_weights))
+    engine = Engine(
+        loaded.model, loaded.template, lambda: stages.make_gym(recipe.gym),
+        limits=Limits(settings.turn_tokens, settings.trajectory_tokens), temperature=settings.temperature,
+        form=loaded.profile.prompt,
+    )  # fmt: skip
+    told = weight if loaded.profile.effort_weights else None
+    trajectories = engine.run([Request(task, int(rng.integers(2**31)), told) for _ in range(settings.group_size)])
+    group = make_group(task, weight, trajectories, recipe.shaping.build(), recipe.credit)
+    if group is None or index >= len(group.trajectories):
+        raise ConfigError("the group holds too few healthy episodes to be credited: try another --seed")
+    trajectory, trace = group.trajectories[index], group.traces[index]
+    console.print(
+        f"task {task.id}, effort weight {weight:g}, R {trajectory.task_return:.2f}, U {trajectory.user_effort}, "
+        f"{'no variance in this group' if group.zero_variance else 'advantages by turn below'}"
+    )
+    tokenizer = loaded.template.tokenizer
+    console.print(Text(tokenizer.decode(trace.prompt.tolist()), style="dim"))
+    largest = max(1e-9, float(np.abs(group.advantages[index]).max()))
+    body = Text()
+    previous = -1
+    for token, turn in zip(trace.ids.tolist(), trace.turn.tolist(), strict=True):
+        if turn >= 0 and turn != previous:
+            body.append(f"\n[turn {turn}, A = {group.advantages[index][turn]:+.2f}] ", style="bold")
+        if turn >= 0:
+            previous = turn
+        body.append(tokenizer.decode([token]), style=_style(turn, group.advantages[index], largest))
+    console.print(body)
+
+
+def _style(turn: int, advantages: npt.NDArray[np.float64], largest: float) -> str:
+    if turn < 0:
+        return "dim"
+    value = float(advantages[turn]) / largest
+    shade = int(90 + 165 * min(1.0, abs(value)))
+    if abs(value) < 1e-9:
+        return "underline"
+    return f"rgb(0,{shade},0)" if value > 0 else f"rgb({shade},0,0)"

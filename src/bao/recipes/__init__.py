@@ -1,0 +1,1 @@
+"""Bundled recipes: `bao run NAME`."""

@@ -1,0 +1,47 @@
+"""How long a recipe will take on this machine: a short probe of its speed times what the recipe has to do."""
+
+import time
+
+import torch
+
+from bao.config import Recipe
+from bao.policies.local import set_threads
+
+PROBE_SECONDS = 1.0
+_TOKENS_PER_EPISODE = 330
+"""Prompt and completion of a travel episode in the small model's tokens, measured over the teacher's."""
+_SAMPLING_PASSES = 1.6
+"""Cost of sampling a token over that of training on one, measured on two cores."""
+
+
+def minutes(recipe: Recipe) -> float:
+    """Estimated minutes of a whole recipe with the embedded model (a model of one's own is only known by running it)."""
+    rate = training_tokens_per_second(recipe)
+    supervised = recipe.sft.demonstrations * recipe.sft.epochs * _TOKENS_PER_EPISODE
+    sampled = recipe.grpo.steps * recipe.grpo.groups * recipe.grpo.group_size * _TOKENS_PER_EPISODE
+    weights = len(recipe.evaluation.effort_weights or recipe.grpo.effort_weights) if recipe.grpo.conditioned else 1
+    judged = 2 * weights * recipe.evaluation.tasks * recipe.evaluation.rollouts * _TOKENS_PER_EPISODE
+    work = supervised + (1.0 + _SAMPLING_PASSES) * sampled + _SAMPLING_PASSES * judged
+    return float(work / rate / 60.0)
+
+
+def training_tokens_per_second(recipe: Recipe) -> float:
+    """Tokens per second of a forward and backward pass of the recipe's small model, timed for about a second."""
+    from transformers import Qwen3Config, Qwen3Model
+
+    set_threads(recipe.model)
+    section = recipe.model
+    model = Qwen3Model(
+        Qwen3Config(
+            vocab_size=section.vocabulary, hidden_size=section.hidden, intermediate_size=section.feedforward,
+            num_hidden_layers=section.layers, num_attention_heads=section.heads, num_key_value_heads=section.kv_heads,
+            head_dim=section.hidden // section.heads,
+        )
+    )  # fmt: skip
+    ids = torch.zeros((8, _TOKENS_PER_EPISODE), dtype=torch.long)
+    model(input_ids=ids).last_hidden_state.sum().backward()
+    start, passes = time.perf_counter(), 0
+    while time.perf_counter() - start < PROBE_SECONDS:
+        model(input_ids=ids).last_hidden_state.sum().backward()
+        passes += 1
+    return passes * ids.numel() / (time.perf_counter() - start)

@@ -1,0 +1,60 @@
+"""Muon for weight matrices: the optimiser of the warm start from scratch.
+
+Muon (Jordan et al., 2024) orthogonalises the momentum of each weight matrix by a Newton-Schulz iteration; a small model learns
+the demonstrations from a third of the tokens that AdamW needs. torch's own Muon iterates in bfloat16, which processors
+without bfloat16 arithmetic run some ten times slower than this one in the weights' precision.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Quintic iteration of the original, tuned to bring singular values near 1 quickly."""
+_ITERATIONS = 5
+
+
+def orthogonalise(matrix: Tensor) -> Tensor:
+    """A matrix with the singular vectors of `matrix` [m, n] and singular values near 1 (between about 0.7 and 1.2)."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / (x.norm() + 1e-7)
+    a, b, c = _COEFFICIENTS
+    for _ in range(_ITERATIONS):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    result: Tensor = x.T if tall else x
+    return result
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon on matrices, its update scaled by ``0.2 sqrt(max(m, n))`` to the size of AdamW's (Liu et al., 2025)."""
+
+    def __init__(self, matrices: list[Tensor], lr: float, momentum: float = 0.95) -> None:
+        super().__init__(matrices, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    state["momentum"] = torch.zeros_like(parameter)
+                state["momentum"].lerp_(parameter.grad, 1.0 - group["momentum"])
+                update = parameter.grad.lerp(state["momentum"], group["momentum"])
+                parameter.add_(orthogonalise(update), alpha=-group["lr"] * 0.2 * max(parameter.shape) ** 0.5)
+
+
+def optimizers(
+    model: torch.nn.Module, lr: float, weight_decay: float, betas: tuple[float, float] = (0.9, 0.98)
+) -> list[torch.optim.Optimizer]:
+    """Muon for the hidden matrices of `model` and AdamW for embeddings, head, norms and biases, under one learning rate."""
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
+    for name, parameter in model.named_parameters():
+        hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
+        (matrices if hidden else others).append(parameter)
+    return [Muon(matrices, lr), torch.optim.AdamW(others, lr=lr, betas=betas, weight_decay=weight_decay)]

@@ -1,0 +1,114 @@
+"""The supervised warm start: cross-entropy on the agent's tokens of demonstrations, through the same traces, template and masks
+as reinforcement."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bao.behavior.synthesize import Demonstration
+from bao.config import SFTSection
+from bao.policies.template import Template
+from bao.train import muon
+from bao.train.batch import collate, score
+from bao.train.checkpoint import Checkpoints
+from bao.train.metrics_log import SECONDS, MetricsLog
+from bao.trajectory import TokenTrace
+
+Report = Callable[[int, int, dict[str, float]], None]
+"""Called after each update with (updates done, updates in all, metrics)."""
+
+
+def encode(demonstration: Demonstration, template: Template) -> TokenTrace:
+    """A demonstration as a trace: ``turn`` is -1 on observations and on turns that carry no loss."""
+    ids: list[int] = []
+    turn: list[int] = []
+    for index, (text, reply, loss) in enumerate(demonstration.turns):
+        written = template.turn_ids(text)
+        ids += written
+        turn += [index if loss else -1] * len(written)
+        if index < len(demonstration.turns) - 1:
+            observation = template.observation_ids(reply, True)
+            ids += observation
+            turn += [-1] * len(observation)
+    return TokenTrace(
+        np.array(template.prompt_ids(demonstration.system, demonstration.opening), np.int32), np.array(ids, np.int32),
+        np.array(turn, np.int16), np.zeros(len(ids), np.float32),
+    )  # fmt: skip
+
+
+def train_sft(
+    model: Any,
+    template: Template,
+    traces: Sequence[TokenTrace],
+    settings: SFTSection,
+    seed: int,
+    out: Path,
+    report: Report | None = None,
+) -> None:
+    """Fine-tune `model` in place on `traces`; resumes from checkpoints in `out`.
+
+    Batches hold traces of similar length, in an order drawn from (`seed`, epoch).
+    """
+    batches = [batch for epoch in range(settings.epochs) for batch in _batches(traces, settings.batch_size, seed, epoch)]
+    optimizers = _optimizers(model, settings)
+    checkpoints = Checkpoints(out / "checkpoints", keep=1)
+    state = checkpoints.restore(model, optimizers)
+    done = state["step"] if state else 0
+    device = next(model.parameters()).device
+    model.train()
+    with MetricsLog(out, done) as log:
+        for step, batch_indices in enumerate(batches, start=1):
+            if step <= done:
+                continue
+            start = time.perf_counter()
+            rate = settings.learning_rate * schedule(step, len(batches), settings.warmup)
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+            batch = collate([traces[i] for i in batch_indices], template.pad_id, device)
+            scored = score(model, batch, share_prompt=False)
+            loss = -scored.logprob.mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            seconds = time.perf_counter() - start
+            metrics = {
+                "loss": loss.item(), "entropy": scored.entropy.mean().item(), "grad_norm": float(norm), "learning_rate": rate,
+                "tokens": float(batch.tokens), SECONDS + "step": seconds,
+            }  # fmt: skip
+            log.write(step, metrics)
+            if report is not None:
+                report(step, len(batches), metrics)
+            if step % 100 == 0 and step < len(batches):
+                checkpoints.save(step, model, optimizers, {})
+
+
+def _optimizers(model: Any, settings: SFTSection) -> list[torch.optim.Optimizer]:
+    if settings.optimizer == "muon":
+        return muon.optimizers(model, settings.learning_rate, settings.weight_decay)
+    return [
+        torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay)
+    ]
+
+
+def schedule(step: int, total: int, warmup: int) -> float:
+    """Share of the learning rate at `step` of `total` (from 1): linear rise over `warmup`, then a cosine to 2 %."""
+    rise = min(1.0, step / max(1, warmup))
+    return rise * max(0.02, 0.5 * (1.0 + math.cos(math.pi * (step - 1) / total)))
+
+
+def _batches(traces: Sequence[TokenTrace], size: int, seed: int, epoch: int) -> list[list[int]]:
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(traces)).tolist()
+    batches = []
+    for begin in range(0, len(order), size * 16):
+        block = sorted(order[begin : begin + size * 16], key=lambda i: len(traces[i].ids))
+        batches += [block[i : i + size] for i in range(0, len(block), size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
