@@ -105,7 +105,7 @@ class GRPOSection(Section):
     temperature: float = Field(default=1.0, gt=0)
     turn_tokens: int = Field(default=64, ge=4)
     trajectory_tokens: int = Field(default=800, ge=16)
-    micro_batch_tokens: int = Field(default=16_384, ge=64)
+    micro_batch_tokens: int = Field(default=4096, ge=64)
     """Padded tokens per forward pass; whole groups, so a large group may exceed it."""
     share_prompt: bool = True
     rows: int = Field(default=256, ge=1)

@@ -252,7 +252,7 @@ class _Run:
             self._at(row).pending = []
         width = max(map(len, chunks))
         where = rows
-        if width == 1 and len(rows) >= 0.7 * len(self.rows):
+        if width == 1 and len(rows) >= 0.4 * len(self.rows):
             # Nearly all rows take part: running the rest idly is cheaper than gathering the others' keys. What an idle row
             # writes lies beyond its length, where it is masked and later overwritten.
             where = list(range(len(self.rows)))

@@ -2,6 +2,9 @@
 
 Deterministic given its generator. It answers one wish per question (the first that the question names), says so when a
 question names none, and after `volunteer_after` questions in a row that got nothing out of it, volunteers a wish.
+
+It reads words, not sentences. Of 80 questions written by hand (tests/test_users.py) it takes 95 % for what they are about: all
+of the 40 with which the catalogue's words were chosen, 36 of the 40 that were set aside.
 """
 
 import re
