@@ -47,8 +47,8 @@ class ModelSection(Section):
     device: str = "cpu"
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the forward and backward passes (weights stay in float32: autocast)."""
-    threads: int = Field(default=0, ge=0)
-    """CPU threads; 0: all cores."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that share the work on a CPU; 0: one for each core (1 on another device, and for a model from `path`)."""
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:

@@ -1,7 +1,9 @@
 """The folder of a result: its resolved settings, its log, and whether it may be continued."""
 
 import logging
-from collections.abc import Mapping
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,14 @@ from bao.errors import ConfigError
 
 CONFIG, LOG = "config.toml", "log.txt"
 logger = logging.getLogger("bao")
+logger.addHandler(logging.NullHandler())
 
 
 def open_folder(out: Path, settings: Mapping[str, Any]) -> None:
-    """Make `out`, write its ``config.toml`` and log to its ``log.txt``.
+    """Make `out`, write its ``config.toml`` and log to its ``log.txt``; logs of the folders above it go on too.
 
-    A folder that was begun with the same settings is continued; one with others is refused (`ConfigError` naming the first setting
-    that differs), so that results of two settings never mix.
+    A folder that was begun with the same settings is continued. One with others is refused (`ConfigError` naming the first
+    setting that differs), so that results of two settings never mix; where it holds no result yet, it takes the new ones.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -25,19 +28,58 @@ def open_folder(out: Path, settings: Mapping[str, Any]) -> None:
         raise ConfigError(f"--out {out} cannot be made a folder ({error.strerror}): name another") from error
     text = tomli_w.dumps(_plain(settings))
     config = out / CONFIG
-    if config.is_file() and config.read_text(encoding="utf-8") != text:
-        was, now = config.read_text(encoding="utf-8").splitlines(), text.splitlines()
-        changed = next((f"{old!r} there, {new!r} now" for old, new in zip(was, now, strict=False) if old != new), "its length")
-        raise ConfigError(f"--out {out} holds a run with other settings ({changed}): name another folder, or remove this one")
-    config.write_text(text, encoding="utf-8")
+    begun = config.is_file()
+    if begun and _holds_results(out):
+        _refuse_other(out, _read(config), tomllib.loads(text))
+    else:
+        partial = out / f".{CONFIG}"
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, config)
     _log_to(out / LOG)
+    logger.info("%s %s", "continued" if begun else "begun", out)
+
+
+def _holds_results(out: Path) -> bool:
+    """Whether anything but settings and logs lies in `out`."""
+    return any(path.is_file() and path.name not in (CONFIG, LOG, f".{CONFIG}") for path in out.rglob("*"))
+
+
+def _read(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{config} is damaged ({error}): remove --out {config.parent}, or name another folder") from error
+
+
+def _refuse_other(out: Path, there: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    old, new = dict(_flat(there)), dict(_flat(now))
+    for name in [*new, *old]:
+        if old.get(name) != new.get(name):
+            raise ConfigError(
+                f"--out {out} holds results of other settings ({name} is {_shown(old, name)} there and {_shown(new, name)} "
+                "now): name another folder, or remove this one"
+            )
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return repr(values[name]) if name in values else "not set"
 
 
 def _log_to(path: Path) -> None:
     for handler in list(logger.handlers):
         if isinstance(handler, logging.FileHandler):
-            logger.removeHandler(handler)
-            handler.close()
+            folder = Path(handler.baseFilename).parent
+            if folder == path.parent.absolute() or folder not in path.absolute().parents:
+                logger.removeHandler(handler)
+                handler.close()
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from bao import stages
 from bao.config import Recipe
-from bao.folder import logger, open_folder
+from bao.folder import open_folder
 from bao.measures.table import table
-from bao.progress import Progress
+from bao.progress import Progress, results_console
 from bao.stages import Judged
 
 
@@ -15,35 +15,42 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
 
     Folders: ``sft`` and ``bao`` (models, metrics), ``eval/LABEL`` (episodes, summaries), then the frontier and the report.
     """
-    from bao.train.estimate import minutes
     from bao.train.metrics_log import read_metrics
 
     settings = recipe.model_dump(mode="json", exclude_none=True)
     open_folder(out, settings)
-    stages.scripted(recipe.gym, recipe.evaluation.scripted)
-    largest = stages.check_effort_weights(recipe)
-    console = progress.console
-    console.print(
-        f"{recipe.name}: about {minutes(recipe):.0f} minutes on this machine; acting pays up to an effort weight of {largest:.2f}",
-        highlight=False,
-    )
+    stages.scripted(recipe.gym, [recipe.sft.teacher, *recipe.evaluation.scripted])
+    largest = stages.check_effort_weights(recipe, progress)
+    progress.say(f"{recipe.name}: {_estimate(recipe, out)}; results go to {out}")
+    progress.say(f"acting pays up to an effort weight of {largest:.2f}")
     start = stages.warm_start(recipe, out / "sft", progress)
     trained = stages.reinforce(recipe, start, out / "bao", progress)
     judged = judge(recipe, start, trained, out, progress)
-    logger.info("evaluated %d policies", len(judged))
+    progress.say(f"{len(judged)} evaluations, now the frontier and the report")
     result = stages.draw_frontier(judged, out, seed=recipe.seed, resamples=recipe.evaluation.resamples)
     path = stages.make_report(
         recipe.name, judged, result, out, settings=settings,
         curves={name: read_metrics(out / name / "metrics.jsonl") for name in ("bao", "sft")},
     )  # fmt: skip
+    console = results_console()
     console.print(table([each.summary() for each in judged]))
-    volumes = ", ".join(
-        f"{series} {value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
-        for series, value in result["hypervolume"].items()
-    )
-    console.print(f"hypervolume: {volumes}", highlight=False)
-    console.print(f"report: {path}", highlight=False)
+    for series, value in result["hypervolume"].items():
+        interval = f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+        console.print(f"hypervolume of {series}: {interval}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {path}", highlight=False, markup=False, soft_wrap=True)
     return path
+
+
+def _estimate(recipe: Recipe, out: Path) -> str:
+    from bao.policies.local import is_saved
+    from bao.train.estimate import minutes
+
+    if is_saved(out / "bao" / stages.MODEL):
+        return "training is done already"
+    if recipe.model.path is not None:
+        return "how long it takes shows once training has begun, since model.path is a model of your own"
+    expected = max(1, round(minutes(recipe)))
+    return f"about {expected} minute{'s' if expected > 1 else ''} on this machine"
 
 
 def judge(recipe: Recipe, start: Path, trained: Path, out: Path, progress: Progress) -> list[Judged]:
@@ -56,14 +63,11 @@ def judge(recipe: Recipe, start: Path, trained: Path, out: Path, progress: Progr
             folder = out / "eval" / name
             judged.append(stages.evaluate(f"scripted:{name}", recipe.gym, tasks, settings, folder, progress, seed=recipe.seed))
     weights = settings.effort_weights or recipe.grpo.effort_weights
-    told = sorted(set(weights)) if recipe.grpo.conditioned else [None]
-    for series, model in (("sft", start), ("bao", trained)):
-        for weight in told:
-            folder = out / "eval" / (series if weight is None else f"{series}-w{weight:g}")
-            judged.append(
-                stages.evaluate(
-                    f"local:{model}", recipe.gym, tasks, settings, folder, progress, effort_weight=weight, series=series,
-                    seed=recipe.seed, device=recipe.model.device, rows=recipe.grpo.rows,
-                )
-            )  # fmt: skip
+    told: list[float | None] = [*sorted(set(weights))] if recipe.grpo.conditioned else [None]
+    for series, path in (("sft", start), ("bao", trained)):
+        folders = {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
+        judged += stages.evaluate_weights(
+            f"local:{path}", recipe.gym, tasks, settings, folders, progress, series=series, seed=recipe.seed,
+            model=recipe.model, rows=recipe.grpo.rows,
+        )  # fmt: skip
     return judged

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
@@ -21,34 +22,55 @@ Update = Callable[[int, int, Mapping[str, float]], None]
 """Called with (done, in all, metrics)."""
 
 
+def results_console() -> Console:
+    """Standard output for results: where it is no terminal, which alone has a width to keep to, as wide as tables need."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
+
+
 class Progress:
-    """Shows one task at a time on `console`."""
+    """Shows one task at a time on `console` (standard error); what it says is in the log too."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
+        self._warned: set[str] = set()
+
+    def say(self, message: str) -> None:
+        """A line for whoever watches."""
+        logger.info(message)
+        self.console.print(escape(message), highlight=False, soft_wrap=True)
 
     def warn(self, message: str) -> None:
-        logger.warning(message)
-        self.console.print(f"[yellow]warning:[/yellow] {message}", highlight=False)
+        """A warning, told once however often it is raised."""
+        if message not in self._warned:
+            self._warned.add(message)
+            logger.warning(message)
+            self.console.print(f"[yellow]warning:[/yellow] {escape(message)}", highlight=False, soft_wrap=True)
 
     @contextmanager
     def task(self, name: str, total: int | None) -> Iterator[Update]:
         """Work called `name`; yields the function that reports its progress."""
-        if self.console.is_terminal:
-            with self._bar(name, total) as update:
-                yield update
-            return
-        start = last = time.monotonic()
-        self.console.print(f"{name} ..", highlight=False)
+        start = time.monotonic()
+        with self._bar(name, total) if self.console.is_terminal else self._lines(name, start) as update:
+            yield update
+        logger.info("%s: done in %.0f s", name, time.monotonic() - start)
 
-        def line(done: int, whole: int, metrics: Mapping[str, float]) -> None:
+    @contextmanager
+    def _lines(self, name: str, start: float) -> Iterator[Update]:
+        last = start
+        self._line(f"{name} ..")
+
+        def update(done: int, whole: int, metrics: Mapping[str, float]) -> None:
             nonlocal last
             if time.monotonic() - last >= _QUIET_SECONDS:
                 last = time.monotonic()
-                self.console.print(f"{name} {done}/{whole} after {last - start:.0f} s {_shown(metrics)}", highlight=False)
+                self._line(f"{name}: {done}/{whole} after {last - start:.0f} s {_shown(metrics)}")
 
-        yield line
-        self.console.print(f"{name} done in {time.monotonic() - start:.0f} s", highlight=False)
+        yield update
+        self._line(f"{name}: done in {time.monotonic() - start:.0f} s")
+
+    def _line(self, text: str) -> None:
+        self.console.print(escape(text), highlight=False, soft_wrap=True)
 
     @contextmanager
     def _bar(self, name: str, total: int | None) -> Iterator[Update]:
@@ -57,7 +79,7 @@ class Progress:
             TimeRemainingColumn(), TextColumn("{task.fields[metrics]}", style="dim"),
         )  # fmt: skip
         with RichProgress(*columns, console=self.console) as bar:
-            task = bar.add_task(name, total=total, metrics="")
+            task = bar.add_task(escape(name), total=total, metrics="")
 
             def update(done: int, whole: int, metrics: Mapping[str, float]) -> None:
                 bar.update(task, completed=done, total=whole, metrics=_shown(metrics))

@@ -15,19 +15,22 @@ class PromptForm(StrEnum):
 
 
 def system_text(gym: Gym, form: PromptForm = PromptForm.FULL, effort_weight: float | None = None) -> str:
-    """The system text for an episode in `gym`; `effort_weight` is the price of one user-involving turn, in units of R."""
+    """The system text for an episode in `gym`; `effort_weight` is the price of one user-involving turn, in units of R.
+
+    The price is told in whole percent of what the task is worth: a small model's tokens make one of that, and three of a fraction.
+    """
+    price = "" if effort_weight is None else f"a user turn costs {100 * effort_weight:.0f} percent"
     if form is PromptForm.BRIEF:
-        price = "" if effort_weight is None else f", a user turn costs {effort_weight:.2f}"
-        return f"{gym.name}, {gym.horizon} turns{price}"
+        return ", ".join(filter(None, (gym.name, f"{gym.horizon} turns", price)))
     lines = [
         gym.instructions(),
         "Think first, between <think> and </think>, then take exactly one action. You may also take it as a call of the tool "
         "interact(choice, content).",
     ]
-    if effort_weight is not None:
+    if price:
         kinds = " or ".join(f"[{kind}]" for kind in sorted(gym.user_kinds))
         lines.append(
-            f"Each turn that involves the user ({kinds}) costs {effort_weight:.2f} of the task's whole worth of 1.00: involve "
-            "the user only where it is worth that."
+            f"Involving the user ({kinds}) has a price: {price} of what the whole task is worth. Involve the user only where it "
+            "is worth that."
         )
     return "\n".join(lines)

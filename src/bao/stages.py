@@ -1,27 +1,29 @@
 """The stages of a run: warm start, reinforcement, evaluation, frontier, report.
 
-Each takes what it needs and a folder, leaves its result there, and does nothing where the result is there already; so a run that
-was stopped goes on where it stopped. `bao.cli` wraps them as commands.
+Each takes what it needs and a folder, leaves its result there, and does nothing where the result is there already; so a run
+that was stopped goes on where it stopped. `bao.cli` wraps them as commands.
 """
 
+import copy
 import json
+import math
+import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bao.behavior.synthesize import Demonstration, Rejection, demonstrations
-from bao.config import EvaluationSection, GymSection, Recipe
+from bao.config import EvaluationSection, GymSection, ModelSection, Recipe
 from bao.errors import ConfigError, DataError, suggest
 from bao.folder import logger, open_folder
 from bao.gym import Gym, gym_class, make
 from bao.measures import summarize
-from bao.pareto import Evaluation, frontier
 from bao.progress import Progress
-from bao.report import ReportData, write_frontier_figures, write_report
 from bao.rollout.episodes import play_all
 from bao.shaping import check_weights, largest_paying_weight
 from bao.store import read_episodes, write_episodes
@@ -42,7 +44,16 @@ def make_gym(section: GymSection) -> Gym:
 
 
 def task_set(section: GymSection, split: Split | str, size: int) -> TaskSet:
-    return gym_class(section.name).task_set(split, size, section.levels)
+    """The first `size` tasks of a split. Raises `ConfigError` where there is none."""
+    return _task_set(section.name, Split(split), size, section.levels)
+
+
+@lru_cache(maxsize=8)
+def _task_set(gym: str, split: Split, size: int, levels: tuple[int, ...] | None) -> TaskSet:
+    tasks = gym_class(gym).task_set(split, size, levels)
+    if not tasks:
+        raise ConfigError(f"{gym} gives no {split} task for tasks={size}: ask for one at least")
+    return tasks
 
 
 def scripted(section: GymSection, names: Sequence[str]) -> None:
@@ -53,53 +64,70 @@ def scripted(section: GymSection, names: Sequence[str]) -> None:
             raise ConfigError(f"policy scripted:{name} is unknown to {section.name}: {suggest(name, known)}")
 
 
-def check_effort_weights(recipe: Recipe) -> float:
-    """The largest effort weight at which acting pays on this gym, from its oracle; warns or refuses as `check_weights` does."""
+def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
+    """The largest effort weight at which acting pays on this gym, from its oracle.
+
+    Warns of weights that silence some tasks; raises `ConfigError` on one that silences the gym.
+    """
     gym = make_gym(recipe.gym)
     oracle = gym.scripted_policies()["oracle"](gym, 0)
-    episodes = play_all(gym, oracle, task_set(recipe.gym, Split.TRAIN, 200).tasks)
-    for warning in check_weights(recipe.grpo.effort_weights, episodes):
-        logger.warning(warning)
+    episodes = play_all(gym, oracle, task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks)).tasks)
+    try:
+        warnings = check_weights(recipe.grpo.effort_weights, episodes)
+    except ConfigError as error:
+        raise ConfigError(f"grpo.effort_weights={list(recipe.grpo.effort_weights)}: {error}") from error
+    for warning in warnings:
+        progress.warn(f"grpo.effort_weights: {warning}")
     return largest_paying_weight(episodes)
 
 
 def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]]:
-    """The demonstrations of a recipe, and why others were rejected."""
+    """The demonstrations of a recipe, and why others were rejected. Raises `ConfigError` where hardly any is kept."""
     scripted(recipe.gym, [recipe.sft.teacher])
     gym = make_gym(recipe.gym)
     rejected: Counter[Rejection] = Counter()
-    kept = list(
-        demonstrations(
-            gym, gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks),
-            recipe.sft.demonstrations, np.random.default_rng([recipe.seed, 1]),
-            effort_weights=recipe.grpo.effort_weights if recipe.grpo.conditioned else (), form=recipe.model.prompt,
-            rejected=rejected,
-        )
+    found = demonstrations(
+        gym, gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks),
+        recipe.sft.demonstrations, np.random.default_rng([recipe.seed, 1]),
+        effort_weights=recipe.grpo.effort_weights if recipe.grpo.conditioned else (), form=recipe.model.prompt,
+        rejected=rejected,
     )  # fmt: skip
-    return kept, rejected
+    try:
+        return list(found), rejected
+    except ValueError as error:
+        raise ConfigError(
+            f"sft.teacher={recipe.sft.teacher!r} shows hardly anything worth imitating (rejected: {_counts(rejected)}): give "
+            "it more turns (gym.settings.horizon) or easier tasks (gym.levels), or name another teacher"
+        ) from error
 
 
 def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     """Demonstrations, model and SFT; the folder of the warm-started model."""
     from bao.policies import local
     from bao.train.sft import encode, train_sft
+    from bao.train.workers import Workers, worker_count
 
     prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
     open_folder(out, {**recipe.model_dump(mode="json", include={"seed", "gym", "model", "sft"}), "prompts": prompts})
     target = out / MODEL
     if local.is_saved(target):
         return target
-    local.set_threads(recipe.model)
+    local.check_device(recipe.model.device)
     with progress.task("demonstrations", None):
         kept, rejected = demonstrate(recipe)
-    logger.info("%d demonstrations kept, rejected: %s", len(kept), dict(rejected) or "none")
+    logger.info("%d demonstrations kept, rejected: %s", len(kept), _counts(rejected))
     start = _initial_model(recipe, kept)
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template) for demonstration in kept]
-    with progress.task("warm start", None) as update:
-        train_sft(start.model, start.template, traces, recipe.sft, recipe.seed, out, update)
+    count = worker_count(recipe.model)
+    with progress.task("warm start", None) as update, Workers(start.model, start.template, None, count=count) as workers:
+        train_sft(workers, traces, recipe.sft, recipe.seed, out, update)
     local.save_local(target, start)
     return target
+
+
+def _counts(counter: Counter[Rejection]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in counter.most_common()) or "none"
 
 
 def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel":
@@ -123,23 +151,32 @@ def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel
 def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Path:
     """GRPO from the model in `start`; the folder of the trained model."""
     from bao.policies import local
+    from bao.rollout.engine import Limits
     from bao.train.grpo import GRPOTrainer
+    from bao.train.workers import Rollouts, Workers, worker_count
 
-    open_folder(out, {"start": start.name, **recipe.model_dump(mode="json", exclude={"evaluation"})})
+    local.check_folder(start)
+    open_folder(out, {"start": _beside(start, out), **recipe.model_dump(mode="json", exclude={"evaluation"})})
     target = out / MODEL
     if local.is_saved(target):
         return target
-    local.set_threads(recipe.model)
-    largest = check_effort_weights(recipe)
+    largest = check_effort_weights(recipe, progress)
     logger.info("acting pays up to an effort weight of %.3f", largest)
     loaded = local.load_local(start, recipe.model.device)
-    trainer = GRPOTrainer(
-        loaded.model, loaded.template, lambda: make_gym(recipe.gym), task_set(recipe.gym, Split.TRAIN, recipe.grpo.tasks),
-        recipe.grpo, recipe.shaping.build(), recipe.credit, seed=recipe.seed, out=out, form=recipe.model.prompt,
-        autocast=recipe.model.dtype == "bfloat16",
+    settings, autocast = recipe.grpo, recipe.model.dtype == "bfloat16"
+    rollouts = Rollouts(
+        partial(make_gym, recipe.gym), Limits(settings.turn_tokens, settings.trajectory_tokens), settings.rows,
+        settings.temperature, recipe.model.prompt, "training", autocast,
     )  # fmt: skip
-    with progress.task("reinforcement", recipe.grpo.steps) as update:
-        trainer.train(update, warn=progress.warn)
+    reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
+    count = worker_count(recipe.model)
+    with Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers:
+        trainer = GRPOTrainer(
+            workers, task_set(recipe.gym, Split.TRAIN, settings.tasks), settings, recipe.shaping.build(), recipe.credit,
+            seed=recipe.seed, out=out, autocast=autocast,
+        )  # fmt: skip
+        with progress.task("reinforcement", settings.steps) as update:
+            trainer.train(update, warn=progress.warn)
     profile = local.Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())
     local.save_local(target, loaded._replace(profile=profile))
     return target
@@ -161,90 +198,160 @@ class Judged:
         try:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} is no readable summary ({error}): run `bao eval` again into this folder") from error
+            raise DataError(
+                f"{path} is no readable summary ({error}): remove {self.folder} and run `bao eval` again into it"
+            ) from error
+        if not isinstance(values, dict) or not {"policy", "effort_weight", "score"} <= set(values):
+            raise DataError(f"{path} is no summary of an evaluation: name folders that `bao eval` wrote")
         return values
 
 
 def evaluate(
     policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, progress: Progress, *,
-    effort_weight: float | None = None, series: str | None = None, seed: int = 0, device: str = "cpu", rows: int = 256,
+    effort_weight: float | None = None, series: str | None = None, seed: int = 0, model: ModelSection | None = None,
+    rows: int = 256,
 ) -> Judged:  # fmt: skip
     """Play `tasks` with ``scripted:NAME`` or ``local:PATH``; leaves episodes and summary in `out`."""
+    return evaluate_weights(
+        policy, gym, tasks, settings, {effort_weight: out}, progress, series=series, seed=seed, model=model, rows=rows
+    )[0]
+
+
+def evaluate_weights(
+    policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, folders: Mapping[float | None, Path],
+    progress: Progress, *, series: str | None = None, seed: int = 0, model: ModelSection | None = None, rows: int = 256,
+) -> list[Judged]:  # fmt: skip
+    """As `evaluate` at several effort weights, each with a folder of its own; what is missing is played in one go.
+
+    Raises `ConfigError` on an unknown policy and on an effort weight that it cannot be told.
+    """
+    _check_policy(policy, gym, list(folders), progress)
     kind, _, name = policy.partition(":")
-    label = series or (name if kind == "scripted" else Path(name).parent.name or name)
-    series = label
-    if effort_weight is not None:
-        label = f"{label} w={effort_weight:g}"
-    open_folder(
-        out, {
-            "policy": f"{kind}:{name if kind == 'scripted' else Path(name).name}", "series": series,
-            "effort_weight": effort_weight, "seed": seed, "tasks": len(tasks), "first_task": tasks[0].id,
-            "last_task": tasks[-1].id, "gym": gym.model_dump(mode="json"), "evaluation": settings.model_dump(mode="json"),
-        },
-    )  # fmt: skip
-    judged = Judged(label, series, out)
-    if (out / SUMMARY).is_file() and (out / EPISODES).is_file():
+    series = series or (name if kind == "scripted" else Path(name).parent.name or name)
+    judged, missing = [], []
+    for weight, out in folders.items():
+        open_folder(
+            out, {
+                "policy": policy if kind == "scripted" else f"local:{_beside(Path(name), out)}", "series": series,
+                "effort_weight": weight, "seed": seed, "tasks": len(tasks), "first_task": tasks[0].id,
+                "last_task": tasks[-1].id, "gym": gym.model_dump(mode="json"),
+                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted"}),
+            },
+        )  # fmt: skip
+        judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
+        if not ((out / SUMMARY).is_file() and (out / EPISODES).is_file()):
+            missing.append(weight)
+    if not missing:
         return judged
     if kind == "scripted":
-        scripted(gym, [name])
-        episodes = _play_scripted(name, gym, tasks, settings, seed)
-    elif kind == "local":
-        episodes = _play_local(Path(name), series, gym, tasks, settings, effort_weight, seed, device, rows, progress, label)
+        played = dict.fromkeys(missing, _play_scripted(name, series, gym, tasks, settings, seed))
     else:
-        raise ConfigError(f"policy={policy!r} is unknown: give scripted:NAME or local:PATH")
-    write_episodes(out / EPISODES, episodes)
-    summary = summarize(episodes, seed=seed, resamples=settings.resamples)
-    partial = out / f".{SUMMARY}"
-    partial.write_text(json.dumps(summary, indent=1), encoding="utf-8")
-    partial.replace(out / SUMMARY)
+        section = model or ModelSection()
+        played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
+    for weight, episodes in played.items():
+        out = folders[weight]
+        write_episodes(out / EPISODES, episodes)
+        summary = summarize(episodes, seed=seed, resamples=settings.resamples)
+        part = out / f".{SUMMARY}"
+        part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
+        part.replace(out / SUMMARY)
+        logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
     return judged
 
 
-def _play_scripted(name: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int) -> list[Trajectory]:
+def _check_policy(policy: str, gym: GymSection, weights: Sequence[float | None], progress: Progress) -> None:
+    kind, _, name = policy.partition(":")
+    told = [weight for weight in weights if weight is not None]
+    for weight in told:
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ConfigError(f"effort_weight={weight} must be a finite number of at least 0")
+    if kind == "scripted" and name:
+        scripted(gym, [name])
+        if told:
+            raise ConfigError(f"effort_weight={told[0]:g}: the scripted policies are told none; leave it out")
+    elif kind == "local" and name:
+        from bao.policies import local
+
+        local.check_folder(Path(name))
+        trained = local.read_profile(Path(name)).effort_weights
+        if told and not trained:
+            raise ConfigError(f"effort_weight={told[0]:g}: the policy in {name} is not conditioned on one; leave it out")
+        if trained and len(told) < len(weights):
+            raise ConfigError(
+                f"the policy in {name} goes by the effort weight that it is told, and none is given: set one between "
+                f"{min(trained):g} and {max(trained):g} (--effort-weight)"
+            )
+        for weight in told:
+            if not min(trained) <= weight <= max(trained):
+                progress.warn(
+                    f"effort_weight={weight:g} is outside of what the policy in {name} was trained for "
+                    f"({min(trained):g} to {max(trained):g})"
+                )
+    else:
+        raise ConfigError(f"policy={policy!r} is unknown: give scripted:NAME (`bao gyms` lists them) or local:PATH")
+
+
+def _beside(path: Path, out: Path) -> str:
+    """`path` as seen from `out`, so that the two may be moved together without becoming another setting."""
+    return Path(os.path.relpath(path, out)).as_posix()
+
+
+def _play_scripted(
+    name: str, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int
+) -> list[Trajectory]:
     gym = make_gym(section)
     policy = gym.scripted_policies()[name](gym, seed)
+    policy.name = series
     return play_all(gym, policy, tasks.tasks, range(seed, seed + settings.rollouts))
 
 
 def _play_local(
-    path: Path, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, effort_weight: float | None,
-    seed: int, device: str, rows: int, progress: Progress, label: str,
-) -> list[Trajectory]:  # fmt: skip
+    path: Path, series: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, weights: Sequence[float | None],
+    seed: int, model: ModelSection, rows: int, progress: Progress,
+) -> dict[float | None, list[Trajectory]]:  # fmt: skip
     from bao.policies.local import load_local
-    from bao.rollout.engine import Engine, Limits, Request
+    from bao.rollout.engine import Limits, Request
+    from bao.train.workers import Rollouts, Workers, worker_count
 
-    loaded = load_local(path, device)
-    if effort_weight is not None and not loaded.profile.effort_weights:
-        raise ConfigError(f"effort_weight={effort_weight}: the policy in {path} is not conditioned on one; leave it out")
-    engine = Engine(
-        loaded.model, loaded.template, lambda: make_gym(section), limits=Limits(settings.turn_tokens, settings.trajectory_tokens),
-        rows=rows, temperature=settings.temperature, form=loaded.profile.prompt, policy=series,
+    loaded = load_local(path, model.device)
+    rollouts = Rollouts(
+        partial(make_gym, gym), Limits(settings.turn_tokens, settings.trajectory_tokens), rows, settings.temperature,
+        loaded.profile.prompt, series, model.dtype == "bfloat16",
     )  # fmt: skip
-    rng = np.random.default_rng([seed, 2])
-    requests = [Request(task, int(rng.integers(2**31)), effort_weight) for task in tasks for _ in range(settings.rollouts)]
-    done: list[Trajectory] = []
-    with progress.task(f"evaluating {label}", len(requests)) as update:
-
-        def count(trajectory: Trajectory) -> None:
-            done.append(trajectory)
-            update(len(done), len(requests), {})
-
-        return engine.run(requests, on_episode=count)
+    requests = []
+    for weight in weights:
+        rng = np.random.default_rng([seed, 2])  # the same seeds at every weight, so that points can be compared in pairs
+        requests += [Request(task, int(rng.integers(2**31)), weight) for task in tasks for _ in range(settings.rollouts)]
+    each = len(requests) // len(weights)
+    # Starting processes costs seconds, which a few episodes do not repay.
+    count = worker_count(model) if len(requests) > 200 else 1
+    with (
+        progress.task(f"evaluating {series}", len(requests)) as update,
+        Workers(loaded.model, loaded.template, rollouts, count=count) as workers,
+    ):
+        episodes = workers.rollout(requests, done=lambda done: update(done, len(requests), {}))
+    return {weight: episodes[i * each : (i + 1) * each] for i, weight in enumerate(weights)}
 
 
 def find_judged(folders: Sequence[Path]) -> list[Judged]:
-    """The evaluations in these folders and below them, in the order of their names."""
-    found = []
+    """The evaluations in these folders and below them, in the order of their names. Raises `DataError` on two of one label."""
+    found: dict[str, Judged] = {}
     for folder in folders:
         summaries = sorted(folder.rglob(SUMMARY)) if folder.is_dir() else []
         if not summaries:
             raise DataError(f"{folder} holds no evaluation (no {SUMMARY}): run `bao eval --out {folder}` first")
         for path in summaries:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            weight = values.get("effort_weight")
+            each = Judged("", "", path.parent)
+            values = each.summary()
+            weight = values["effort_weight"]
             label = values["policy"] if weight is None else f"{values['policy']} w={weight:g}"
-            found.append(Judged(label, values["policy"], path.parent))
-    return found
+            if label in found:
+                raise DataError(
+                    f"{found[label].folder} and {path.parent} both hold {label!r}: leave one out, or evaluate with another "
+                    "--name"
+                )
+            found[label] = replace(each, label=label, series=values["policy"])
+    return list(found.values())
 
 
 def draw_frontier(
@@ -252,6 +359,9 @@ def draw_frontier(
     resamples: int = 1000,
 ) -> dict[str, Any]:  # fmt: skip
     """``frontier.json`` with its figures, from evaluated policies."""
+    from bao.pareto import Evaluation, frontier
+    from bao.report import write_frontier_figures
+
     evaluations = [Evaluation.of(each.episodes(), label=each.label, series=each.series) for each in judged]
     result = frontier(evaluations, tuple(objectives), seed=seed, resamples=resamples).to_json()
     out.mkdir(parents=True, exist_ok=True)
@@ -265,6 +375,8 @@ def make_report(
     curves: dict[str, list[dict[str, Any]]] | None = None, settings: dict[str, Any] | None = None, notes: Sequence[str] = (),
 ) -> Path:  # fmt: skip
     """``report.html`` in `out`."""
+    from bao.report import ReportData, write_report
+
     path = out / REPORT
     write_report(
         path,

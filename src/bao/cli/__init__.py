@@ -1,29 +1,45 @@
 """The command line: ``bao COMMAND``. Every command that produces something takes ``--out DIR``."""
 
+import logging
+import os
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 from bao.cli.app import app
 from bao.errors import BaoError
 
+TRAINING = ("torch", "transformers", "tokenizers", "safetensors", "tensorboard")
+"""Modules that only the extra ``train`` brings."""
+
 
 def main() -> None:
-    """Entry point. A `BaoError` is one line on standard error and exit status 2; Ctrl-C leaves what is done and says so."""
-    console = Console(stderr=True)
+    """Entry point. What the user can mend is one line on standard error.
+
+    Exit status: 2 for a wrong setting, file or option, 1 where the machine failed (a full disk), 130 after Ctrl-C.
+    """
+    logging.raiseExceptions = False  # a log that cannot be written must not bury the error that says so
     try:
         app()
     except BaoError as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
-        sys.exit(2)
+        _fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in TRAINING:
+            raise
+        _fail(f"this needs {error.name}, which is not installed: pip install 'bao-agents[train]'", 2)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        console.print(
-            f"[red]error:[/red] {error}: what is done is kept; mend this and run it again", highlight=False, soft_wrap=True
-        )
-        sys.exit(1)
+        _fail(f"{error}: what is done is kept; mend this and run the same command again", 1)
     except KeyboardInterrupt:
-        console.print("stopped: what is done is kept, the same command goes on from there")
+        Console(stderr=True).print("stopped: what is done is kept, the same command goes on from there")
         sys.exit(130)
+
+
+def _fail(message: str, status: int) -> None:
+    Console(stderr=True).print(f"[red]error:[/red] {escape(message)}", highlight=False, soft_wrap=True)
+    sys.exit(status)
 
 
 __all__ = ["app", "main"]

@@ -1,4 +1,4 @@
-"""The commands. Each is a thin wrapper over `bao.stages` and `bao.quickstart`."""
+"""The commands. Each is a thin wrapper over `bao.stages` and `bao.pipeline`."""
 
 import json
 from pathlib import Path
@@ -6,70 +6,80 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Console
-from rich.table import Table
 
 from bao import __version__, stages
 from bao.cli import listing
-from bao.config import EvaluationSection, GymSection, load_recipe
+from bao.config import ModelSection, check_recipe, load_recipe
 from bao.errors import ConfigError
 from bao.folder import open_folder
 from bao.gym import gym_class
 from bao.measures.table import table
-from bao.progress import Progress
+from bao.progress import Progress, results_console
 from bao.task import Split
 
 app = App(
-    name="bao", version=__version__,
-    help="Train, judge and deploy proactive agents on the frontier of task reward and user effort.",
+    name="bao", version=__version__, help_format="plaintext", default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+    help="Train, judge and deploy proactive agents on the frontier of task reward and user effort.\n\n"
+    "Begin with `bao run quickstart`: the whole method in minutes, with a report at its end.\n"
+    "Each command's --help shows an example.",
 )  # fmt: skip
-show = App(name="show", help="Read what happened: a transcript, or a trajectory's tokens coloured by loss and advantage.")
-check = App(name="check", help="Prove what can be proved without a model.")
+show = App(
+    name="show", help="Read what happened: a transcript, or a trajectory's tokens coloured by loss and advantage.\n\n"
+    "For example:\n    bao show transcript runs/quickstart/eval/bao-w0.1",
+)  # fmt: skip
+check = App(
+    name="check", help="Prove what can be proved without a model: a gym's soundness, a recipe's settings.\n\n"
+    "For example:\n    bao check gym travel",
+)  # fmt: skip
 app.command(show)
 app.command(check)
 
 Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
+RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]
 Set = Annotated[
     list[str] | None,
     Parameter(name=["--set", "-s"], help="A setting in place of the recipe's, such as grpo.steps=20; may be repeated."),
 ]
-JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", negative=())]
+JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
+Several = Parameter(consume_multiple=True)
 
 
 @app.command
 def gyms(*, as_json: JSON = False) -> None:
-    """List the gyms: splits, action kinds, which of them involve the user, user backends.
+    """List the gyms: tasks, actions, which of them involve the user, users, scripted policies.
 
-    Example: bao gyms --json
+    For example:
+        bao gyms --json
     """
     rows = listing.gyms()
     if as_json:
         print(json.dumps(rows, indent=1))
-        return
-    view = Table("Gym", "Tasks (train/valid/test)", "Kinds", "Involve the user", "Users", "About")
-    for row in rows:
-        conventions = "; ".join(f"{name}: {', '.join(kinds)}" for name, kinds in row["conventions"].items())
-        view.add_row(
-            row["name"], "/".join(map(str, row["tasks"].values())), ", ".join(row["kinds"]), conventions,
-            ", ".join(row["users"]), row["about"],
-        )  # fmt: skip
-    Console().print(view)
+    else:
+        listing.print_gyms(results_console(), rows)
 
 
 @app.command
-def sft(recipe: str = "quickstart", *, out: Out, set_: Set = None) -> None:
+def sft(recipe: RecipeName = "quickstart", /, *, out: Out, set_: Set = None) -> None:
     """Warm start: demonstrations by the gym's teacher, then supervised fine-tuning.
 
-    Example: bao sft quickstart --out runs/sft
+    Leaves the model folder OUT/model, and metrics.jsonl with its learning curve.
+
+    For example:
+        bao sft quickstart --out runs/sft
     """
     model = stages.warm_start(load_recipe(recipe, set_ or ()), out, Progress())
     print(f"model: {model}")
 
 
 @app.command
-def train(recipe: str = "quickstart", *, start: Path, out: Out, set_: Set = None) -> None:
+def train(recipe: RecipeName = "quickstart", /, *, start: Path, out: Out, set_: Set = None) -> None:
     """Reinforce a warm-started model with turn-level GRPO.
 
-    Example: bao train quickstart --start runs/sft/model --out runs/bao --set grpo.steps=40
+    Leaves the model folder OUT/model, and metrics.jsonl with its learning curve.
+
+    For example:
+        bao train quickstart --start runs/sft/model --out runs/bao --set grpo.steps=40
 
     Parameters
     ----------
@@ -83,29 +93,37 @@ def train(recipe: str = "quickstart", *, start: Path, out: Out, set_: Set = None
 @app.command(name="eval")
 def evaluate(
     policy: str,
+    /,
     *,
     out: Out,
+    name: str | None = None,
     gym: str = "travel",
     tasks: str = "200",
     split: Split = Split.TEST,
-    levels: tuple[int, ...] | None = None,
+    levels: Annotated[tuple[int, ...] | None, Several] = None,
+    horizon: int | None = None,
+    convention: str | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
     temperature: float = 0.0,
+    turn_tokens: int | None = None,
+    trajectory_tokens: int | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> None:
     """Evaluate a policy; leaves episodes.parquet and summary.json.
 
-    Examples:
-    bao eval scripted:ask_all --out runs/ask_all
-    bao eval local:runs/bao/model --effort-weight 0.1 --out runs/bao_eval
-    bao eval scripted:solver --gym function --tasks FOLDER/test.parquet --out runs/solver
+    For example:
+        bao eval scripted:ask_all --out runs/ask_all
+        bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
+        bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
 
     Parameters
     ----------
     policy
-        scripted:NAME, or local:PATH of a model folder.
+        scripted:NAME (`bao gyms` lists them), or local:PATH of a model folder.
+    name
+        What tables and plots call it; the policy's own name where not given.
     gym
         The gym to play.
     tasks
@@ -113,57 +131,79 @@ def evaluate(
     split
         The split that the tasks are from.
     levels
-        Difficulty levels.
+        Difficulty levels, such as --levels 2 3; all where not given.
+    horizon
+        The most turns of an episode; the gym's own where not given.
+    convention
+        What counts as user effort (`bao gyms` lists the conventions); the gym's default where not given.
     effort_weight
-        The weight told to a conditioned policy.
+        The price of a user-involving turn that a conditioned policy is told.
     rollouts
         Episodes per task.
     temperature
-        Sampling temperature; 0 is greedy.
+        Sampling temperature of a local model; 0 is greedy.
+    turn_tokens
+        The most tokens of one turn of a local model.
+    trajectory_tokens
+        The most tokens of one episode of a local model.
     seed
         Seed of the episodes and of the bootstrap.
     device
         Where a local model runs.
     """
-    section = GymSection(name=gym, levels=levels)
-    settings = EvaluationSection(split=split.value, rollouts=rollouts, temperature=temperature)
+    settings = {"horizon": horizon, "convention": convention}
+    chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
+    if levels is not None:
+        chosen_gym["levels"] = levels
+    evaluation: dict[str, Any] = {"split": split.value, "rollouts": rollouts, "temperature": temperature}
+    limits = {"turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens}
+    evaluation |= {key: value for key, value in limits.items() if value is not None}
+    checked = check_recipe({"gym": chosen_gym, "evaluation": evaluation, "seed": seed}, "bao eval")
+    stages.make_gym(checked.gym)
     if tasks.isdigit():
-        chosen = stages.task_set(section, split, int(tasks))
+        played = stages.task_set(checked.gym, split, int(tasks))
     else:
-        chosen = gym_class(gym).read_tasks(Path(tasks), split)
+        played = gym_class(gym).read_tasks(Path(tasks), split)
     judged = stages.evaluate(
-        policy, section, chosen, settings, out, Progress(), effort_weight=effort_weight, seed=seed, device=device
-    )
-    Console().print(table([judged.summary()]))
+        policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
+        seed=seed, model=ModelSection(device=device),
+    )  # fmt: skip
+    results_console().print(table([judged.summary()]))
+    print(f"results: {out}")
 
 
 @app.command
 def frontier(
-    evaluations: list[Path], *, out: Out, objectives: tuple[str, ...] = ("score", "user_effort"), seed: int = 0
+    evaluations: list[Path], /, *, out: Out, objectives: tuple[str, ...] = ("score", "user_effort"), seed: int = 0
 ) -> None:
-    """The Pareto frontier over evaluated policies: frontier.json, frontier.png, frontier.svg.
+    """Draw the Pareto frontier over evaluated policies: frontier.json, frontier.png, frontier.svg.
 
-    Example: bao frontier runs/ask_all runs/bao_eval --out runs/frontier --objectives score --objectives turns
+    For example:
+        bao frontier runs/ask_all runs/bao --out runs/frontier
+        bao frontier runs/quickstart/eval --out runs/turns --objectives score --objectives turns
 
     Parameters
     ----------
     evaluations
         Folders of `bao eval`, or folders of such folders.
     objectives
-        Two or more measures; each has its own direction.
+        A measure; repeat it for two or more. Each has its own direction.
     seed
         Seed of the bootstrap.
     """
+    judged = stages.find_judged(evaluations)
     open_folder(out, {"evaluations": [path.name for path in evaluations], "objectives": list(objectives), "seed": seed})
-    result = stages.draw_frontier(stages.find_judged(evaluations), out, objectives, seed=seed)
-    Console().print(listing.frontier(result))
+    result = stages.draw_frontier(judged, out, objectives, seed=seed)
+    results_console().print(listing.frontier(result))
+    print(f"results: {out}")
 
 
 @app.command
-def report(evaluations: list[Path], *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None) -> None:
-    """One self-contained HTML page: frontier, learning curves, measures, transcripts.
+def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None) -> None:
+    """Write one self-contained HTML page: frontier, learning curves, measures, transcripts.
 
-    Example: bao report runs/quickstart --curves runs/quickstart/bao/metrics.jsonl --out runs/report
+    For example:
+        bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report
 
     Parameters
     ----------
@@ -172,12 +212,15 @@ def report(evaluations: list[Path], *, out: Out, title: str = "Evaluation", curv
     title
         The page's title.
     curves
-        metrics.jsonl files to draw as learning curves.
+        A metrics.jsonl to draw as learning curves; may be repeated.
     """
     from bao.train.metrics_log import read_metrics
 
-    open_folder(out, {"evaluations": [path.name for path in evaluations], "title": title})
+    for file in curves or ():
+        if not file.is_file():
+            raise ConfigError(f"--curves {file} does not exist: give a metrics.jsonl that `bao sft`, `train` or `run` wrote")
     judged = stages.find_judged(evaluations)
+    open_folder(out, {"evaluations": [path.name for path in evaluations], "title": title})
     path = stages.make_report(
         title, judged, stages.draw_frontier(judged, out), out,
         curves={file.parent.name: read_metrics(file) for file in curves or ()},
@@ -186,64 +229,73 @@ def report(evaluations: list[Path], *, out: Out, title: str = "Evaluation", curv
 
 
 @app.command
-def run(recipe: str = "quickstart", *, out: Path | None = None, set_: Set = None) -> None:
+def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: Set = None) -> None:
     """Run a recipe from demonstrations to report.
 
-    Examples:
-    bao run quickstart
-    bao run my.toml --out runs/mine --set grpo.steps=20
+    The same command over the same folder goes on where it stopped.
+
+    For example:
+        bao run quickstart
+        bao run my.toml --out runs/mine --set grpo.steps=20
 
     Parameters
     ----------
-    recipe
-        A bundled recipe's name, or a TOML file.
     out
         Folder for the results; runs/NAME where not given.
     """
+    from bao.ablation import is_ablation, load_ablation, run_ablation
     from bao.pipeline import run_recipe
 
+    if is_ablation(recipe):
+        ablation = load_ablation(recipe)
+        run_ablation(ablation, out or Path("runs") / ablation.name, Progress(), tuple(set_ or ()))
+        return
     loaded = load_recipe(recipe, set_ or ())
     run_recipe(loaded, out or Path("runs") / loaded.name, Progress())
 
 
 @show.command
-def transcript(episodes: Path, *, index: int = 0, task: str | None = None) -> None:
+def transcript(episodes: Path, /, *, index: int = 0, task: str | None = None) -> None:
     """Print an episode, user-involving turns marked.
 
-    Example: bao show transcript runs/ask_all/episodes.parquet --index 3
+    For example:
+        bao show transcript runs/ask_all --index 3
 
     Parameters
     ----------
     episodes
-        An episodes.parquet.
+        A folder of `bao eval`, or the episodes.parquet in it.
     index
-        Which of its episodes.
+        Which of its episodes, from 0.
     task
-        The episode of this task instead.
+        Count only the episodes of this task (its id).
     """
     from bao.report import print_transcript
     from bao.store import read_episodes
 
-    rows = [row for row in read_episodes(episodes) if task is None or row.task_id == task]
+    file = episodes / stages.EPISODES if episodes.is_dir() else episodes
+    rows = [row for row in read_episodes(file) if task is None or row.task_id == task]
     if not 0 <= index < len(rows):
-        raise ConfigError(f"--index {index}: {episodes} holds {len(rows)} episodes" + (f" of task {task}" if task else ""))
+        of_task = f" of task {task!r}" if task else ""
+        raise ConfigError(f"--index {index}: {file} holds {len(rows)} episodes{of_task}, counted from 0")
     print_transcript(Console(), rows[index])
 
 
 @show.command
-def mask(recipe: str = "quickstart", *, model: Path, index: int = 0, seed: int = 0, set_: Set = None) -> None:
+def mask(recipe: RecipeName = "quickstart", /, *, model: Path, index: int = 0, seed: int = 0, set_: Set = None) -> None:
     """Sample one group and print a trajectory's tokens coloured by loss and advantage.
 
     Tokens without loss are dim; those with a positive advantage are green, with a negative one red, and the shade is its size.
 
-    Example: bao show mask quickstart --model runs/quickstart/bao/model
+    For example:
+        bao show mask quickstart --model runs/quickstart/bao/model
 
     Parameters
     ----------
     model
         The model folder that samples.
     index
-        Which trajectory of the group.
+        Which trajectory of the group, from 0.
     seed
         Seed of the group.
     """
@@ -252,29 +304,33 @@ def mask(recipe: str = "quickstart", *, model: Path, index: int = 0, seed: int =
     print_mask(Console(), load_recipe(recipe, set_ or ()), model, index, seed)
 
 
-@check.command
-def gym(name: str, *, as_json: JSON = False) -> None:
+@check.command(name="gym")
+def check_gym(name: Annotated[str, Parameter(help="The gym's name.")], /, *, as_json: JSON = False) -> None:
     """Prove a gym sound: the oracle solves every task, splits are disjoint, gymnasium's checker passes.
 
-    Example: bao check gym travel
-    """
-    from bao.cli.soundness import check_gym
+    Exit status 1 where a promise is broken.
 
-    findings = check_gym(name)
+    For example:
+        bao check gym travel
+    """
+    from bao.cli import soundness
+
+    findings = soundness.check_gym(name)
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1))
     else:
         for finding in findings:
-            Console().print(f"{'[green]ok[/green]  ' if finding.ok else '[red]FAIL[/red]'} {finding.promise}: {finding.detail}")
+            print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.promise}: {finding.detail}")
     if not all(finding.ok for finding in findings):
         raise SystemExit(1)
 
 
 @check.command(name="recipe")
-def check_recipe(recipe: str, *, set_: Set = None) -> None:
-    """Validate a recipe and print it fully resolved.
+def check_settings(recipe: RecipeName, /, *, set_: Set = None) -> None:
+    """Validate a recipe and print it fully resolved, as TOML.
 
-    Example: bao check recipe my.toml
+    For example:
+        bao check recipe my.toml
     """
     import tomli_w
 

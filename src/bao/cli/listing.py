@@ -1,8 +1,11 @@
 """What the listing commands print."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bao.action import CHOICES
 from bao.gym import gym_class, gym_names
@@ -32,17 +35,47 @@ def gyms() -> list[dict[str, Any]]:
     return rows
 
 
-def frontier(result: dict[str, Any]) -> Table:
+def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The rows of `gyms` for reading, one block a gym."""
+    for row in rows:
+        console.print(Text(row["name"], style="bold"), Text(row["about"]))
+        involve = "; ".join(
+            f"{', '.join(kinds)} (convention {convention}{', the default' if i == 0 else ''})"
+            for i, (convention, kinds) in enumerate(row["conventions"].items())
+        )
+        view = Table.grid(padding=(0, 2))
+        view.add_column(style="dim", no_wrap=True)
+        view.add_column(overflow="fold")
+        for name, text in (
+            ("  tasks", ", ".join(f"{count} {split}" for split, count in row["tasks"].items())),
+            ("  turns", f"{row['horizon']} at most"),
+            ("  actions", ", ".join(row["kinds"])),
+            ("  of these involve the user", involve),
+            ("  users", ", ".join(row["users"])),
+            ("  policies", ", ".join(f"scripted:{policy}" for policy in row["policies"])),
+        ):
+            view.add_row(name, Text(text))
+        console.print(view)
+        console.print()
+
+
+def frontier(result: Mapping[str, Any]) -> Table:
     """The points of a ``frontier.json`` as a table, its hypervolumes below."""
     names = [objective["name"] for objective in result["objectives"]]
     volumes = ", ".join(f"{series} {_interval(value)}" for series, value in result["hypervolume"].items())
-    view = Table("Policy", *names, "Non-dominated", "Surely dominated by", caption=f"hypervolume: {volumes}")
+    view = Table(title="means with 95 % intervals over tasks", title_justify="left", caption_justify="left")
+    view.caption = Text(f"hypervolume: {volumes}")
+    view.add_column("Policy", overflow="fold")
+    for name in names:
+        view.add_column(name, justify="right")
+    view.add_column("Non-dominated\n(how surely)", justify="right")
+    view.add_column("Surely dominated by", overflow="fold")
     for point in result["points"]:
         values = [_interval(point["values"][name]) for name in names]
         share = f"{'yes' if point['non_dominated'] else 'no'} ({point['non_dominated_probability']:.2f})"
-        view.add_row(point["label"], *values, share, ", ".join(point["dominated_by"]))
+        view.add_row(Text(point["label"]), *values, share, Text(", ".join(point["dominated_by"])))
     return view
 
 
-def _interval(value: dict[str, float]) -> str:
+def _interval(value: Mapping[str, float]) -> str:
     return f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"

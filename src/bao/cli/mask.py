@@ -24,7 +24,8 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
         raise ConfigError(f"--index {index}: a group has the trajectories 0 to {settings.group_size - 1} (grpo.group_size)")
     loaded = load_local(model, recipe.model.device)
     rng = np.random.default_rng(seed)
-    task = stages.task_set(recipe.gym, Split.TRAIN, 100)[int(rng.integers(100))]
+    tasks = stages.task_set(recipe.gym, Split.TRAIN, min(100, settings.tasks))
+    task = tasks[int(rng.integers(len(tasks)))]
     weight = float(rng.choice(settings.effort_weights))
     engine = Engine(
         loaded.model, loaded.template, lambda: stages.make_gym(recipe.gym),
@@ -39,20 +40,27 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
     trajectory, trace = group.trajectories[index], group.traces[index]
     console.print(
         f"task {task.id}, effort weight {weight:g}, R {trajectory.task_return:.2f}, U {trajectory.user_effort}, "
-        f"{'no variance in this group' if group.zero_variance else 'advantages by turn below'}"
-    )
+        f"{'no variance in this group' if group.zero_variance else 'advantages by turn below'}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
     tokenizer = loaded.template.tokenizer
-    console.print(Text(tokenizer.decode(trace.prompt.tolist()), style="dim"))
+    console.print(Text("[prompt, no loss]", style="bold"))
+    console.print(Text(_printable(tokenizer.decode(trace.prompt.tolist())), style="dim"))
     largest = max(1e-9, float(np.abs(group.advantages[index]).max()))
     body = Text()
-    previous = -1
+    previous: int | None = None
     for token, turn in zip(trace.ids.tolist(), trace.turn.tolist(), strict=True):
-        if turn >= 0 and turn != previous:
-            body.append(f"\n[turn {turn}, A = {group.advantages[index][turn]:+.2f}] ", style="bold")
-        if turn >= 0:
+        if turn != previous:
+            mark = f"turn {turn}, A = {group.advantages[index][turn]:+.2f}" if turn >= 0 else "observation, no loss"
+            body.append(f"\n[{mark}] ", style="bold")
             previous = turn
-        body.append(tokenizer.decode([token]), style=_style(turn, group.advantages[index], largest))
+        body.append(_printable(tokenizer.decode([token])), style=_style(turn, group.advantages[index], largest))
     console.print(body)
+
+
+def _printable(text: str) -> str:
+    """Without control characters, which a model can write and a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _style(turn: int, advantages: npt.NDArray[np.float64], largest: float) -> str:

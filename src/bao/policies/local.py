@@ -1,13 +1,16 @@
 """Local models: load a Hugging Face model folder with its chat template, and save one."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
-from bao.config import ModelSection
 from bao.errors import ConfigError, DataError
 from bao.policies.template import Template
 from bao.prompt import PromptForm
@@ -34,23 +37,38 @@ class LocalModel(NamedTuple):
 
 def load_local(path: Path, device: str = "cpu") -> LocalModel:
     """The model in a folder. Raises `DataError` where it is no model folder or a damaged one."""
-    if not (path / "config.json").is_file():
-        raise DataError(f"{path} is no model folder (it has no config.json): give a folder that `bao sft` or `bao train` wrote")
+    check_folder(path)
+    profile = read_profile(path)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(path), padding_side="left")
-        model: Any = AutoModelForCausalLM.from_pretrained(str(path), dtype=torch.float32)
-        profile = read_profile(path)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"the model in {path} cannot be loaded: {error}") from error
+        with _no_progress_bars():
+            tokenizer = AutoTokenizer.from_pretrained(str(path), padding_side="left")
+            model: Any = AutoModelForCausalLM.from_pretrained(str(path), dtype=torch.float32)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"the model in {path} cannot be loaded ({reason}): it is damaged, name another") from error
     return LocalModel(model.to(check_device(device)), Template(tokenizer), profile)
 
 
+def check_folder(path: Path) -> None:
+    """Raises `DataError` where `path` is no model folder."""
+    if not (path / "config.json").is_file():
+        found = "it has no config.json" if path.is_dir() else "it is a file" if path.is_file() else "it does not exist"
+        raise DataError(f"{path} is no model folder ({found}): give the folder `model` that `bao sft`, `train` or `run` wrote")
+
+
 def save_local(path: Path, local: LocalModel) -> None:
-    """Write a model folder that transformers and `load_local` read; the profile comes last, as the mark of a whole one."""
+    """Write a model folder that transformers and `load_local` read; the profile comes last, as the mark of a whole one.
+
+    Raises `OSError` on a full disk.
+    """
     path.mkdir(parents=True, exist_ok=True)
     (path / PROFILE).unlink(missing_ok=True)
-    local.model.save_pretrained(str(path))
-    local.template.tokenizer.save_pretrained(str(path))
+    try:
+        with _no_progress_bars():
+            local.model.save_pretrained(str(path))
+            local.template.tokenizer.save_pretrained(str(path))
+    except SafetensorError as error:
+        raise OSError(f"the model cannot be written to {path} ({error}); is the disk full?") from error
     text = json.dumps({"prompt": str(local.profile.prompt), "effort_weights": list(local.profile.effort_weights)})
     partial = path / f".{PROFILE}"
     partial.write_text(text, encoding="utf-8")
@@ -58,12 +76,20 @@ def save_local(path: Path, local: LocalModel) -> None:
 
 
 def read_profile(path: Path) -> Profile:
-    """The profile beside a model; the default for a folder that has none (a model from elsewhere)."""
+    """The profile beside a model; the default for a folder that has none (a model from elsewhere).
+
+    Raises `DataError` where it is damaged.
+    """
     file = path / PROFILE
     if not file.is_file():
         return Profile()
-    values = json.loads(file.read_text(encoding="utf-8"))
-    return Profile(PromptForm(values["prompt"]), tuple(float(weight) for weight in values["effort_weights"]))
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return Profile(PromptForm(values["prompt"]), tuple(float(weight) for weight in values["effort_weights"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{file} is damaged ({error}): it needs `prompt` (full or brief) and `effort_weights` (a list of numbers)"
+        ) from error
 
 
 def is_saved(path: Path) -> bool:
@@ -81,7 +107,13 @@ def check_device(device: str) -> torch.device:
     return chosen
 
 
-def set_threads(settings: ModelSection) -> None:
-    """Use the configured number of CPU threads; 0 leaves torch's choice, one per core."""
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Without the bars of transformers, which would tear up this package's own; the user's setting comes back after."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

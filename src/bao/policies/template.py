@@ -1,7 +1,7 @@
 """From texts to token ids and back: the chat template of a model, cut into the pieces that an episode needs.
 
-An episode is ``prompt + turn + observation + turn + ...``. Only the prompt and the observations are ever encoded; turns are kept
-as sampled. The pieces come from the tokenizer's own chat template (ChatML where it has none), by rendering a conversation
+An episode is ``prompt + turn + observation + turn + ...``. Only the prompt and the observations are ever encoded; turns are
+kept as sampled. The pieces come from the tokenizer's own chat template (ChatML where it has none), by rendering a conversation
 with marks in it and cutting around the marks.
 """
 

@@ -1,7 +1,7 @@
 """The KV store of the rollout engine: one row per running episode, each with a length of its own.
 
-Rows are written in place at their own positions; nothing is copied per token. A row may be fed garbage beyond its length (padding of
-a ragged chunk): it is masked, and overwritten by what comes next.
+Rows are written in place at their own positions; nothing is copied per token. A row may be fed garbage beyond its length
+(padding of a ragged chunk): it is masked, and overwritten by what comes next.
 """
 
 from typing import Any

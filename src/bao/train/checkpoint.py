@@ -1,11 +1,13 @@
 """Checkpoints of a training run: weights, optimiser and step, whole or not at all.
 
-Everything random in training is drawn from generators seeded by (seed, step), so the step is the generators' state and the data
-position. A checkpoint is written to a temporary folder, flushed to disk and renamed; a kill at any moment leaves the one before.
+Everything random in training is drawn from generators seeded by (seed, step), so the step is the generators' state and the
+data position. A checkpoint is written to a temporary folder, flushed to disk and renamed; a kill at any moment leaves the one
+before.
 """
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,8 +45,13 @@ class Checkpoints:
             if tensor.data_ptr() not in seen:
                 seen.add(tensor.data_ptr())
                 weights[name] = tensor.contiguous()
-        save_file(weights, partial / WEIGHTS)
-        torch.save([optimizer.state_dict() for optimizer in optimizers], partial / OPTIMIZER)
+        try:
+            save_file(weights, partial / WEIGHTS)
+            torch.save([optimizer.state_dict() for optimizer in optimizers], partial / OPTIMIZER)
+        except (SafetensorError, RuntimeError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            reason = str(error).splitlines()[0]
+            raise OSError(f"the checkpoint {target} cannot be written ({reason}); is the disk full?") from error
         (partial / STATE).write_text(json.dumps({"step": step, **state}), encoding="utf-8")
         for path in [*partial.iterdir(), partial]:
             _flush(path)
@@ -74,9 +81,11 @@ class Checkpoints:
             for optimizer, kept in zip(optimizers, torch.load(path / OPTIMIZER, weights_only=True), strict=True):
                 optimizer.load_state_dict(kept)
             state: dict[str, Any] = json.loads((path / STATE).read_text(encoding="utf-8"))
-        except (RuntimeError, ValueError, OSError, EOFError) as error:
+        except (RuntimeError, ValueError, KeyError, OSError, EOFError, pickle.UnpicklingError) as error:
+            unpicklable = isinstance(error, pickle.UnpicklingError)  # whose own text advises to trust the file
+            reason = f"{OPTIMIZER} holds no tensors" if unpicklable else (str(error).splitlines() or [f"{OPTIMIZER} is empty"])[0]
             raise DataError(
-                f"the checkpoint {path} is damaged ({error}): remove this folder to go on from the one before"
+                f"the checkpoint {path} is damaged ({reason}): remove this folder to go on from the one before"
             ) from error
         return state
 

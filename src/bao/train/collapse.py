@@ -25,8 +25,8 @@ _WINDOW = 3
 def name_collapse(history: Sequence[Mapping[str, float]]) -> Collapse | None:
     """The collapse that the last three steps agree on, or None.
 
-    Each row needs ``answered`` (share of trajectories with an answer), ``unparsable`` (share of turns), ``zero_variance`` (share
-    of groups) and ``score``.
+    Each row needs ``answered`` (share of trajectories with an answer), ``unparsable`` (share of turns), ``zero_variance``
+    (share of groups) and ``score``.
     """
     recent = history[-_WINDOW:]
     if len(recent) < _WINDOW:

@@ -5,7 +5,7 @@ import time
 import torch
 
 from bao.config import Recipe
-from bao.policies.local import set_threads
+from bao.train.workers import worker_count
 
 PROBE_SECONDS = 1.0
 _TOKENS_PER_EPISODE = 330
@@ -26,10 +26,9 @@ def minutes(recipe: Recipe) -> float:
 
 
 def training_tokens_per_second(recipe: Recipe) -> float:
-    """Tokens per second of a forward and backward pass of the recipe's small model, timed for about a second."""
+    """Tokens per second of training the recipe's small model with all its workers, from one thread timed for about a second."""
     from transformers import Qwen3Config, Qwen3Model
 
-    set_threads(recipe.model)
     section = recipe.model
     model = Qwen3Model(
         Qwen3Config(
@@ -40,8 +39,12 @@ def training_tokens_per_second(recipe: Recipe) -> float:
     )  # fmt: skip
     ids = torch.zeros((8, _TOKENS_PER_EPISODE), dtype=torch.long)
     model(input_ids=ids).last_hidden_state.sum().backward()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     start, passes = time.perf_counter(), 0
     while time.perf_counter() - start < PROBE_SECONDS:
         model(input_ids=ids).last_hidden_state.sum().backward()
         passes += 1
-    return passes * ids.numel() / (time.perf_counter() - start)
+    rate = passes * ids.numel() / (time.perf_counter() - start)
+    torch.set_num_threads(threads)
+    return rate * worker_count(recipe.model)

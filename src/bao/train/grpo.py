@@ -5,13 +5,10 @@ per mini-batch of whole groups. Everything random in step s is drawn from a gene
 repeated and a run resumed exactly.
 """
 
-import copy
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,17 +18,14 @@ from bao.action import ActionKind
 from bao.config import CreditSection, GRPOSection
 from bao.credit import advantages, zero_variance
 from bao.errors import ConfigError
-from bao.gym import Gym
-from bao.policies.template import Template
-from bao.prompt import PromptForm
-from bao.rollout.engine import Engine, Limits, Request
+from bao.rollout.engine import Request
 from bao.shaping import Part, Shaped, Shaping, firing_rates, shape
 from bao.task import Task, TaskSet
-from bao.train.batch import Scored, collate, score, split_by_tokens
 from bao.train.checkpoint import Checkpoints
 from bao.train.collapse import ADVICE, Collapse, name_collapse
-from bao.train.loss import clipped_policy_loss, k3
 from bao.train.metrics_log import SECONDS, MetricsLog
+from bao.train.objective import Example, PolicyGradient
+from bao.train.workers import Workers
 from bao.trajectory import TokenTrace, Trajectory
 
 
@@ -46,6 +40,10 @@ class Group:
     advantages: npt.NDArray[np.float64]
     """[trajectories, turns]"""
     zero_variance: bool
+
+    @property
+    def examples(self) -> list[Example]:
+        return [Example(trace, advantages) for trace, advantages in zip(self.traces, self.advantages, strict=True)]
 
     @property
     def traces(self) -> list[TokenTrace]:
@@ -77,30 +75,28 @@ def make_group(
 
 
 class GRPOTrainer:
-    """Trains `model` in place. `out` gets ``metrics.jsonl``, TensorBoard files and checkpoints, and resumes from them."""
+    """Trains `workers`' model in place. `out` gets ``metrics.jsonl``, TensorBoard files and checkpoints to resume from."""
 
     def __init__(
-        self, model: Any, template: Template, make_gym: Callable[[], Gym], tasks: TaskSet, settings: GRPOSection,
-        shaping: Shaping, credit: CreditSection, *, seed: int, out: Path, form: PromptForm = PromptForm.FULL,
-        autocast: bool = False,
+        self, workers: Workers, tasks: TaskSet, settings: GRPOSection, shaping: Shaping, credit: CreditSection, *, seed: int,
+        out: Path, autocast: bool = False,
     ) -> None:  # fmt: skip
         if not settings.conditioned and len(set(settings.effort_weights)) > 1:
             raise ConfigError(
                 f"grpo.effort_weights={list(settings.effort_weights)} with grpo.conditioned=false: a policy that is not told "
                 "the weight needs a single one"
             )
-        self.model, self.template, self.tasks = model, template, tasks
+        if settings.kl and workers.reference is None:
+            raise ConfigError(f"grpo.kl={settings.kl} needs a reference: give the workers a copy of the starting model")
+        self.workers, self.model, self.tasks = workers, workers.model, tasks
         self.settings, self.shaping, self.credit, self.seed, self.out = settings, shaping, credit, seed, out
-        self.autocast = autocast
-        self.device = next(model.parameters()).device
-        self.reference = copy.deepcopy(model).eval().requires_grad_(False) if settings.kl else None
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
-        )
-        self.engine = Engine(
-            model, template, make_gym, limits=Limits(settings.turn_tokens, settings.trajectory_tokens), rows=settings.rows,
-            temperature=settings.temperature, form=form, policy="training",
+        self.objective = PolicyGradient(
+            settings.clip, settings.kl, settings.entropy, settings.temperature, settings.micro_batch_tokens,
+            settings.share_prompt, autocast,
         )  # fmt: skip
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
+        )
         self.step_count = 0
         self._history: list[dict[str, float]] = []
 
@@ -156,8 +152,7 @@ class GRPOTrainer:
             for task, weight in drawn
             for _ in range(settings.group_size)
         ]
-        with self._precision():
-            trajectories = self.engine.run(requests, weights_version=self.step_count)
+        trajectories = self.workers.rollout(requests, unit=settings.group_size, weights_version=self.step_count)
         groups = []
         for i, (task, weight) in enumerate(drawn):
             members = trajectories[i * settings.group_size : (i + 1) * settings.group_size]
@@ -185,7 +180,6 @@ class GRPOTrainer:
         rate = settings.learning_rate * left * min(1.0, (self.step_count + 1) / max(1, settings.warmup))
         for param_group in self.optimizer.param_groups:
             param_group["lr"] = rate
-        self.model.train()
         for share in np.array_split(order, min(settings.minibatches, len(groups))):
             members = [groups[i] for i in share]
             for group in members:
@@ -195,56 +189,26 @@ class GRPOTrainer:
                             f"a trajectory of weights version {trace.weights_version} reached the update of version "
                             f"{self.step_count}: stale rollouts are never trained on"
                         )
-            count = sum(int((trace.turn >= 0).sum()) for group in members for trace in group.traces)
+            count = sum(_positions(group) for group in members)
             # A group without variance has zero advantages; it is forwarded only where another term needs it.
             active = [g for g in members if not g.zero_variance or settings.kl or settings.entropy]
-            for indices in split_by_tokens([g.traces for g in active], settings.micro_batch_tokens):
-                self._accumulate([active[i] for i in indices], count, sums)
-            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_grad_norm)
-            if active:
-                self.optimizer.step()
+            if not active:
+                continue
+            for name, value in self.workers.accumulate(self.objective, [g.examples for g in active], count).items():
+                sums[name] += value
+            sums["grad_norm"] += float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_grad_norm))
+            self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
-            sums["grad_norm"] += float(norm)
-            positions += sum(int((trace.turn >= 0).sum()) for group in active for trace in group.traces)
+            positions += sum(_positions(group) for group in active)
             updates += 1
         metrics = {name: value / max(1, positions) for name, value in sums.items()}
-        metrics["grad_norm"] = sums["grad_norm"] / updates
+        metrics["grad_norm"] = sums["grad_norm"] / max(1, updates)
         metrics["learning_rate"] = rate
         return metrics
 
-    def _accumulate(self, groups: list[Group], count: int, sums: dict[str, float]) -> None:
-        """Add the gradient of `groups`, normalised by the `count` of loss positions of the whole mini-batch."""
-        settings = self.settings
-        batch = collate([trace for group in groups for trace in group.traces], self.template.pad_id, self.device)
-        per_row = [row for group in groups for row in group.advantages]
-        table = np.zeros((len(per_row), max(map(len, per_row))))
-        for i, row in enumerate(per_row):
-            table[i, : len(row)] = row
-        advantage = torch.tensor(table, dtype=torch.float32, device=self.device)
-        mask = batch.loss_mask
-        with self._precision():
-            scored = self._score(self.model, batch, entropy_gradient=settings.entropy > 0)
-        policy = clipped_policy_loss(
-            scored.logprob, batch.sampled_logprob, advantage.gather(1, batch.turn.clamp(min=0))[mask], settings.clip
-        )
-        loss = policy.total - settings.entropy * scored.entropy.sum()
-        if self.reference is not None:
-            with torch.no_grad(), self._precision():
-                reference = self._score(self.reference, batch)
-            divergence = k3(scored.logprob, reference.logprob).sum()
-            loss = loss + settings.kl * divergence
-            sums["kl"] += divergence.item()
-        (loss / count).backward()  # type: ignore[no-untyped-call]
-        sums["loss"] += loss.item()
-        sums["clipped"] += float(policy.clipped)
-        sums["kl_to_sampler"] += float(policy.kl_to_sampler)
-        sums["entropy"] += float(scored.entropy.sum())
 
-    def _score(self, model: Any, batch: Any, **settings: Any) -> Scored:
-        return score(model, batch, self.settings.temperature, share_prompt=self.settings.share_prompt, **settings)
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.autocast else nullcontext()
+def _positions(group: Group) -> int:
+    return sum(int((trace.turn >= 0).sum()) for trace in group.traces)
 
 
 def group_metrics(groups: Sequence[Group]) -> dict[str, float]:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
-
 SECONDS = "seconds/"
 """Prefix of the metrics that measure the machine, not the run: all others repeat exactly under one config."""
 
@@ -15,6 +13,8 @@ class MetricsLog:
     """Appends rows to ``metrics.jsonl``. Rows after `resume_step` are dropped first, so that a resumed run repeats none."""
 
     def __init__(self, directory: Path, resume_step: int = 0) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # heavy, and reading metrics does without
+
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / "metrics.jsonl"
         kept = [row for row in read_metrics(self.path) if row["step"] <= resume_step] if resume_step else []

@@ -14,9 +14,10 @@ from bao.behavior.synthesize import Demonstration
 from bao.config import SFTSection
 from bao.policies.template import Template
 from bao.train import muon
-from bao.train.batch import collate, score
 from bao.train.checkpoint import Checkpoints
 from bao.train.metrics_log import SECONDS, MetricsLog
+from bao.train.objective import Example, Likelihood
+from bao.train.workers import Workers
 from bao.trajectory import TokenTrace
 
 Report = Callable[[int, int, dict[str, float]], None]
@@ -42,27 +43,20 @@ def encode(demonstration: Demonstration, template: Template) -> TokenTrace:
 
 
 def train_sft(
-    model: Any,
-    template: Template,
-    traces: Sequence[TokenTrace],
-    settings: SFTSection,
-    seed: int,
-    out: Path,
-    report: Report | None = None,
+    workers: Workers, traces: Sequence[TokenTrace], settings: SFTSection, seed: int, out: Path, report: Report | None = None
 ) -> None:
-    """Fine-tune `model` in place on `traces`; resumes from checkpoints in `out`.
+    """Fine-tune `workers`' model in place on `traces`; resumes from checkpoints in `out`.
 
     Batches hold traces of similar length, in an order drawn from (`seed`, epoch).
     """
+    model = workers.model
     batches = [batch for epoch in range(settings.epochs) for batch in _batches(traces, settings.batch_size, seed, epoch)]
     optimizers = _optimizers(model, settings)
     checkpoints = Checkpoints(out / "checkpoints", keep=1)
     state = checkpoints.restore(model, optimizers)
     done = state["step"] if state else 0
-    device = next(model.parameters()).device
-    model.train()
     with MetricsLog(out, done) as log:
-        for step, batch_indices in enumerate(batches, start=1):
+        for step, indices in enumerate(batches, start=1):
             if step <= done:
                 continue
             start = time.perf_counter()
@@ -70,18 +64,15 @@ def train_sft(
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-            batch = collate([traces[i] for i in batch_indices], template.pad_id, device)
-            scored = score(model, batch, share_prompt=False)
-            loss = -scored.logprob.mean()
-            loss.backward()  # type: ignore[no-untyped-call]
+            count = sum(int((traces[i].turn >= 0).sum()) for i in indices)
+            sums = workers.accumulate(Likelihood(), [[Example(traces[i])] for i in indices], count)
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-            seconds = time.perf_counter() - start
             metrics = {
-                "loss": loss.item(), "entropy": scored.entropy.mean().item(), "grad_norm": float(norm), "learning_rate": rate,
-                "tokens": float(batch.tokens), SECONDS + "step": seconds,
+                "loss": sums["loss"] / count, "entropy": sums["entropy"] / count, "grad_norm": float(norm),
+                "learning_rate": rate, "tokens": sums["tokens"], SECONDS + "step": time.perf_counter() - start,
             }  # fmt: skip
             log.write(step, metrics)
             if report is not None:

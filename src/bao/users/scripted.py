@@ -19,7 +19,7 @@ _WORD = re.compile(r"[a-z]+")
 _SPECIFIC: Mapping[str, tuple[str, ...]] = {**{value: (name,) for value, name in VALUE_ATTRIBUTE.items()}, **ATTRIBUTE_WORDS}
 _WISH = ("I would like {value}.", "The best would be {value}.", "I prefer {value}.")
 _INDIFFERENT = "I have no wish about the {attribute}."
-_ABSENT = "I do not need a {aspect}."
+_ABSENT = "No {aspect} is needed."
 _VAGUE = "That is too vague. Ask about one thing, please."
 
 

@@ -8,7 +8,7 @@ open (memory, hypotheses), what remains to do and how many turns are left (sched
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -27,6 +27,7 @@ _PAST = re.compile(r"(\w+) (\w+) (\w+)[,.]")
 _FIRST_ID = re.compile(r"cheapest first: ([ACFHR]\d+)")
 _COUNT = re.compile(r"^(\d+) match")
 _WISHED = re.compile(r"(?:would like|would be|prefer) (\w+)")
+_PRICE = re.compile(r"a user turn costs (\d+) percent")
 _DECIDED = re.compile(r"^([ACFHR])\d+ is (?:perfect|fine|not)")
 
 
@@ -83,6 +84,8 @@ class Planner:
 
     def begin(self, system: str, opening: str) -> None:
         self._belief = _Belief()
+        price = _PRICE.search(system)
+        self._budget = f" at {price.group(1)}" if price else ""
         for aspect, first, second, told in _MATTER.findall(opening):
             self._belief.known[aspect] = {first: None, second: None, **dict(_SHOULD.findall(told))}
         self._choices: dict[str, Choice] = {}
@@ -127,10 +130,10 @@ class Planner:
     def _plan(self, left: int) -> tuple[str, Action]:
         belief = self._belief
         todo = belief.todo()
-        schedule = f"todo {' '.join(todo[1:]) or 'nothing'} | {left} turns"
+        schedule = f"todo {' '.join(todo[1:]) or 'nothing'} | {left} turns{self._budget}"
         if self.habits.history and not belief.history_read and any(belief.open(a) for a in todo):
             facts = " ".join(f"{a} {len(belief.open(a))} open" for a in todo)
-            return f"know {facts} | {left} turns | history first", Action(ActionKind.SEARCH, "history")
+            return f"know {facts} | {left} turns{self._budget} | history first", Action(ActionKind.SEARCH, "history")
         aspect = todo[0]
         wishes, missing = belief.known[aspect], belief.open(aspect)
         facts = f"{aspect} " + " ".join(f"{name} {value or 'open'}" for name, value in wishes.items())
@@ -211,4 +214,5 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "never_ask": _planner("never_ask", Habits(choices=MappingProxyType({Choice.GUESS: 1.0}))),
     "random": _random,
     "teacher": _planner("teacher", TEACHER),
+    "teacher_plain": _planner("teacher_plain", replace(TEACHER, rich=False)),
 }

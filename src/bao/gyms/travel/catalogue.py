@@ -27,7 +27,7 @@ ASPECTS: Mapping[str, Aspect] = {
             {
                 "seat": ("window", "aisle", "front", "exit"),
                 "time": ("morning", "noon", "evening", "night"),
-                "cabin": ("economy", "premium", "business", "first"),
+                "cabin": ("economy", "premium", "business", "luxury"),
             },
         ),
         Aspect(
@@ -50,7 +50,7 @@ ASPECTS: Mapping[str, Aspect] = {
             "apartment", "A", frozenset({"apartment", "apartments", "flat"}),
             {
                 "floor": ("ground", "middle", "top", "attic"),
-                "kitchen": ("small", "large", "shared", "open"),
+                "kitchen": ("small", "large", "shared", "galley"),
                 "view": ("sea", "park", "street", "court"),
             },
         ),

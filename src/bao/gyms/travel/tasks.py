@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bao.errors import ConfigError
-from bao.gyms.travel.catalogue import ASPECTS
+from bao.gyms.travel.catalogue import ASPECTS, VALUES_PER_ATTRIBUTE
 from bao.task import Split, Task
 
 LEVELS = (2, 3, 4, 5)
@@ -189,8 +189,9 @@ def _options(aspect: str, attributes: tuple[str, ...], rng: np.random.Generator)
     rows = [dict(zip(attributes, values, strict=True)) for values in product(*(table[a] for a in attributes))] * 2
     numbers = rng.permutation(len(rows)) + 1
     prices = rng.permutation(len(rows)) * 5 + 40
+    others = rng.integers(VALUES_PER_ATTRIBUTE, size=len(rows))
     options = []
-    for row, number, price in zip(rows, numbers, prices, strict=True):
-        values = {name: row.get(name) or str(rng.choice(choices)) for name, choices in table.items()}
-        options.append({"id": f"{ASPECTS[aspect].letter}{number}", "price": int(price), "values": values})
+    for row, number, price, other in zip(rows, numbers.tolist(), prices.tolist(), others.tolist(), strict=True):
+        values = {name: row.get(name) or choices[other] for name, choices in table.items()}
+        options.append({"id": f"{ASPECTS[aspect].letter}{number}", "price": price, "values": values})
     return sorted(options, key=lambda o: o["price"])

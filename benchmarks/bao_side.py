@@ -1,0 +1,72 @@
+"""Our side: `bao.train.grpo.GRPOTrainer` on the work, one step at a time."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from bao.config import CreditSection, GRPOSection
+from bao.policies.local import load_local
+from bao.shaping import Shaping
+from bao.train.grpo import Group, GRPOTrainer
+from bao.train.workers import Rollouts, Workers
+from benchmarks import clock
+from benchmarks.cost import Cost, Phase, Step
+from benchmarks.work import LEARNING_RATE, WEIGHT, Work
+
+
+class _EveryGroup(GRPOTrainer):
+    """Trains on every group: one whose returns are all equal would be left out, and TRL forwards it all the same."""
+
+    groups: list[Group]
+    sampled: Cost
+
+    def sample(self, rng: np.random.Generator) -> tuple[list[Group], int]:
+        groups, faults = super().sample(rng)
+        self.groups = [
+            replace(group, advantages=rng.standard_normal(group.advantages.shape), zero_variance=False) for group in groups
+        ]
+        self.sampled = clock.now()
+        return self.groups, faults
+
+
+class BaoSide:
+    """Measured steps of our trainer in `processes` worker processes (1: in this process). A context manager."""
+
+    def __init__(self, work: Work, processes: int, out: Path) -> None:
+        local = load_local(work.model)
+        self._workers = Workers(
+            local.model,
+            local.template,
+            Rollouts(work.gym_maker, work.limits, form=work.form, policy="training"),
+            count=processes,
+        )
+        settings = GRPOSection(
+            steps=1_000_000, groups=work.groups, group_size=work.group_size, tasks=work.groups,
+            effort_weights=(WEIGHT if work.effort_weight is None else work.effort_weight,),
+            conditioned=work.effort_weight is not None, learning_rate=LEARNING_RATE, warmup=0, minibatches=1,
+            turn_tokens=work.limits.turn_tokens, trajectory_tokens=work.limits.trajectory_tokens,
+            micro_batch_tokens=64,  # fewer than any group has: a group at a time, which is TRL's micro-batch here
+        )  # fmt: skip
+        self._trainer = _EveryGroup(self._workers, work.tasks(), settings, Shaping(), CreditSection(), seed=0, out=out)
+
+    def step(self) -> Step:
+        start = clock.now()
+        self._trainer.step()
+        end = clock.now()
+        trajectories = [trajectory for group in self._trainer.groups for trajectory in group.trajectories]
+        costs = {
+            Phase.ROLLOUT: self._trainer.sampled - start,
+            Phase.UPDATE: end - self._trainer.sampled,
+            Phase.STEP: end - start,
+        }
+        turns = sum(len(trajectory.turns) for trajectory in trajectories)
+        return Step(costs, len(trajectories), turns, sum(trajectory.tokens for trajectory in trajectories))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._workers.close()

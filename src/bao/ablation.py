@@ -1,0 +1,140 @@
+"""Arms against each other: the same recipe with some settings changed, under several seeds, at equal numbers of trajectories.
+
+Arms whose warm start is the same share it. What an arm reaches is its frontier's hypervolume on the test tasks; arms are compared
+seed by seed and task by task, so that what they share cancels.
+"""
+
+import json
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from rich.table import Table
+from scipy import stats
+
+from bao import stages
+from bao.config import Recipe, Section, check_recipe, load_recipe
+from bao.errors import ConfigError
+from bao.folder import open_folder
+from bao.pareto import Evaluation, frontier
+from bao.pipeline import judge
+from bao.progress import Progress
+from bao.stages import Judged
+
+RESULT = "ablation.json"
+
+
+class Ablation(Section):
+    """A recipe of arms."""
+
+    name: str
+    base: str
+    """The recipe that every arm starts from: a bundled one or a TOML file."""
+    seeds: tuple[int, ...]
+    arms: dict[str, dict[str, Any]]
+    """For each arm the settings that it changes, as tables of the recipe."""
+
+    def recipe(self, arm: str, seed: int, overrides: tuple[str, ...] = ()) -> Recipe:
+        values = load_recipe(self.base, overrides).model_dump(mode="json", exclude_none=True)
+        for section, changes in self.arms[arm].items():
+            values[section] = {**values[section], **changes} if isinstance(changes, dict) else changes
+        return check_recipe({**values, "name": f"{self.name}-{arm}", "seed": seed}, f"arm {arm}")
+
+
+def is_ablation(source: str) -> bool:
+    """Whether a recipe file or bundled recipe describes arms."""
+    return "arms" in _values(source)
+
+
+def load_ablation(source: str) -> Ablation:
+    """Raises `ConfigError` naming what is wrong, arms' settings included."""
+    try:
+        ablation = Ablation.model_validate(_values(source))
+    except ValidationError as error:
+        lines = [f"{source}: {'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
+    for arm in ablation.arms:
+        ablation.recipe(arm, 0)
+    return ablation
+
+
+def _values(source: str) -> dict[str, Any]:
+    path = Path(source) if source.endswith(".toml") else files("bao.recipes").joinpath(f"{source}.toml")
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}  # the recipe's own reader says what is wrong
+
+
+def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> Path:
+    """Run every arm under every seed into `out`, going on where an earlier run stopped; the path of the result."""
+    open_folder(out, {**ablation.model_dump(mode="json"), "overrides": list(overrides)})
+    volumes: dict[str, list[float]] = {arm: [] for arm in ablation.arms}
+    rows: list[dict[str, Any]] = []
+    starts: dict[str, Path] = {}
+    for seed in ablation.seeds:
+        for arm in ablation.arms:
+            recipe = ablation.recipe(arm, seed, overrides)
+            key = json.dumps([recipe.seed, recipe.model_dump(mode="json", include={"gym", "model", "sft"}), _prompts(recipe)])
+            start = starts.setdefault(key, out / f"seed-{seed}" / arm / "sft")
+            progress.console.print(f"{arm}, seed {seed}", highlight=False)
+            warm = stages.warm_start(recipe, start, progress)
+            trained = stages.reinforce(recipe, warm, out / f"seed-{seed}" / arm / "bao", progress)
+            judged = [each for each in judge(recipe, warm, trained, out / f"seed-{seed}" / arm, progress) if each.series == "bao"]
+            evaluations = [_evaluation(each, arm, seed) for each in judged]
+            result = frontier(evaluations, seed=seed, resamples=recipe.evaluation.resamples).to_json()
+            volume = next(iter(result["hypervolume"].values()))
+            volumes[arm].append(volume["mean"])
+            rows.append({"arm": arm, "seed": seed, "hypervolume": volume, "points": result["points"]})
+    first = next(iter(ablation.arms))
+    result = {
+        "name": ablation.name,
+        "seeds": list(ablation.seeds),
+        "runs": rows,
+        "hypervolume": {arm: over_seeds(values) for arm, values in volumes.items()},
+        "differences": {
+            arm: over_seeds([b - a for a, b in zip(values, volumes[first], strict=True)])
+            for arm, values in volumes.items()
+            if arm != first
+        },
+    }
+    path = out / RESULT
+    path.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    progress.console.print(view(result, first))
+    return path
+
+
+def over_seeds(values: list[float]) -> dict[str, float]:
+    """Mean over seeds with a 95 % t interval; without one (equal to the mean) for a single seed."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return {"mean": mean, "low": mean, "high": mean}
+    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def view(result: dict[str, Any], first: str) -> Table:
+    """The arms side by side."""
+    table = Table("Arm", "Hypervolume", f"{first} less the arm", title="Means over seeds with 95 % t intervals")
+    for arm, volume in result["hypervolume"].items():
+        difference = result["differences"].get(arm)
+        table.add_row(arm, _interval(volume), _interval(difference) if difference else "")
+    return table
+
+
+def _evaluation(judged: Judged, arm: str, seed: int) -> Evaluation:
+    label = judged.label.replace("bao", f"{arm} seed {seed}", 1)
+    return Evaluation.of(judged.episodes(), label=label, series=f"{arm} seed {seed}")
+
+
+def _prompts(recipe: Recipe) -> list[Any]:
+    return [recipe.grpo.conditioned, list(recipe.grpo.effort_weights)]
+
+
+def _interval(value: dict[str, float]) -> str:
+    return f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"

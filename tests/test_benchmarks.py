@@ -1,0 +1,81 @@
+"""What the benchmarks' figures mean, and that both sides do the same work."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bao.config import GymSection
+from bao.policies.local import save_local
+from bao.prompt import PromptForm, system_text
+from bao.rollout.engine import Engine, Limits, Request
+from benchmarks.cost import Cost, Phase, Step, figures, ratios
+from benchmarks.episode import Episode
+from benchmarks.work import Work
+from tests.small_model import small_local
+
+
+def step(rollout: float, update: float, tokens: int = 100, trajectories: int = 4) -> Step:
+    costs = {
+        Phase.ROLLOUT: Cost(rollout, 2 * rollout),
+        Phase.UPDATE: Cost(update, update),
+        Phase.STEP: Cost(rollout + update, 2 * rollout + update),
+    }
+    return Step(costs, trajectories, 12, tokens)
+
+
+def make_work(model: Path, limits: Limits) -> Work:
+    gym = GymSection(levels=(2,), settings={"horizon": 4})
+    return Work("tiny", model, PromptForm.BRIEF, 0.1, gym, 2, 2, limits, worker_processes=False)
+
+
+def test_a_ratio_is_the_other_median_over_ours_per_unit_of_work() -> None:
+    ours = [step(1.0, 2.0), step(1.0, 2.0), step(9.0, 2.0)]
+    theirs = [step(6.0, 5.0, tokens=200), step(4.0, 5.0), step(9.0, 5.0)]
+    found = ratios("tiny", ours, theirs)
+    assert found["rollout_ratio_tiny"] == pytest.approx(4.0)  # per token .03 .04 .09 over .01 .01 .09
+    assert (found["rollout_ratio_tiny_low"], found["rollout_ratio_tiny_high"]) == pytest.approx((1.0, 4.0))
+    assert found["update_ratio_tiny"] == pytest.approx(2.5)
+    assert found["step_ratio_tiny"] == pytest.approx(11 / 3)  # per trajectory 11/4 9/4 14/4 over 3/4 3/4 11/4
+
+
+def test_figures_are_medians_per_unit_under_flat_names() -> None:
+    found = figures("135m", {"bao": [step(1.0, 2.0), step(3.0, 2.0), step(2.0, 2.0)]})
+    assert found["bao_rollout_wall_seconds_per_sampled_token_135m"] == pytest.approx(0.02)
+    assert found["bao_rollout_cpu_seconds_per_sampled_token_135m"] == pytest.approx(0.04)
+    assert found["bao_step_wall_seconds_per_trajectory_135m"] == pytest.approx(1.0)
+    assert found["bao_tokens_per_step_135m"] == 100
+
+
+@pytest.mark.parametrize("limits", [Limits(24, 600), Limits(24, 70)], ids=["whole episodes", "out of tokens"])
+def test_trls_side_plays_by_the_rules_of_our_engine(limits: Limits, tmp_path: Path) -> None:
+    local, work = small_local(), make_work(tmp_path, limits)
+    system = system_text(work.make_gym(), work.form, work.effort_weight)
+    requests = [Request(task, seed, work.effort_weight) for task in work.tasks() for seed in range(4)]
+    played = Engine(local.model, local.template, work.make_gym, limits=limits, form=work.form).run(requests)
+    for request, trajectory in zip(requests, played, strict=True):
+        trace = trajectory.trace
+        assert trace is not None
+        episode = Episode(work, local.template, request.task, system, request.seed)
+        for turn in range(len(trajectory.turns)):
+            assert episode.running
+            sampled = trace.ids[trace.turn == turn].tolist()
+            episode.take(sampled + [local.template.pad_id] * (limits.turn_tokens - len(sampled)))
+        assert not episode.running
+        np.testing.assert_array_equal(episode.prompt, trace.prompt)
+        np.testing.assert_array_equal(episode.ids, trace.ids)
+        np.testing.assert_array_equal(episode.written, trace.turn >= 0)
+
+
+def test_our_side_plays_and_trains_on_every_trajectory(tmp_path: Path) -> None:
+    pytest.importorskip("psutil", reason="psutil is of the benchmarks' own environment")
+    from benchmarks.bao_side import BaoSide
+
+    save_local(tmp_path, small_local())
+    work = replace(make_work(tmp_path, Limits(24, 600)), groups=2, group_size=3)
+    with BaoSide(work, 1, tmp_path / "out") as side:
+        first = side.step()
+    assert first.trajectories == 6
+    assert first.tokens > 0
+    assert first.costs[Phase.STEP].wall >= first.costs[Phase.ROLLOUT].wall + first.costs[Phase.UPDATE].wall - 1e-6
