@@ -19,44 +19,39 @@ def compare(work: Work, repetitions: int, threads: int, out: Path, progress: Pro
     """Figures and ratios of `work`, flat; `threads` is what each side may use.
 
     Every side takes one step before anything counts. On work that spreads over processes ours is measured a second time in one
-    process, with the threads of TRL's side, and TRL first takes one more step for each number of threads it may like.
+    process, and TRL takes two more steps beforehand, with one thread and with all of them: it goes on with the faster number,
+    and so does our single process.
     """
-    sides = {BAO: threads if work.worker_processes else 1}
-    candidates = [threads]
-    if work.worker_processes and threads > 1:
-        sides[ONE_PROCESS] = 1
-        candidates = [1, threads]
-    trials = len(candidates) if len(candidates) > 1 else 0
-    warm_up = 1 + trials
-    measured: dict[str, list[Step]] = {name: [] for name in (*sides, TRL)}
+    spread = work.worker_processes and threads > 1
+    processes = {BAO: threads, ONE_PROCESS: 1} if spread else {BAO: 1}
+    trials = (1, threads) if spread else ()
+    warm_up = 1 + len(trials)
     tried: dict[int, float] = {}
+    measured: dict[str, list[Step]] = {name: [] for name in (*processes, TRL)}
     start = time.monotonic()
-    progress.say(
-        f"{work.size}: {work.groups} groups of {work.group_size} trajectories a step; {repetitions} measured steps of each side "
-        f"with {threads} threads"
-    )
+    progress.say(f"{work.size}: {work.groups} groups of {work.group_size} trajectories a step, {threads} threads for each side")
+
+    def best() -> int:
+        return min(tried, key=lambda count: tried[count], default=threads)
 
     with ExitStack() as stack:
-        ours = {name: stack.enter_context(BaoSide(work, count, out / "bao")) for name, count in sides.items()}
+        ours = {name: stack.enter_context(BaoSide(work, count, out / "bao")) for name, count in processes.items()}
 
         def before(index: int) -> None:
+            torch.set_num_threads(trials[index - 1] if 0 < index < warm_up else best())
             if index == 0:
-                torch.set_num_threads(threads)
                 for name, side in ours.items():
                     progress.say(f"{work.size}: warm-up, {name}: {_told(side.step())}")
-            elif index < warm_up:
-                torch.set_num_threads(candidates[index - 1])
-            else:
-                torch.set_num_threads(min(tried, key=lambda count: tried[count]) if tried else threads)
+            elif index >= warm_up:
                 for name, side in ours.items():
                     measured[name].append(side.step())
 
         def after(index: int, step: Step) -> None:
             if index < warm_up:
-                with_threads = f" with threads={torch.get_num_threads()}" if trials and index else ""
-                if with_threads:
-                    tried[torch.get_num_threads()] = step.per_unit(Phase.STEP).wall
-                progress.say(f"{work.size}: warm-up, {TRL}{with_threads}: {_told(step)}")
+                used = torch.get_num_threads()
+                if index > 0:
+                    tried[used] = step.per_unit(Phase.STEP).wall
+                progress.say(f"{work.size}: warm-up, {TRL}, {used} threads: {_told(step)}")
                 return
             measured[TRL].append(step)
             parts = "; ".join(f"{name} {_told(steps[-1])}" for name, steps in measured.items())
@@ -65,11 +60,9 @@ def compare(work: Work, repetitions: int, threads: int, out: Path, progress: Pro
         run_trl(work, warm_up + repetitions, out / "trl", before, after)
     torch.set_num_threads(threads)
     flat = figures(work.size, measured) | ratios(work.size, measured[BAO], measured[TRL])
-    if ONE_PROCESS in measured:
+    if spread:
         flat |= ratios(f"{work.size}_one_process", measured[ONE_PROCESS], measured[TRL])
-    flat[f"trl_threads_{work.size}"] = min(tried, key=lambda count: tried[count]) if tried else threads
-    flat[f"bao_processes_{work.size}"] = sides[BAO]
-    return flat
+    return flat | {f"trl_threads_{work.size}": best(), f"bao_processes_{work.size}": processes[BAO]}
 
 
 def _told(step: Step) -> str:

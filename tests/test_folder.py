@@ -119,5 +119,5 @@ def test_any_settings_are_recognised_as_the_same_again(
     open_folder(out, values)
     result(out)
     open_folder(out, values)
-    with pytest.raises(ConfigError, match="added"):
-        open_folder(out, {**values, "added": number} if "added" not in values else {"added": object.__name__ + "!"})
+    with pytest.raises(ConfigError, match="added later is not set there"):
+        open_folder(out, {**values, "added later": number})

@@ -1,7 +1,7 @@
 """Arms against each other: the same recipe with some settings changed, under several seeds, at equal numbers of trajectories.
 
-Arms whose warm start is the same share it. What an arm reaches is its frontier's hypervolume on the test tasks; arms are compared
-seed by seed and task by task, so that what they share cancels.
+Arms whose warm start is the same share it. What an arm reaches is its frontier's hypervolume on the test tasks; arms are
+compared seed by seed, so that what they share cancels.
 """
 
 import json
@@ -85,7 +85,9 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
             progress.console.print(f"{arm}, seed {seed}", highlight=False)
             warm = stages.warm_start(recipe, start, progress)
             trained = stages.reinforce(recipe, warm, out / f"seed-{seed}" / arm / "bao", progress)
-            judged = [each for each in judge(recipe, warm, trained, out / f"seed-{seed}" / arm, progress) if each.series == "bao"]
+            judged = [
+                each for each in judge(recipe, warm, trained, out / f"seed-{seed}" / arm, progress) if each.series == "bao"
+            ]
             evaluations = [_evaluation(each, arm, seed) for each in judged]
             result = frontier(evaluations, seed=seed, resamples=recipe.evaluation.resamples).to_json()
             volume = next(iter(result["hypervolume"].values()))

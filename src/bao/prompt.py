@@ -17,7 +17,7 @@ class PromptForm(StrEnum):
 def system_text(gym: Gym, form: PromptForm = PromptForm.FULL, effort_weight: float | None = None) -> str:
     """The system text for an episode in `gym`; `effort_weight` is the price of one user-involving turn, in units of R.
 
-    The price is told in whole percent of what the task is worth: a small model's tokens make one of that, and three of a fraction.
+    The price is told in whole percent of what the task is worth: one token for a small model, where a fraction is three.
     """
     price = "" if effort_weight is None else f"a user turn costs {100 * effort_weight:.0f} percent"
     if form is PromptForm.BRIEF:
@@ -30,7 +30,7 @@ def system_text(gym: Gym, form: PromptForm = PromptForm.FULL, effort_weight: flo
     if price:
         kinds = " or ".join(f"[{kind}]" for kind in sorted(gym.user_kinds))
         lines.append(
-            f"Involving the user ({kinds}) has a price: {price} of what the whole task is worth. Involve the user only where it "
-            "is worth that."
+            f"Involving the user ({kinds}) has a price: {price} of what the whole task is worth. "
+            "Involve the user only where it is worth that."
         )
     return "\n".join(lines)

@@ -23,8 +23,8 @@ _FIXED = (
 
 
 _WORDS = r" ?[A-Za-z0-9]+| ?[^\sA-Za-z0-9]+|\s+"
-"""Letters and digits stay together, so that an id such as H22 is one token: a small model copies one token from after a mark long
-before it learns to follow an id of two through a list of others that begin alike."""
+"""Letters and digits stay together, so that an id such as H22 is one token: a small model copies one token from after a mark
+long before it learns to follow an id of two through a list of others that begin alike."""
 
 
 @dataclass(frozen=True)

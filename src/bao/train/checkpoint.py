@@ -82,8 +82,9 @@ class Checkpoints:
                 optimizer.load_state_dict(kept)
             state: dict[str, Any] = json.loads((path / STATE).read_text(encoding="utf-8"))
         except (RuntimeError, ValueError, KeyError, OSError, EOFError, pickle.UnpicklingError) as error:
-            unpicklable = isinstance(error, pickle.UnpicklingError)  # whose own text advises to trust the file
-            reason = f"{OPTIMIZER} holds no tensors" if unpicklable else (str(error).splitlines() or [f"{OPTIMIZER} is empty"])[0]
+            # torch's own text on a file that it cannot unpickle advises to trust the file.
+            foreign = isinstance(error, pickle.UnpicklingError) or not str(error)
+            reason = f"{OPTIMIZER} holds no tensors" if foreign else str(error).splitlines()[0]
             raise DataError(
                 f"the checkpoint {path} is damaged ({reason}): remove this folder to go on from the one before"
             ) from error
