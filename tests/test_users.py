@@ -52,7 +52,7 @@ def test_a_question_that_names_nothing_is_too_vague(question: str) -> None:
 
 
 def test_an_aspect_that_is_not_wanted_and_an_attribute_that_does_not_matter_are_said_so() -> None:
-    assert traveller().reply("Which fuel for the car?") == "I do not need a car."
+    assert traveller().reply("Which fuel for the car?") == "No car is needed."
     assert traveller().reply("Is breakfast included at the hotel?") == "I have no wish about the board."
 
 

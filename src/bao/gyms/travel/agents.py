@@ -85,7 +85,7 @@ class Planner:
     def begin(self, system: str, opening: str) -> None:
         self._belief = _Belief()
         price = _PRICE.search(system)
-        self._budget = f" at {price.group(1)}" if price else ""
+        self._price = f" at {price.group(1)}" if price else ""
         for aspect, first, second, told in _MATTER.findall(opening):
             self._belief.known[aspect] = {first: None, second: None, **dict(_SHOULD.findall(told))}
         self._choices: dict[str, Choice] = {}
@@ -130,26 +130,29 @@ class Planner:
     def _plan(self, left: int) -> tuple[str, Action]:
         belief = self._belief
         todo = belief.todo()
-        schedule = f"todo {' '.join(todo[1:]) or 'nothing'} | {left} turns{self._budget}"
+        schedule = f"todo {' '.join(todo[1:]) or 'nothing'} | {left} turns"
         if self.habits.history and not belief.history_read and any(belief.open(a) for a in todo):
             facts = " ".join(f"{a} {len(belief.open(a))} open" for a in todo)
-            return f"know {facts} | {left} turns{self._budget} | history first", Action(ActionKind.SEARCH, "history")
+            return f"know {facts} | {left} turns | history first", Action(ActionKind.SEARCH, "history")
         aspect = todo[0]
         wishes, missing = belief.known[aspect], belief.open(aspect)
         facts = f"{aspect} " + " ".join(f"{name} {value or 'open'}" for name, value in wishes.items())
+        if aspect in belief.candidate:
+            option, count = belief.candidate[aspect]
+            return f"know {option} cheapest of {count} | {schedule} | answer", Action(ActionKind.ANSWER, option)
+        thinking = f"know {facts} | {schedule} | {self._stakes(len(missing))}"
         choice = self._choice(aspect) if missing else None
         if choice is Choice.FINISH:
-            return f"know {facts} | {schedule} | rest not worth it", Action(ActionKind.FINISH)
+            return f"{thinking} stop", Action(ActionKind.FINISH)
         if choice is Choice.ASK:
-            ways = VALUES_PER_ATTRIBUTE ** len(missing)
-            why = f"{ways} ways, ask {missing[0]}"
-            return f"know {facts} | {schedule} | {why}", Action(ActionKind.ACTION, f"Which {missing[0]} for the {aspect}?")
-        if aspect not in belief.candidate:
-            filters = " ".join(f"{name} {value}" for name, value in wishes.items() if value)
-            why = "guess" if missing else "search"
-            return f"know {facts} | {schedule} | {why}", Action(ActionKind.SEARCH, f"{aspect} {filters}".strip())
-        option, count = belief.candidate[aspect]
-        return f"know {option} cheapest of {count} | {schedule} | answer", Action(ActionKind.ANSWER, option)
+            return f"{thinking} ask {missing[0]}", Action(ActionKind.ACTION, f"Which {missing[0]} for the {aspect}?")
+        filters = " ".join(f"{name} {value}" for name, value in wishes.items() if value)
+        verb = "guess" if missing else "search"
+        return f"{thinking} {verb}", Action(ActionKind.SEARCH, f"{aspect} {filters}".strip())
+
+    def _stakes(self, missing: int) -> str:
+        """Why the next query: what the aspect is worth in percent, among how many possibilities, at what price of the user."""
+        return f"worth {100 // len(self._belief.known)} in {VALUES_PER_ATTRIBUTE**missing} ways{self._price}"
 
     def _choice(self, aspect: str) -> Choice:
         if aspect not in self._choices:
