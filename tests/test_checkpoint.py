@@ -56,6 +56,7 @@ def test_another_architecture_is_refused_by_the_name_of_a_tensor(tmp_path: Path)
         Checkpoints(tmp_path).restore(deep, [deep_optimizer])
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("name", [WEIGHTS, OPTIMIZER, STATE])
 @pytest.mark.parametrize("content", [b"", b"\x80\x04garbage" * 40, None])
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, name: str, content: bytes | None) -> None:

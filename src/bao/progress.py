@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 
 from bao.folder import logger
 
@@ -74,11 +75,16 @@ class Progress:
 
     @contextmanager
     def _bar(self, name: str, total: int | None) -> Iterator[Update]:
+        # On a narrow terminal the metrics are cut, not the times.
+        metrics_column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         columns = (
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TimeRemainingColumn(), TextColumn("{task.fields[metrics]}", style="dim"),
+            SpinnerColumn(), TextColumn("{task.description}", table_column=Column(no_wrap=True)), BarColumn(bar_width=20),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=7)),
+            TextColumn("{task.fields[metrics]}", style="dim", table_column=metrics_column),
         )  # fmt: skip
-        with RichProgress(*columns, console=self.console) as bar:
+        with RichProgress(*columns, console=self.console, expand=True) as bar:
             task = bar.add_task(escape(name), total=total, metrics="")
 
             def update(done: int, whole: int, metrics: Mapping[str, float]) -> None:

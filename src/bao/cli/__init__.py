@@ -21,7 +21,7 @@ def main() -> None:
     """
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that says so
     try:
-        app()
+        app(sys.argv[1:])
     except BaoError as error:
         _fail(str(error), 2)
     except ModuleNotFoundError as error:
