@@ -35,4 +35,4 @@ def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _cell(value: Mapping[str, float], digits: int) -> str:
-    return f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+    return f"{value['mean']:.{digits}f}\n[{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
