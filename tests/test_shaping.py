@@ -169,10 +169,12 @@ def test_over_thinking_spares_who_used_the_whole_horizon_or_earned_or_solved() -
     assert not over_thinking(episode(answer(1.0), stop=StopReason.SUCCESS), 1.0, PAPER).any()
 
 
-def test_finishing_with_part_of_the_reward_is_not_an_unsuccessful_end() -> None:
-    assert not ended_unsuccessfully(episode(answer(0.5), search(), stop=StopReason.FINISH))
-    assert ended_unsuccessfully(episode(search(), stop=StopReason.FINISH))
-    assert not ended_unsuccessfully(episode(search(), stop=StopReason.SUCCESS))
+def test_only_breaking_off_is_over_thinking_not_a_deliberate_finish_or_a_wrong_answer() -> None:
+    assert ended_unsuccessfully(episode(search(), stop=StopReason.TOKEN_BUDGET))
+    assert ended_unsuccessfully(episode(search(), unreadable(), stop=StopReason.FAILURE))
+    assert not ended_unsuccessfully(episode(search(), stop=StopReason.FINISH))
+    assert not ended_unsuccessfully(episode(answer(0.0), stop=StopReason.FAILURE))
+    assert not ended_unsuccessfully(episode(unreadable(), search(), stop=StopReason.SUCCESS))
 
 
 @pytest.mark.parametrize("variant", PenaltyVariant)

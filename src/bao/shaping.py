@@ -177,11 +177,15 @@ def over_thinking(trajectory: Trajectory, coefficient: float, variant: PenaltyVa
 
 
 def ended_unsuccessfully(trajectory: Trajectory) -> bool:
-    """Whether the trajectory earned nothing (R <= 0) and did not solve its task.
+    """Whether OT of the paper applies: it broke off, its token budget spent or its last turn unreadable, before it succeeded.
 
-    A deliberate ``finish`` after earning part of the reward is a choice, not over-thinking, so it does not count.
+    A deliberate ``finish`` is a valid action, and a wrong last answer a complete attempt: neither is over-thinking. A policy that
+    is told a high price may rightly finish early, and a penalty on that would be the stronger the earlier it does.
     """
-    return trajectory.task_return <= 0 and not trajectory.success
+    broke_off = trajectory.stop is StopReason.TOKEN_BUDGET or (
+        bool(trajectory.turns) and trajectory.turns[-1].parse_fault is not None
+    )
+    return broke_off and not trajectory.success
 
 
 def firing_rates(shaped: Sequence[Shaped]) -> dict[Part, float]:
