@@ -179,8 +179,8 @@ def over_thinking(trajectory: Trajectory, coefficient: float, variant: PenaltyVa
 def ended_unsuccessfully(trajectory: Trajectory) -> bool:
     """Whether OT of the paper applies: it broke off, its token budget spent or its last turn unreadable, before it succeeded.
 
-    A deliberate ``finish`` is a valid action, and a wrong last answer a complete attempt: neither is over-thinking. A policy that
-    is told a high price may rightly finish early, and a penalty on that would be the stronger the earlier it does.
+    A deliberate ``finish`` is a valid action, and a wrong last answer a complete attempt: neither is over-thinking. A policy
+    that is told a high price may rightly finish early, and a penalty on that would be the stronger the earlier it does.
     """
     broke_off = trajectory.stop is StopReason.TOKEN_BUDGET or (
         bool(trajectory.turns) and trajectory.turns[-1].parse_fault is not None
