@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bao.ablation import is_ablation, load_ablation, over_seeds
 from bao.config import Recipe, check_recipe, load_recipe, recipe_names
 from bao.errors import ConfigError
 from bao.prompt import PromptForm
@@ -18,8 +19,32 @@ def recipe_file(tmp_path: Path) -> Path:
 
 
 def test_every_bundled_recipe_loads() -> None:
+    assert {"quickstart", "ablation"} <= set(recipe_names())
     for name in recipe_names():
-        assert isinstance(load_recipe(name), Recipe)
+        if is_ablation(name):
+            ablation = load_ablation(name)
+            assert all(isinstance(ablation.recipe(arm, seed), Recipe) for arm in ablation.arms for seed in ablation.seeds)
+        else:
+            assert isinstance(load_recipe(name), Recipe)
+
+
+def test_a_recipe_of_arms_is_sent_to_the_command_that_runs_it() -> None:
+    with pytest.raises(ConfigError, match="bao run ablation"):
+        load_recipe("ablation")
+
+
+def test_arms_differ_in_the_named_settings_only() -> None:
+    ablation = load_ablation("ablation")
+    base = ablation.recipe("bao", 1).model_dump()
+    plain = ablation.recipe("without_be", 1).model_dump()
+    assert plain["sft"].pop("teacher") == "teacher_plain"
+    assert base["sft"].pop("teacher") == "teacher"
+    assert {k: v for k, v in plain.items() if k != "name"} == {k: v for k, v in base.items() if k != "name"}
+
+
+def test_the_interval_over_seeds_is_students() -> None:
+    # mean 2, standard deviation 1, three seeds: 2 +- 4.302653 / sqrt(3)
+    assert over_seeds([1.0, 2.0, 3.0]) == pytest.approx({"mean": 2.0, "low": 2 - 2.484138, "high": 2 + 2.484138}, abs=1e-5)
 
 
 def test_what_a_file_does_not_set_keeps_its_default(recipe_file: Path) -> None:

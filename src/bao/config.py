@@ -188,6 +188,8 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source} is no valid TOML: {error}") from error
+    if "arms" in values:
+        raise ConfigError(f"{source} describes arms of a comparison, not a single run: use bao run {source}")
     for override in overrides:
         _override(values, override)
     return check_recipe(values, str(source))
