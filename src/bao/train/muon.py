@@ -1,7 +1,7 @@
 """Muon for weight matrices: the optimiser of the warm start from scratch.
 
-Muon (Jordan et al., 2024) orthogonalises the momentum of each weight matrix by a Newton-Schulz iteration; in trials a
-small model learned the demonstrations from fewer tokens than with AdamW. torch's own Muon iterates in bfloat16, which processors
+Muon (Jordan et al., 2024) orthogonalises the momentum of each weight matrix by a Newton-Schulz iteration; in trials a small
+model learned the demonstrations from fewer tokens than with AdamW. torch's own Muon iterates in bfloat16, which processors
 without bfloat16 arithmetic run some ten times slower than this one in the weights' precision.
 """
 
