@@ -19,7 +19,7 @@ from bao.gyms.travel.agents import TEACHER, Planner
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT, VALUE_ATTRIBUTE
 from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
-from bao.prompt import PromptForm
+from bao.prompt import PromptForm, system_text
 from bao.rollout.episodes import play
 from bao.task import Split, TaskSet
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
@@ -267,15 +267,39 @@ def test_without_weights_no_price_is_named() -> None:
 
 
 def test_the_thinking_weighs_the_query_at_the_price_that_it_was_told() -> None:
-    prices = set()
+    verdicts = Counter[str]()
     for demonstration in shown(habit(slips=0.0), seed=2, effort_weights=(0.05, 0.2)):
         told = re.search(r"costs (\d+) percent", demonstration.system)
+        aspects = len(re.findall(r"For the \w+", demonstration.opening))
         for text, _, _ in demonstration.turns:
-            weighed = re.search(r"worth (\d+) in (\d+) ways at (\d+) (\w+)", parse(text).thinking)
+            weighed = re.search(r"worth (\d+) in (\d+) ways costs (\d+) (gains|loses) (\w+)", parse(text).thinking)
             if weighed:
                 assert told
-                assert weighed.group(3) == told.group(1)
-                assert weighed.group(4) in {"ask", "guess", "stop", "search"}
-                assert (weighed.group(2) == "1") == (weighed.group(4) == "search")
-                prices.add(weighed.group(3))
-    assert len(prices) > 1
+                worth, ways, cost, verdict, choice = weighed.groups()
+                turns = {"1": 1, "4": 2, "16": 3}[ways]  # a question for each open wish, and the recommendation
+                assert int(worth) == 100 // aspects
+                assert int(cost) == turns * int(told.group(1))
+                assert verdict == ("gains" if turns * int(told.group(1)) / 100 < 1 / aspects else "loses")
+                assert choice in {"ask", "guess", "stop", "search"}
+                assert (ways == "1") == (choice == "search")
+                verdicts[verdict] += 1
+    assert min(verdicts["gains"], verdicts["loses"]) > 20
+
+
+def test_the_teacher_follows_its_own_reckoning_a_little_more_often_than_not() -> None:
+    chosen: dict[str, Counter[str]] = {"gains": Counter(), "loses": Counter()}
+    gym = Travel()
+    for seed, task in enumerate(Travel.task_set(Split.TRAIN, 600)):
+        system = system_text(gym, PromptForm.BRIEF, (0.05, 0.2)[seed % 2])
+        episode = play(gym, Planner("t", dataclasses.replace(TEACHER, slips=0.0), gym, seed), task, seed, system=system)
+        asked: set[str] = set()
+        for turn_ in episode.turns:
+            weighed = re.search(r"know (\w+) .*(gains|loses) (ask|guess|stop)", turn_.thinking)
+            if weighed and weighed.group(1) not in asked:  # a second question about an aspect is no second choice
+                asked.add(weighed.group(1))
+                chosen[weighed.group(2)][weighed.group(3)] += 1
+    for verdict, ask, stop in (("gains", 0.575, 0.225), ("loses", 0.425, 0.375)):
+        count = chosen[verdict].total()
+        assert count > 200
+        assert abs(chosen[verdict]["ask"] / count - ask) < 4 * (ask * (1 - ask) / count) ** 0.5
+        assert abs(chosen[verdict]["stop"] / count - stop) < 4 * (stop * (1 - stop) / count) ** 0.5

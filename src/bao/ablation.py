@@ -1,11 +1,12 @@
 """Arms against each other: the same recipe with some settings changed, under several seeds, at equal numbers of trajectories.
 
-Arms whose warm start is the same share it. What an arm reaches is its frontier's hypervolume on the test tasks; arms are
-compared seed by seed, so that what they share cancels.
+Arms whose warm start is the same share it. What an arm reaches is its frontier's hypervolume on the test tasks, and what its
+two ends are like (`Measure`); arms are compared seed by seed, so that what they share cancels.
 """
 
 import json
 import tomllib
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,22 @@ from bao.config import Recipe, Section, check_recipe, load_recipe
 from bao.errors import ConfigError
 from bao.folder import open_folder
 from bao.pareto import Evaluation, frontier
-from bao.pipeline import judge
+from bao.pipeline import judge_model
 from bao.progress import Progress
 from bao.stages import Judged
 
 RESULT = "ablation.json"
+
+
+class Measure(StrEnum):
+    """What is compared. All but the first and the last are at the least effort weight, the generous end."""
+
+    HYPERVOLUME = "hypervolume"
+    SCORE = "score"
+    SUCCESS = "success"
+    EFFORT = "user_effort"
+    INVOLVEMENT = "involvement_rate"
+    LEAST_EFFORT = "user_effort_at_greatest_weight"
 
 
 class Ablation(Section):
@@ -74,7 +86,7 @@ def _values(source: str) -> dict[str, Any]:
 def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> Path:
     """Run every arm under every seed into `out`, going on where an earlier run stopped; the path of the result."""
     open_folder(out, {**ablation.model_dump(mode="json"), "overrides": list(overrides)})
-    volumes: dict[str, list[float]] = {arm: [] for arm in ablation.arms}
+    found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ablation.arms}
     rows: list[dict[str, Any]] = []
     starts: dict[str, Path] = {}
     for seed in ablation.seeds:
@@ -85,23 +97,22 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
             progress.console.print(f"{arm}, seed {seed}", highlight=False)
             warm = stages.warm_start(recipe, start, progress)
             trained = stages.reinforce(recipe, warm, out / f"seed-{seed}" / arm / "bao", progress)
-            judged = [
-                each for each in judge(recipe, warm, trained, out / f"seed-{seed}" / arm, progress) if each.series == "bao"
-            ]
+            judged = judge_model(recipe, "bao", trained, out / f"seed-{seed}" / arm, progress)
             evaluations = [_evaluation(each, arm, seed) for each in judged]
             result = frontier(evaluations, seed=seed, resamples=recipe.evaluation.resamples).to_json()
             volume = next(iter(result["hypervolume"].values()))
-            volumes[arm].append(volume["mean"])
+            found[arm].append(_reached(volume["mean"], [each.summary() for each in judged]))
             rows.append({"arm": arm, "seed": seed, "hypervolume": volume, "points": result["points"]})
     first = next(iter(ablation.arms))
+    names = list(Measure)
     result = {
         "name": ablation.name,
         "seeds": list(ablation.seeds),
         "runs": rows,
-        "hypervolume": {arm: over_seeds(values) for arm, values in volumes.items()},
+        "means": {arm: {name: over_seeds([run[name] for run in runs]) for name in names} for arm, runs in found.items()},
         "differences": {
-            arm: over_seeds([b - a for a, b in zip(values, volumes[first], strict=True)])
-            for arm, values in volumes.items()
+            arm: {name: over_seeds([b[name] - a[name] for a, b in zip(runs, found[first], strict=True)]) for name in names}
+            for arm, runs in found.items()
             if arm != first
         },
     }
@@ -122,11 +133,28 @@ def over_seeds(values: list[float]) -> dict[str, float]:
 
 def view(result: dict[str, Any], first: str) -> Table:
     """The arms side by side."""
-    table = Table("Arm", "Hypervolume", f"{first} less the arm", title="Means over seeds with 95 % t intervals")
-    for arm, volume in result["hypervolume"].items():
-        difference = result["differences"].get(arm)
-        table.add_row(arm, _interval(volume), _interval(difference) if difference else "")
+    table = Table(
+        "Arm", *(name.replace("_", " ") for name in Measure), title="Means over seeds with 95 % t intervals, and how much more"
+        f" {first} has, seed by seed",
+    )  # fmt: skip
+    for arm, means in result["means"].items():
+        table.add_row(arm, *(_interval(means[name]) for name in Measure))
+    for arm, differences in result["differences"].items():
+        table.add_row(f"{first} less {arm}", *(_interval(differences[name]) for name in Measure))
     return table
+
+
+def _reached(volume: float, summaries: list[dict[str, Any]]) -> dict[str, float]:
+    """What one run reached; `summaries` of its operating points, the least effort weight first."""
+    generous, sparing = summaries[0], summaries[-1]
+    return {
+        Measure.HYPERVOLUME: volume,
+        Measure.SCORE: generous["score"]["mean"],
+        Measure.SUCCESS: generous["success"]["mean"],
+        Measure.EFFORT: generous["user_effort"]["mean"],
+        Measure.INVOLVEMENT: generous["user_involvement_rate"]["mean"],
+        Measure.LEAST_EFFORT: sparing["user_effort"]["mean"],
+    }
 
 
 def _evaluation(judged: Judged, arm: str, seed: int) -> Evaluation:

@@ -89,6 +89,7 @@ class GRPOSection(Section):
     """Each group draws one and is told it. With a single weight the policy is trained for that trade-off alone."""
     conditioned: bool = True
     """Tell the policy the effort weight in its prompt."""
+    optimizer: Literal["muon", "adamw"] = "adamw"
     learning_rate: float = Field(default=7e-4, gt=0)
     warmup: int = Field(default=5, ge=0)
     final_learning_rate: float = Field(default=0.1, ge=0, le=1)

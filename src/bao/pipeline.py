@@ -27,7 +27,10 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
     trained = stages.reinforce(recipe, start, out / "bao", progress)
     judged = judge(recipe, start, trained, out, progress)
     progress.say(f"{len(judged)} evaluations, now the frontier and the report")
-    result = stages.draw_frontier(judged, out, seed=recipe.seed, resamples=recipe.evaluation.resamples)
+    # What can be had without learning: a fixed policy at either end.
+    ends = ("ask_all", "never_ask")
+    unions = (ends,) if set(ends) <= set(recipe.evaluation.scripted) else ()
+    result = stages.draw_frontier(judged, out, unions=unions, seed=recipe.seed, resamples=recipe.evaluation.resamples)
     path = stages.make_report(
         recipe.name, judged, result, out, settings=settings,
         curves={name: read_metrics(out / name / "metrics.jsonl") for name in ("bao", "sft")},
@@ -62,12 +65,27 @@ def judge(recipe: Recipe, start: Path, trained: Path, out: Path, progress: Progr
         for name in settings.scripted:
             folder = out / "eval" / name
             judged.append(stages.evaluate(f"scripted:{name}", recipe.gym, tasks, settings, folder, progress, seed=recipe.seed))
+    for series, path in (("sft", start), ("bao", trained)):
+        judged += judge_model(recipe, series, path, out, progress)
+    return judged
+
+
+def judge_model(recipe: Recipe, series: str, path: Path, out: Path, progress: Progress) -> list[Judged]:
+    """Evaluate the model in `path` as `series`, at every effort weight where the recipe conditions it on one."""
+    settings = recipe.evaluation
+    tasks = stages.task_set(recipe.gym, settings.split, settings.tasks)
     weights = settings.effort_weights or recipe.grpo.effort_weights
     told: list[float | None] = [*sorted(set(weights))] if recipe.grpo.conditioned else [None]
-    for series, path in (("sft", start), ("bao", trained)):
-        folders = {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
-        judged += stages.evaluate_weights(
-            f"local:{path}", recipe.gym, tasks, settings, folders, progress, series=series, seed=recipe.seed,
-            model=recipe.model, rows=recipe.grpo.rows,
-        )  # fmt: skip
-    return judged
+    folders = {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
+    return stages.evaluate_weights(
+        f"local:{path}",
+        recipe.gym,
+        tasks,
+        settings,
+        folders,
+        progress,
+        series=series,
+        seed=recipe.seed,
+        model=recipe.model,
+        rows=recipe.grpo.rows,
+    )

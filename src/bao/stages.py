@@ -355,15 +355,15 @@ def find_judged(folders: Sequence[Path]) -> list[Judged]:
 
 
 def draw_frontier(
-    judged: Sequence[Judged], out: Path, objectives: Sequence[str] = ("score", "user_effort"), *, seed: int = 0,
-    resamples: int = 1000,
+    judged: Sequence[Judged], out: Path, objectives: Sequence[str] = ("score", "user_effort"), *,
+    unions: Sequence[tuple[str, ...]] = (), seed: int = 0, resamples: int = 1000,
 ) -> dict[str, Any]:  # fmt: skip
-    """``frontier.json`` with its figures, from evaluated policies."""
+    """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
     from bao.pareto import Evaluation, frontier
     from bao.report import write_frontier_figures
 
     evaluations = [Evaluation.of(each.episodes(), label=each.label, series=each.series) for each in judged]
-    result = frontier(evaluations, tuple(objectives), seed=seed, resamples=resamples).to_json()
+    result = frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples).to_json()
     out.mkdir(parents=True, exist_ok=True)
     (out / FRONTIER).write_text(json.dumps(result, indent=1), encoding="utf-8")
     write_frontier_figures(out, result)

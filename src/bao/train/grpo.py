@@ -21,6 +21,7 @@ from bao.errors import ConfigError
 from bao.rollout.engine import Request
 from bao.shaping import Part, Shaped, Shaping, firing_rates, shape
 from bao.task import Task, TaskSet
+from bao.train import muon
 from bao.train.checkpoint import Checkpoints
 from bao.train.collapse import ADVICE, Collapse, name_collapse
 from bao.train.metrics_log import SECONDS, MetricsLog
@@ -94,9 +95,7 @@ class GRPOTrainer:
             settings.clip, settings.kl, settings.entropy, settings.temperature, settings.micro_batch_tokens,
             settings.share_prompt, autocast,
         )  # fmt: skip
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
-        )
+        self.optimizers = muon.choose(settings.optimizer, self.model, settings.learning_rate, settings.weight_decay)
         self.step_count = 0
         self._history: list[dict[str, float]] = []
 
@@ -107,7 +106,7 @@ class GRPOTrainer:
     ) -> None:
         """Run the steps that remain. `warn` is told of a collapse, once for each kind."""
         checkpoints = Checkpoints(self.out / "checkpoints", self.settings.keep_checkpoints)
-        state = checkpoints.restore(self.model, [self.optimizer])
+        state = checkpoints.restore(self.model, self.optimizers)
         if state is not None:
             self.step_count = state["step"]
             self._history = state["history"]
@@ -123,7 +122,7 @@ class GRPOTrainer:
                 if report is not None:
                     report(self.step_count, self.settings.steps, metrics)
                 if self.step_count % self.settings.checkpoint_every == 0 and self.step_count < self.settings.steps:
-                    checkpoints.save(self.step_count, self.model, [self.optimizer], {"history": self._history[-5:]})
+                    checkpoints.save(self.step_count, self.model, self.optimizers, {"history": self._history[-5:]})
 
     def step(self) -> dict[str, float]:
         """One step; its metrics."""
@@ -178,8 +177,9 @@ class GRPOTrainer:
         positions = updates = 0
         left = 1.0 - (1.0 - settings.final_learning_rate) * self.step_count / settings.steps
         rate = settings.learning_rate * left * min(1.0, (self.step_count + 1) / max(1, settings.warmup))
-        for param_group in self.optimizer.param_groups:
-            param_group["lr"] = rate
+        for optimizer in self.optimizers:
+            for param_group in optimizer.param_groups:
+                param_group["lr"] = rate
         for share in np.array_split(order, min(settings.minibatches, len(groups))):
             members = [groups[i] for i in share]
             for group in members:
@@ -197,8 +197,9 @@ class GRPOTrainer:
             for name, value in self.workers.accumulate(self.objective, [g.examples for g in active], count).items():
                 sums[name] += value
             sums["grad_norm"] += float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_grad_norm))
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            for optimizer in self.optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
             positions += sum(_positions(group) for group in active)
             updates += 1
         metrics = {name: value / max(1, positions) for name, value in sums.items()}

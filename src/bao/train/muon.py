@@ -58,3 +58,10 @@ def optimizers(
         hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
         (matrices if hidden else others).append(parameter)
     return [Muon(matrices, lr), torch.optim.AdamW(others, lr=lr, betas=betas, weight_decay=weight_decay)]
+
+
+def choose(name: str, model: torch.nn.Module, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
+    """The optimisers of a setting: ``muon`` as in `optimizers`, ``adamw`` for every weight."""
+    if name == "muon":
+        return optimizers(model, lr, weight_decay)
+    return [torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=weight_decay)]

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +50,7 @@ def train_sft(
     """
     model = workers.model
     batches = [batch for epoch in range(settings.epochs) for batch in _batches(traces, settings.batch_size, seed, epoch)]
-    optimizers = _optimizers(model, settings)
+    optimizers = muon.choose(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
     checkpoints = Checkpoints(out / "checkpoints", keep=1)
     state = checkpoints.restore(model, optimizers)
     done = state["step"] if state else 0
@@ -79,14 +78,6 @@ def train_sft(
                 report(step, len(batches), metrics)
             if step % 100 == 0 and step < len(batches):
                 checkpoints.save(step, model, optimizers, {})
-
-
-def _optimizers(model: Any, settings: SFTSection) -> list[torch.optim.Optimizer]:
-    if settings.optimizer == "muon":
-        return muon.optimizers(model, settings.learning_rate, settings.weight_decay)
-    return [
-        torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay)
-    ]
 
 
 def schedule(step: int, total: int, warmup: int) -> float:

@@ -45,6 +45,9 @@ class Habits:
 
     choices: Mapping[Choice, float] = field(default_factory=lambda: MappingProxyType({Choice.ASK: 1.0}))
     """Probability of each choice at each aspect with open wishes."""
+    tilt: float = 0.0
+    """How far these probabilities follow the teacher's own reckoning, where the user has a price: this much of them moves to
+    asking where asking gains more than it costs, and from asking to finishing where it does not."""
     history: bool = True
     """Look at the booking history first, where something is open."""
     rich: bool = False
@@ -85,7 +88,7 @@ class Planner:
     def begin(self, system: str, opening: str) -> None:
         self._belief = _Belief()
         price = _PRICE.search(system)
-        self._price = f" at {price.group(1)}" if price else ""
+        self._price = int(price.group(1)) if price else None
         for aspect, first, second, told in _MATTER.findall(opening):
             self._belief.known[aspect] = {first: None, second: None, **dict(_SHOULD.findall(told))}
         self._choices: dict[str, Choice] = {}
@@ -151,12 +154,25 @@ class Planner:
         return f"{thinking} {verb}", Action(ActionKind.SEARCH, f"{aspect} {filters}".strip())
 
     def _stakes(self, missing: int) -> str:
-        """Why the next query: what the aspect is worth in percent, among how many possibilities, at what price of the user."""
-        return f"worth {100 // len(self._belief.known)} in {VALUES_PER_ATTRIBUTE**missing} ways{self._price}"
+        """Why the next query: what the aspect is worth in percent, among how many possibilities, and, where the user has a
+        price, whether learning all of it from the user and recommending gains more than it costs."""
+        stakes = f"worth {100 // len(self._belief.known)} in {VALUES_PER_ATTRIBUTE**missing} ways"
+        if self._price is None:
+            return stakes
+        return f"{stakes} costs {self._price * (missing + 1)} {'gains' if self._pays(missing) else 'loses'}"
+
+    def _pays(self, missing: int) -> bool:
+        """Whether an aspect is worth asking for all that is missing and recommending it, at the price that was told."""
+        return (self._price or 0) * (missing + 1) * len(self._belief.known) < 100
 
     def _choice(self, aspect: str) -> Choice:
         if aspect not in self._choices:
-            names, weights = list(self.habits.choices), np.array(list(self.habits.choices.values()))
+            chances = dict(self.habits.choices)
+            if self.habits.tilt and self._price is not None:
+                tilt = self.habits.tilt if self._pays(len(self._belief.open(aspect))) else -self.habits.tilt
+                chances[Choice.ASK] += tilt
+                chances[Choice.FINISH] -= tilt
+            names, weights = list(chances), np.array(list(chances.values()))
             self._choices[aspect] = names[int(self._rng.choice(len(names), p=weights / weights.sum()))]
         return self._choices[aspect]
 
@@ -192,8 +208,12 @@ class Oracle:
         return Parsed("", Action(ActionKind.ANSWER, self._best.pop(0)), None)
 
 
-TEACHER = Habits(choices=MappingProxyType({Choice.ASK: 0.55, Choice.GUESS: 0.25, Choice.FINISH: 0.20}), rich=True, slips=0.03)
-"""The warm start's teacher: right in form and varied in its choices, so that training can choose among them."""
+TEACHER = Habits(
+    choices=MappingProxyType({Choice.ASK: 0.5, Choice.GUESS: 0.2, Choice.FINISH: 0.3}), tilt=0.075, rich=True, slips=0.03
+)
+"""The warm start's teacher: right in form, varied in its choices, and only a little more apt to act on its own reckoning than
+against it. Reinforcement has to find out what the reckoning is good for; without any tilt the student would learn to ignore it,
+and training for all prices at once would first teach what is best on average, until nothing else is tried."""
 
 
 def _planner(name: str, habits: Habits) -> Callable[[Gym, int], Policy]:
