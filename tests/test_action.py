@@ -22,7 +22,7 @@ JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["name", "choice", "content", "arguments", "parameters", "x"]), inner)
+        | st.dictionaries(st.sampled_from(["name", "choice", "content", "arguments", "parameters", "function", "x"]), inner)
     ),
     max_leaves=6,
 )
@@ -76,6 +76,13 @@ def test_an_unreadable_turn_names_its_fault(text: str, fault: ParseFault) -> Non
     parsed = parse(text)
     assert parsed.fault is fault
     assert parsed.action == Action(ActionKind.NONE, str(fault))
+
+
+@pytest.mark.parametrize("arguments", [{"choice": "search", "content": "hotel"}, call(choice="search", content="hotel")])
+def test_a_call_in_openais_wrapper_is_read(arguments: object) -> None:
+    wrapped = call(id="call_1", type="function", function={"name": "interact", "arguments": arguments})
+    assert parse(wrapped) == ("", Action(ActionKind.SEARCH, "hotel"), None)
+    assert parse(call(type="function", function={"name": "weather", "arguments": arguments})).fault is ParseFault.WRONG_TOOL
 
 
 def test_every_fault_can_happen() -> None:

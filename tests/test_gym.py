@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 
 import bao
 from bao.action import Action, ActionKind
-from bao.errors import ConfigError
+from bao.errors import ConfigError, DataError
 from bao.gym import ActionSpace, Gym, Outcome, TextSpace
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
@@ -216,3 +216,9 @@ def test_the_text_space_holds_texts_up_to_its_length() -> None:
     assert space.contains("12345")
     assert not space.contains("123456")
     assert not space.contains(b"123")
+
+
+def test_a_task_of_another_gym_is_refused_by_name() -> None:
+    other = Task("f-1", "function", {"rule": "a"})
+    with pytest.raises(DataError, match="'f-1' is of the gym 'function', and this is 'coin'"):
+        Coin().reset(seed=0, options={"task": other})

@@ -141,6 +141,8 @@ def _parse_call(thinking: str, call: str, kinds: Collection[ActionKind | str]) -
     except (ValueError, RecursionError):  # a number of thousands of digits is a plain ValueError
         return _fault(thinking, ParseFault.BAD_JSON)
     if isinstance(payload, dict) and "choice" not in payload:
+        if isinstance(payload.get("function"), dict):  # OpenAI's wrapper around a call
+            payload = payload["function"]
         if payload.get("name", "interact") != "interact":
             return _fault(thinking, ParseFault.WRONG_TOOL)
         payload = payload.get("arguments", payload.get("parameters"))

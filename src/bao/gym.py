@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 
 from bao.action import CHOICES, Action, ActionKind
-from bao.errors import ConfigError, suggest
+from bao.errors import ConfigError, DataError, suggest
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason
 
@@ -165,7 +165,10 @@ class Gym(gymnasium.Env[str, Action]):
     # gymnasium's interface.
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-        """Start an episode of ``options["task"]``, or of a task drawn with `seed` from the test split."""
+        """Start an episode of ``options["task"]``, or of a task drawn with `seed` from the test split.
+
+        Raises `DataError` on a task of another gym.
+        """
         if seed is not None:
             self._np_random = None  # made on first use, so that a gym without chance pays nothing for it
             self._seed = seed
@@ -174,6 +177,8 @@ class Gym(gymnasium.Env[str, Action]):
             if self._default_tasks is None:
                 self._default_tasks = self.task_set(Split.TEST)
             task = self._default_tasks[int(self.np_random.integers(len(self._default_tasks)))]
+        elif task.gym != self.name:
+            raise DataError(f"task {task.id!r} is of the gym {task.gym!r}, and this is {self.name!r}: make that gym for it")
         self.task = task
         self._turn = 0
         self._live = True
