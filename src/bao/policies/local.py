@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,6 +92,17 @@ def read_profile(path: Path) -> Profile:
         raise DataError(
             f"{file} is damaged ({error}): it needs `prompt` (full or brief) and `effort_weights` (a list of numbers)"
         ) from error
+
+
+def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
+    """`cache` under the name by which this transformers model's forward pass takes it, which newer versions have changed."""
+    kind: Any = type(model)
+    return {_cache_name(kind): cache}
+
+
+@lru_cache
+def _cache_name(kind: Any) -> str:
+    return "cache" if "cache" in signature(kind.forward).parameters else "past_key_values"
 
 
 def is_saved(path: Path) -> bool:

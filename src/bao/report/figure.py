@@ -74,12 +74,12 @@ def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool]) -> None:
     axes.tick_params(length=0, pad=6)
     axes.margins(0.06, 0.07)
     better = {name: f"{name.replace('_', ' ')} ({'higher' if up else 'lower'} is better)" for name, up in higher.items()}
-    axes.set_xlabel(f"{better[x]} →" if higher[x] else f"← {better[x]}", loc="right", fontweight="semibold")
+    axes.set_xlabel(f"{better[x]} →" if higher[x] else f"← {better[x]}", loc="right", fontweight="bold")
     axes.annotate(
         "filled: non-dominated   bars: 95 % intervals   w: effort weight", (0, 0), xycoords="axes fraction", xytext=(0, -32),
         textcoords="offset points", va="center", fontsize=8.5, color=MUTED,
     )  # fmt: skip
-    axes.set_title(f"{'↑' if higher[y] else '↓'} {better[y]}", loc="left", fontsize=10.5, fontweight="semibold", pad=10)
+    axes.set_title(f"{'↑' if higher[y] else '↓'} {better[y]}", loc="left", fontsize=10.5, fontweight="bold", pad=10)
 
 
 def _draw_series(
@@ -145,7 +145,7 @@ def _name_points(axes: Axes, points: Sequence[Mapping[str, Any]], x: str, y: str
         text = axes.annotate(
             point["label"] if weight is None else f"w {weight:g}",
             (point["values"][x]["mean"], point["values"][y]["mean"]), xytext=OFFSETS[0], textcoords="offset points",
-            fontsize=9, fontweight="semibold", color=PALETTE[series.index(point["series"]) % len(PALETTE)], zorder=4,
+            fontsize=9, fontweight="bold", color=PALETTE[series.index(point["series"]) % len(PALETTE)], zorder=4,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )  # fmt: skip
         options = []

@@ -21,6 +21,7 @@ from torch import Tensor
 from bao.action import Parsed, parse
 from bao.errors import ConfigError
 from bao.gym import Gym
+from bao.policies.local import cache_argument
 from bao.policies.template import Template
 from bao.prompt import PromptForm, system_text
 from bao.rollout.kv import ATTENTION, RowCache
@@ -266,8 +267,9 @@ class _Run:
         self.cache.aim(self._tensor(where), columns, span)
         visible = torch.arange(span, device=self.device) <= columns.unsqueeze(-1)
         states = self.engine.model.model(
-            input_ids=ids, attention_mask=visible.unsqueeze(1), position_ids=columns, past_key_values=self.cache, use_cache=True
-        ).last_hidden_state
+            input_ids=ids, attention_mask=visible.unsqueeze(1), position_ids=columns, use_cache=True,
+            **cache_argument(self.engine.model.model, self.cache),
+        ).last_hidden_state  # fmt: skip
         if where is rows:
             last = self._tensor([len(chunk) - 1 for chunk in chunks])
             states = states[torch.arange(len(rows), device=self.device), last]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from bao.policies.local import cache_argument
 from bao.trajectory import TokenTrace
 
 
@@ -126,8 +127,8 @@ def _shared(model: Any, batch: Batch) -> Tensor:
     cache = DynamicCache(config=model.config)
     positions = (batch.prompt_mask.cumsum(1) - 1).clamp(min=0)
     first: Tensor = model.model(
-        input_ids=batch.prompts, attention_mask=batch.prompt_mask.long(), position_ids=positions, past_key_values=cache,
-        use_cache=True,
+        input_ids=batch.prompts, attention_mask=batch.prompt_mask.long(), position_ids=positions, use_cache=True,
+        **cache_argument(model.model, cache),
     ).last_hidden_state[:, -1:][batch.row_prompt]  # fmt: skip
     if batch.ids.shape[1] == 1:
         return first
@@ -138,7 +139,7 @@ def _shared(model: Any, batch: Batch) -> Tensor:
     mask = torch.cat([prompt_mask, torch.ones_like(batch.ids[:, :-1], dtype=torch.bool)], 1).long()
     rest = model.model(
         input_ids=batch.ids[:, :-1], attention_mask=mask, position_ids=prompt_mask.sum(1, keepdim=True) + steps,
-        past_key_values=cache, use_cache=True,
+        use_cache=True, **cache_argument(model.model, cache),
     ).last_hidden_state  # fmt: skip
     return torch.cat([first, rest], 1)
 
