@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from bao import stages
@@ -105,6 +105,8 @@ def smollm2_file() -> Path:
 
 def _read_gguf(file: Path) -> LocalModel:
     """A GGUF file as plain float32 weights."""
+    from transformers import GgufConfig  # newer than the oldest transformers that the package itself works with
+
     transformers_logging.disable_progress_bar()  # it would tear up the progress lines
     source, name = str(file.parent), file.name
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=name, padding_side="left")

@@ -162,11 +162,11 @@ def evaluate(policy: str, out: Path, progress: Progress | None = None, weight: f
 
 
 def test_a_conditioned_policy_must_be_told_a_weight_and_another_must_not(model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none is given: set one between 0 and 0\.1"):
+    with pytest.raises(ConfigError, match=r"none is given: set one of 0, 0\.1"):
         evaluate(f"local:{model}", tmp_path / "x", weight=None)
     progress, watched = told()
     assert evaluate(f"local:{model}", tmp_path / "x", progress, weight=0.5).label == "start0 w=0.5"
-    assert "warning: effort_weight=0.5 is outside of what" in watched.getvalue()
+    assert "warning: effort_weight=0.5 is none of those that" in watched.getvalue()
     plain = tmp_path / "plain"
     local = small_local()
     save_local(plain, LocalModel(local.model, local.template, Profile(local.profile.prompt)))

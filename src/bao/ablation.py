@@ -22,8 +22,9 @@ from bao.errors import ConfigError
 from bao.folder import open_folder
 from bao.pareto import Evaluation, frontier
 from bao.pipeline import judge_model
-from bao.progress import Progress
+from bao.progress import Progress, results_console
 from bao.stages import Judged
+from bao.trajectory import Trajectory
 
 RESULT = "ablation.json"
 
@@ -84,11 +85,15 @@ def _values(source: str) -> dict[str, Any]:
 
 
 def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> Path:
-    """Run every arm under every seed into `out`, going on where an earlier run stopped; the path of the result."""
+    """Run every arm under every seed into `out`, going on where an earlier run stopped; the path of the result.
+
+    Beside it lies the frontier of the arms, each point with the episodes of all seeds.
+    """
     open_folder(out, {**ablation.model_dump(mode="json"), "overrides": list(overrides)})
     found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ablation.arms}
     rows: list[dict[str, Any]] = []
     starts: dict[str, Path] = {}
+    pooled: dict[str, dict[str, list[Trajectory]]] = {arm: {} for arm in ablation.arms}
     for seed in ablation.seeds:
         for arm in ablation.arms:
             recipe = ablation.recipe(arm, seed, overrides)
@@ -98,6 +103,8 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
             warm = stages.warm_start(recipe, start, progress)
             trained = stages.reinforce(recipe, warm, out / f"seed-{seed}" / arm / "bao", progress)
             judged = judge_model(recipe, "bao", trained, out / f"seed-{seed}" / arm, progress)
+            for each in judged:
+                pooled[arm].setdefault(each.label.replace("bao", arm, 1), []).extend(each.episodes())
             evaluations = [_evaluation(each, arm, seed) for each in judged]
             result = frontier(evaluations, seed=seed, resamples=recipe.evaluation.resamples).to_json()
             volume = next(iter(result["hypervolume"].values()))
@@ -118,7 +125,9 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
     }
     path = out / RESULT
     path.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    progress.console.print(view(result, first))
+    points = [Evaluation.of(rows, label=label, series=arm) for arm, parts in pooled.items() for label, rows in parts.items()]
+    stages.write_frontier(frontier(points), out)
+    results_console().print(view(result, first))
     return path
 
 

@@ -31,6 +31,7 @@ from bao.task import Split, TaskSet
 from bao.trajectory import Trajectory
 
 if TYPE_CHECKING:
+    from bao.pareto import Frontier
     from bao.policies.local import LocalModel
 
 EPISODES, SUMMARY, FRONTIER, REPORT = "episodes.parquet", "summary.json", "frontier.json", "report.html"
@@ -278,17 +279,21 @@ def _check_policy(policy: str, gym: GymSection, weights: Sequence[float | None],
             raise ConfigError(f"effort_weight={told[0]:g}: the policy in {name} is not conditioned on one; leave it out")
         if trained and len(told) < len(weights):
             raise ConfigError(
-                f"the policy in {name} goes by the effort weight that it is told, and none is given: set one between "
-                f"{min(trained):g} and {max(trained):g} (--effort-weight)"
+                f"the policy in {name} goes by the effort weight that it is told, and none is given: set one of "
+                f"{_weights(trained)} (--effort-weight)"
             )
         for weight in told:
-            if not min(trained) <= weight <= max(trained):
+            if weight not in trained:
                 progress.warn(
-                    f"effort_weight={weight:g} is outside of what the policy in {name} was trained for "
-                    f"({min(trained):g} to {max(trained):g})"
+                    f"effort_weight={weight:g} is none of those that the policy in {name} was trained with "
+                    f"({_weights(trained)}): what it makes of it is anybody's guess"
                 )
     else:
         raise ConfigError(f"policy={policy!r} is unknown: give scripted:NAME (`bao gyms` lists them) or local:PATH")
+
+
+def _weights(trained: Sequence[float]) -> str:
+    return ", ".join(f"{weight:g}" for weight in trained)
 
 
 def _beside(path: Path, out: Path) -> str:
@@ -360,10 +365,16 @@ def draw_frontier(
 ) -> dict[str, Any]:  # fmt: skip
     """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
     from bao.pareto import Evaluation, frontier
-    from bao.report import write_frontier_figures
 
     evaluations = [Evaluation.of(each.episodes(), label=each.label, series=each.series) for each in judged]
-    result = frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples).to_json()
+    return write_frontier(frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples), out)
+
+
+def write_frontier(found: "Frontier", out: Path) -> dict[str, Any]:
+    """Leave a frontier in `out` as ``frontier.json``, ``frontier.png`` and ``frontier.svg``; its content."""
+    from bao.report import write_frontier_figures
+
+    result = found.to_json()
     out.mkdir(parents=True, exist_ok=True)
     (out / FRONTIER).write_text(json.dumps(result, indent=1), encoding="utf-8")
     write_frontier_figures(out, result)

@@ -206,18 +206,21 @@ function hypervolume() {
   return el("div", {},
     el("h3", {}, "Hypervolume"),
     el("ul", { class: "forest" }, rows.map(([name, value]) => entry(name, value, domain, null, null))),
-    differences.length ? [el("h3", {}, "Differences"), el("ul", { class: "forest" }, differences.map((row) => entry(`${row.a} − ${row.b}`, row.difference, [-reach, reach], 0, verdict(row))))] : null,
+    differences.length ? el("details", { class: "shown", open: differences.length <= 6 },
+      el("summary", {}, `Differences of any two: ${differences.length}`),
+      el("ul", { class: "forest" }, differences.map((row) => entry(`${row.a} − ${row.b}`, row.difference, [-reach, reach], 0, verdict(row))))) : null,
     el("p", { class: "interval" }, `The volume that a series dominates${reference ? `, from the reference point ${reference}` : ""}; more is better.`));
 }
 
-const PREFERRED = ["reward", "score", "user_effort", "success", "entropy", "kl", "zero_variance", "loss", "turns", "tokens"];
+const PREFERRED = ["reward", "score", "user_effort", "success", "entropy", "kl_to_sampler", "zero_variance", "loss", "turns", "tokens"];
 function learningSection() {
   const home = body("learning");
   const runs = Object.entries(report.curves);
   const metrics = [...new Set(runs.flatMap(([, columns]) => Object.keys(columns)))].filter((name) => name !== "step")
     .sort((a, b) => (PREFERRED.indexOf(a) + 1 || 99) - (PREFERRED.indexOf(b) + 1 || 99) || a.localeCompare(b));
   if (!metrics.length) { home.append(el("p", { class: "empty" }, "No training metrics belong to this report.")); return; }
-  const chosen = new Set(metrics.slice(0, 6));
+  const varies = (name) => runs.some(([, columns]) => new Set((columns[name] || []).filter((value) => value !== null)).size > 1);
+  const chosen = new Set(metrics.filter(varies).slice(0, 6));
   const state = { smooth: true };
   const colourOf = runColours(runs.map(([label]) => label));
   const panels = el("div", { class: "panels" });
