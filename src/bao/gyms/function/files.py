@@ -1,16 +1,13 @@
 """Reads the function gym's tasks from files: our JSON lines, and UserRL's rule list and parquet files."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from bao.errors import DataError
 from bao.gyms.function.tasks import NAME, agrees, check, checked, exact, task_data
+from bao.gyms.userrl import beside, read_json, read_rows
 from bao.task import Split, Task, TaskSet
 
 
@@ -42,14 +39,7 @@ class _Record(BaseModel):
 
 
 def _read_records(path: Path) -> list[_Record]:
-    try:
-        return TypeAdapter(list[_Record]).validate_python(json.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DataError(f"{path}, entry {place}: {first['msg']} ({error.error_count()} errors in all)") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as a JSON list of rules: {error}") from error
+    return read_json(path, list[_Record], "a list of rules")
 
 
 def _from_record(path: Path, record: _Record, split: Split) -> Task:
@@ -61,47 +51,22 @@ def _from_record(path: Path, record: _Record, split: Split) -> Task:
 
 
 def _read_parquet(path: Path, split: Split) -> TaskSet:
-    rows = _parquet_rows(path)
-    beside = path.parent / "functions.json"
-    if not beside.is_file():
-        raise DataError(f"{path} names its rules by id only: put UserRL's functions.json beside it, at {beside}")
-    records = {record.id: record for record in _read_records(beside)}
+    rows = read_rows(path, split, needs=("ground_truth",))
+    source = beside(path, "functions.json", "names its rules by id only")
+    records = {record.id: record for record in _read_records(source)}
     tasks = []
-    for number, row in enumerate(rows, start=1):
-        where = f"{path}, row {number}"
-        answer = row["reward_model"]
-        for field in ("id", "ground_truth"):
-            if not isinstance(answer, dict) or answer.get(field) is None:
-                raise DataError(f"{where}: the field reward_model.{field} is missing; add it")
-        record = records.get(str(answer["id"]))
+    for row in rows:
+        record = records.get(row.key)
         if record is None:
-            raise DataError(f"{where}: reward_model.id={answer['id']!r} is not in {beside}; use the file it was made from")
-        extra = row.get("extra_info")
-        named = extra.get("split") if isinstance(extra, dict) else None
-        if named is not None and named not in list(Split):
-            raise DataError(f"{where}: extra_info.split={named!r} must be one of {', '.join(Split)}")
-        task = _from_record(beside, record, split if named is None else Split(named))
-        if not agrees(answer["ground_truth"], exact(task.data["expected_result"])):
+            raise DataError(f"{row.where}: reward_model.id={row.key!r} is not in {source}; use the file it was made from")
+        task = _from_record(source, record, row.split)
+        if not agrees(row.answer["ground_truth"], exact(task.data["expected_result"])):
             raise DataError(
-                f"{where}: reward_model.ground_truth={answer['ground_truth']!r} but the rule gives "
+                f"{row.where}: reward_model.ground_truth={row.answer['ground_truth']!r} but the rule gives "
                 f"{task.data['expected_result']}; use the functions.json it was made from"
             )
         tasks.append(task)
-    if not tasks:
-        raise DataError(f"{path} holds no task")
     return TaskSet.of(tasks)
-
-
-def _parquet_rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        with pq.ParquetFile(path) as file:
-            names = [name for name in ("reward_model", "extra_info") if name in file.schema_arrow.names]
-            if "reward_model" not in names:
-                raise DataError(f"{path} has no column 'reward_model'; give a parquet file in UserRL's format")
-            rows: list[dict[str, Any]] = file.read(columns=names).to_pylist()
-            return rows
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as parquet ({error}); it may be cut short: fetch it again") from error
 
 
 def _marked(task: Task) -> Task:
