@@ -137,3 +137,10 @@ def test_the_shaping_section_becomes_the_shaping() -> None:
     shaping = section.build()
     assert (shaping.costs.turns, shaping.costs.premature, shaping.costs.unparsable) == (0.1, 0.2, None)
     assert shaping.variant is PenaltyVariant.PAPER
+
+
+@pytest.mark.parametrize("section", ["grpo", "evaluation"])
+def test_trajectories_too_long_for_the_embedded_model_are_refused_at_once(section: str) -> None:
+    with pytest.raises(ConfigError, match=rf"quickstart: {section}\.trajectory_tokens=2048 leaves no room"):
+        load_recipe("quickstart", [f"{section}.trajectory_tokens=2048"])
+    assert load_recipe("quickstart", [f"{section}.trajectory_tokens=4000", 'model.path="somewhere"']).model.path == "somewhere"

@@ -20,6 +20,10 @@ EffortWeights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_l
 """At least one price of a user-involving turn, in units of R."""
 
 
+EMBEDDED_POSITIONS = 2048
+"""Tokens that the embedded model can look back on: prompt and trajectory together."""
+
+
 class Section(BaseModel):
     """A table of the recipe. Frozen; unknown keys are refused."""
 
@@ -166,6 +170,20 @@ class Recipe(Section):
     credit: CreditSection = CreditSection()
     evaluation: EvaluationSection = EvaluationSection()
 
+    @model_validator(mode="after")
+    def _trajectories_fit(self) -> Self:
+        if self.model.path is None:
+            for name, tokens in (
+                ("grpo", self.grpo.trajectory_tokens),
+                ("evaluation", self.evaluation.trajectory_tokens),
+            ):
+                if tokens >= EMBEDDED_POSITIONS:
+                    raise ValueError(
+                        f"{name}.trajectory_tokens={tokens} leaves no room for a prompt in the {EMBEDDED_POSITIONS} positions "
+                        "of the embedded model: lower it"
+                    )
+        return self
+
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from a TOML file or by the name of a bundled one, with ``section.key=value`` overrides (values in TOML).
@@ -211,7 +229,7 @@ def check_recipe(values: Mapping[str, Any], source: str = "recipe") -> Recipe:
             if issue["type"] == "extra_forbidden":
                 lines.append(f"{source}: {key} is no setting: {suggest(str(issue['loc'][-1]), _fields_at(issue['loc'][:-1]))}")
             elif issue["type"] == "value_error":
-                lines.append(f"{source}: {key}: {issue['ctx']['error']}")
+                lines.append(": ".join(filter(None, (source, key, str(issue["ctx"]["error"])))))
             else:
                 lines.append(f"{source}: {key}={issue['input']!r}: {issue['msg']}")
         raise ConfigError("\n".join(lines)) from error

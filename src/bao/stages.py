@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bao.behavior.synthesize import Demonstration, Rejection, demonstrations
+from bao.behavior.synthesize import Demonstration, Rejection, counts, demonstrations
 from bao.config import EvaluationSection, GymSection, ModelSection, Recipe
 from bao.errors import ConfigError, DataError, suggest
 from bao.folder import logger, open_folder
@@ -97,7 +97,7 @@ def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]
         return list(found), rejected
     except ValueError as error:
         raise ConfigError(
-            f"sft.teacher={recipe.sft.teacher!r} shows hardly anything worth imitating (rejected: {_counts(rejected)}): give "
+            f"sft.teacher={recipe.sft.teacher!r} shows hardly anything worth imitating (rejected: {counts(rejected)}): give "
             "it more turns (gym.settings.horizon) or easier tasks (gym.levels), or name another teacher"
         ) from error
 
@@ -116,7 +116,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     local.check_device(recipe.model.device)
     with progress.task("demonstrations", None):
         kept, rejected = demonstrate(recipe)
-    logger.info("%d demonstrations kept, rejected: %s", len(kept), _counts(rejected))
+    logger.info("%d demonstrations kept, rejected: %s", len(kept), counts(rejected))
     start = _initial_model(recipe, kept)
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template) for demonstration in kept]
@@ -125,10 +125,6 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
         train_sft(workers, traces, recipe.sft, recipe.seed, out, update)
     local.save_local(target, start)
     return target
-
-
-def _counts(counter: Counter[Rejection]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in counter.most_common()) or "none"
 
 
 def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel":

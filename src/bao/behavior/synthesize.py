@@ -58,6 +58,11 @@ def reject(trajectory: Trajectory, slipped: list[bool]) -> Rejection | None:
     return None
 
 
+def counts(rejected: Counter[Rejection] | None) -> str:
+    """How many were rejected for which reason, in words."""
+    return ", ".join(f"{count} {reason}" for reason, count in (rejected or Counter()).most_common()) or "none"
+
+
 def demonstrations(
     gym: Gym,
     teacher: Callable[[Gym, int], Policy],
@@ -83,7 +88,7 @@ def demonstrations(
         for task in tasks.sample(len(tasks), rng):
             tried += 1
             if tried > 50 * (count + 20):
-                raise ValueError(f"the teacher's trajectories on {gym.name} are nearly all rejected: {dict(rejected or {})}")
+                raise ValueError(f"the teacher's trajectories on {gym.name} are nearly all rejected: {counts(rejected)}")
             seed = int(rng.integers(2**31))
             weight = float(rng.choice(effort_weights)) if effort_weights else None
             system = system_text(gym, form, weight)

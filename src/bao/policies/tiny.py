@@ -13,6 +13,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from bao.action import CHOICES
+from bao.config import EMBEDDED_POSITIONS
 from bao.policies.template import CHATML
 
 PAD, END = "<|endoftext|>", "<|im_end|>"
@@ -37,7 +38,7 @@ class TinySize:
     kv_heads: int = 2
     feedforward: int = 384
     vocabulary: int = 1024
-    positions: int = 2048
+    positions: int = EMBEDDED_POSITIONS
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
