@@ -119,7 +119,9 @@ def read_database(folder: Path) -> Database:
     for table in Table:
         path = folder / "data" / f"{table}.json"
         if not path.is_file():
-            raise ConfigError(f"database={str(folder)!r} has no data/{table}.json: give the folder of tau-bench's retail domain")
+            raise ConfigError(
+                f"database={str(folder)!r} has no data/{table}.json: give the folder of tau-bench's retail domain"
+            )
         tables[table] = read_json(path, dict[str, dict[str, Any]], f"the {table} of tau-bench's retail domain by id")
         for key, record in tables[table].items():
             _check(table, record, f"{path}, entry {key!r}")

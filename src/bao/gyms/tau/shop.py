@@ -116,7 +116,9 @@ def _customer(name: tuple[str, str], users: dict[str, Record], orders: dict[str,
         total = round(sum(item["price"] for item in items), 2)
         usable = [name for name, method in methods.items() if method.get("balance", total) >= total]
         order = f"#B{numbers.draw()}"
-        tracking = [] if status == "pending" else [{"tracking_id": [numbers.draw(12)], "item_ids": [i["item_id"] for i in items]}]
+        tracking = (
+            [] if status == "pending" else [{"tracking_id": [numbers.draw(12)], "item_ids": [i["item_id"] for i in items]}]
+        )
         orders[order] = {
             "order_id": order, "user_id": key, "address": places.pop() if rng.random() < 0.3 else address, "items": items,
             "fulfillments": tracking, "status": status,

@@ -219,7 +219,9 @@ def _positions(order: Record, item_ids: Sequence[str]) -> list[int]:
 def _pairs(session: Session, order: Record, item_ids: list[str], new_item_ids: list[str]) -> list[tuple[int, Record, str]]:
     """Place, present item and new item id of each change."""
     if len(item_ids) != len(new_item_ids):
-        raise ToolError(f"item_ids has {len(item_ids)} and new_item_ids {len(new_item_ids)} entries; give one new item for each")
+        raise ToolError(
+            f"item_ids has {len(item_ids)} and new_item_ids {len(new_item_ids)} entries; give one new item for each"
+        )
     pairs = []
     for place, new in zip(_positions(order, item_ids), new_item_ids, strict=True):
         old = order["items"][place]
