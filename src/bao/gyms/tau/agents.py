@@ -6,9 +6,9 @@ cannot look up, looks up the rest, has the plan confirmed and calls the tool; it
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
@@ -16,17 +16,22 @@ from bao.gyms.tau.database import Table
 from bao.gyms.tau.shop import databases
 from bao.gyms.tau.tasks import load
 from bao.gyms.tau.tools import REASONS, arguments_text
-from bao.gyms.tau.wishes import SWAPS, Operation
+from bao.gyms.tau.wishes import ADDRESS_FIELDS, SWAPS, Operation
 from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
 from bao.task import Split
 
+T = TypeVar("T")
+
 _WHO = re.compile(r"I am (\w+) (\w+), and my (?:zip code is (\d+)|e-mail is (\S+@\S+))\.(?:\s|$)")
 _ORDER = re.compile(r"The order is (#\w+)\.")
 _WITH = re.compile(r"the order with the ([^.]+)\.")
-_BECOME = re.compile(r"[Tt]he ([^.;(]+?) should (?:become ([^.;]+)|be the same one again)")
-_PAYMENT = re.compile(r"Please use ([^.]+)\.")
-_ADDRESS = re.compile(r"(?:It should go to|The new address is) ([^.]+)\.")
+_ITEM = r"[Tt]he ((?:(?!\.\s)[^;(])+?)(?: \(([^()]*)\))?"
+_BECOME = re.compile(rf"{_ITEM} should (?:become ([^;]+?)|be the same one again)(?=;|\.(?:\s|$))")
+_ABOUT = re.compile(r"It is about (.+?)\.(?:\s|$)")
+_NAMED = re.compile(rf"{_ITEM}(?: and (?=the )|$)")
+_PAYMENT = re.compile(r"Please use (.+?)\.(?:\s|$)")
+_ADDRESS = re.compile(r"(?:It should go to|The new address is) (.+?)\.(?:\s|$)")
 _MANY = re.compile(r"how many variants of the (.+?) can be had")
 _TOLD = re.compile(r"know (the tracking number|what I paid in all)")
 _OPERATIONS: tuple[tuple[Operation, re.Pattern[str]], ...] = (
@@ -61,7 +66,6 @@ _DONE: Mapping[Operation, str] = {
     Operation.CANCEL: "cancelled", Operation.RETURN: "returned", Operation.EXCHANGE: "exchanged", Operation.HOME: "changed",
     Operation.ITEMS: "changed", Operation.ADDRESS: "changed", Operation.PAYMENT: "changed",
 }  # fmt: skip
-_ADDRESS_FIELDS = ("address1", "address2", "city", "state", "country", "zip")
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Habits:
     """Read the rules and the tools first, and do not ask what an order shows; otherwise act by heart and ask that too."""
 
 
-class _Stuck(Exception):
+class _StuckError(Exception):
     """What the customer wants cannot be done, in words for them."""
 
 
@@ -90,7 +94,8 @@ class _Job:
     """The customer's sentence about each thing asked."""
 
 
-Turns = Iterator[Any]
+Turns = Generator[Action, str, T]
+"""Part of a dialogue: gives actions, takes replies, and returns what it was for."""
 
 
 class Clerk:
@@ -106,13 +111,13 @@ class Clerk:
 
     def act(self, observation: str) -> Parsed:
         try:
-            action: Action = self._turns.send(observation) if self._started else next(self._turns)  # type: ignore[attr-defined]
+            action = self._turns.send(observation) if self._started else next(self._turns)
         except StopIteration:
             action = Action(ActionKind.FINISH)
         self._started = True
         return Parsed("", action, None)
 
-    def _serve(self, opening: str) -> Turns:
+    def _serve(self, opening: str) -> Turns[None]:
         if self.habits.look_up:
             yield Action(ActionKind.SEARCH, "policy")
             yield Action(ActionKind.SEARCH, "tools")
@@ -129,15 +134,16 @@ class Clerk:
                 job = _job(heard)
                 if job is None:
                     return
-            while job is not None:
+            open_job: _Job | None = job
+            while open_job is not None:
                 try:
-                    heard = yield from self._do(job)
-                    job = None
-                except _Stuck as stuck:
+                    heard = yield from self._do(open_job)
+                    break
+                except _StuckError as stuck:
                     heard = yield _say(str(stuck))
-                    job = self._instead(job, heard)
+                    open_job = self._instead(open_job, heard)
 
-    def _identify(self, said: str) -> Turns:
+    def _identify(self, said: str) -> Turns[dict[str, Any]]:
         who = _WHO.search(said)
         if who is None:
             return {}
@@ -157,7 +163,7 @@ class Clerk:
             return _Job(job.operation, job.products, {**job.told, "variant": heard})
         return _Job(new.operation, new.products, {name: text for name, text in job.told.items() if name == "order"})
 
-    def _do(self, job: _Job) -> Turns:
+    def _do(self, job: _Job) -> Turns[str]:
         """Everything about one wish; gives what the customer says after it."""
         if job.operation is Operation.INFORM:
             answer = yield from self._find_out(job)
@@ -168,7 +174,7 @@ class Clerk:
         for names in [missing] if self.habits.together else [[name] for name in missing]:
             if names:
                 heard = yield _say(" ".join(_QUESTIONS[name] for name in names))
-                job.told.update({name: heard for name in names})
+                job.told |= dict.fromkeys(names, heard)
         arguments: dict[str, Any] = {}
         order: dict[str, Any] = {}
         if "order" in _NEEDS[job.operation]:
@@ -177,7 +183,7 @@ class Clerk:
             wanted = "delivered" if job.operation in (Operation.RETURN, Operation.EXCHANGE) else "pending"
             if order["status"] != wanted:
                 done = _DONE[job.operation]
-                raise _Stuck(f"I am sorry, order {order['order_id']} is {order['status']} and cannot be {done}.")
+                raise _StuckError(f"I am sorry, order {order['order_id']} is {order['status']} and cannot be {done}.")
         if job.operation is Operation.CANCEL:
             arguments["reason"] = REASONS["mistake" in job.told["reason"]]
         elif job.operation is Operation.HOME:
@@ -187,7 +193,7 @@ class Clerk:
         if job.operation in SWAPS:
             arguments |= yield from self._swap(job, order)
         elif job.operation is Operation.RETURN:
-            arguments["item_ids"] = self._items(job.products, order)
+            arguments["item_ids"] = self._items(job, order)
         if "payment" in job.told:
             arguments["payment_method_id"] = self._payment(job.told["payment"], order)
         if self.habits.confirm:
@@ -196,10 +202,10 @@ class Clerk:
         reply = yield _tool(job.operation, **arguments)
         self._seen.pop(arguments.get("order_id", ""), None)
         if reply.startswith("Error"):
-            raise _Stuck("I am sorry, that cannot be done.")
+            raise _StuckError("I am sorry, that cannot be done.")
         return (yield _say("It is done. Is there anything else?"))
 
-    def _order(self, job: _Job) -> Turns:
+    def _order(self, job: _Job) -> Turns[dict[str, Any]]:
         """The order that the customer named, or the one of theirs with the product that they named."""
         found = _ORDER.search(job.told["order"])
         if found:
@@ -210,40 +216,37 @@ class Clerk:
             if product and any(item["name"] == product[1] for item in order.get("items", ())):
                 job.told["order"] = f"The order is {order_id}."
                 return order
-        raise _Stuck("I am sorry, it is not possible to find that order.")
+        raise _StuckError("I am sorry, it is not possible to find that order.")
 
-    def _read(self, tool: str, **key: str) -> Turns:
+    def _read(self, tool: str, **key: str) -> Turns[dict[str, Any]]:
         """A record, looked up unless it was seen before."""
         (name,) = key.values()
         if name not in self._seen:
             self._seen[name] = _json((yield _tool(tool, **key)))
         return self._seen[name]
 
-    def _items(self, products: list[str], order: Mapping[str, Any]) -> list[str]:
-        ids = []
-        for product in products:
-            item = next((i for i in order["items"] if i["name"] == product and i["item_id"] not in ids), None)
-            if item is None:
-                raise _Stuck(f"I am sorry, it is not possible: the order has no {product}.")
-            ids.append(item["item_id"])
+    def _items(self, job: _Job, order: Mapping[str, Any]) -> list[str]:
+        about = _ABOUT.search(job.told["items"])
+        named = _NAMED.findall(about[1]) if about else [(product, "") for product in job.products]
+        ids: list[str] = []
+        for product, options in named:
+            ids.append(_item(product, _options(options), order, ids)["item_id"])
         return ids
 
-    def _swap(self, job: _Job, order: Mapping[str, Any]) -> Turns:
-        ids, new_ids = [], []
-        for product, change in _BECOME.findall(job.told["variant"]):
-            wanted = dict(pair.split(": ", 1) for pair in change.split(", ")) if change else {}
-            item = next((i for i in order["items"] if i["name"] == product and i["item_id"] not in ids), None)
-            if item is None:
-                raise _Stuck(f"I am sorry, it is not possible: the order has no {product}.")
+    def _swap(self, job: _Job, order: Mapping[str, Any]) -> Turns[dict[str, list[str]]]:
+        ids: list[str] = []
+        new_ids: list[str] = []
+        for product, present, change in _BECOME.findall(job.told["variant"]):
+            item = _item(product, _options(present), order, ids)
             details = yield from self._read("get_product_details", product_id=item["product_id"])
-            options = {**item["options"], **wanted}
+            options = {**item["options"], **_options(change)}
             new = next((v for v in details["variants"].values() if v["options"] == options and v["available"]), None)
             if new is None:
-                raise _Stuck(f"I am sorry, the {product} with {', '.join(options.values())} is not available.")
+                raise _StuckError(f"I am sorry, the {product} with {', '.join(options.values())} is not available.")
             ids.append(item["item_id"])
             new_ids.append(new["item_id"])
         if not ids:
-            raise _Stuck("I am sorry, that is not possible.")
+            raise _StuckError("I am sorry, that is not possible.")
         return {"item_ids": ids, "new_item_ids": new_ids}
 
     def _payment(self, said: str, order: Mapping[str, Any]) -> str:
@@ -259,10 +262,10 @@ class Clerk:
         named = _ADDRESS.search(said)
         text = named[1] if named else ""
         if text == "the address in my profile":
-            return {name: self._user["address"][name] for name in _ADDRESS_FIELDS}
-        return dict(zip(_ADDRESS_FIELDS, text.split(", "), strict=False))
+            return {name: self._user["address"][name] for name in ADDRESS_FIELDS}
+        return dict(zip(ADDRESS_FIELDS, text.split(", "), strict=False))
 
-    def _find_out(self, job: _Job) -> Turns:
+    def _find_out(self, job: _Job) -> Turns[str]:
         question = job.products[0]
         many = _MANY.search(question)
         if many:
@@ -273,7 +276,7 @@ class Clerk:
         order = yield from self._order(job)
         told = _TOLD.search(f"know {question}")
         if told and told[1] == "the tracking number":
-            return order["fulfillments"][0]["tracking_id"][0]
+            return str(order["fulfillments"][0]["tracking_id"][0])
         return (yield _tool("calculate", expression=" + ".join(f"{item['price']}" for item in order["items"])))
 
 
@@ -285,6 +288,20 @@ def _job(heard: str) -> _Job | None:
             named = found[1] if pattern.groups else ""
             return _Job(operation, [named] if operation is Operation.INFORM else named.split(" and the ") if named else [])
     return None
+
+
+def _options(text: str) -> dict[str, str]:
+    """The options in ``color: red, size: L``."""
+    return dict(pair.split(": ", 1) for pair in text.split(", ")) if text else {}
+
+
+def _item(product: str, options: Mapping[str, str], order: Mapping[str, Any], taken: list[str]) -> dict[str, Any]:
+    """The item of an order that a customer means."""
+    for item in order["items"]:
+        if item["name"] == product and item["item_id"] not in taken and options.items() <= item["options"].items():
+            found: dict[str, Any] = item
+            return found
+    raise _StuckError(f"I am sorry, it is not possible: the order has no {product}.")
 
 
 def _say(text: str) -> Action:

@@ -1,4 +1,4 @@
-"""Reads a tool call from what an agent wrote: ``{"name": .., "arguments": {..}}``, or ``name: {..}`` with the arguments alone."""
+"""Reads a tool call from what an agent wrote: ``{"name": .., "arguments": {..}}``, or ``name: {..}``."""
 
 import json
 import re

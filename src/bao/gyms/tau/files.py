@@ -46,8 +46,8 @@ class _Record(BaseModel):
 def read(path: Path, split: Split) -> TaskSet:
     """Tasks from a file, told apart by its suffix.
 
-    ``.jsonl``: our own format. ``.json``: UserRL's list; every task gets `split`. ``.parquet``: UserRL's task rows, looked up by
-    id in ``tau_train.json`` and ``tau_test.json`` in the same directory; the split is the row's own. Raises `DataError`.
+    ``.jsonl``: our own format. ``.json``: UserRL's list; every task gets `split`. ``.parquet``: UserRL's task rows, looked up
+    by id in ``tau_train.json`` and ``tau_test.json`` in the same directory; the split is the row's own. Raises `DataError`.
     """
     if not path.is_file():
         raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")

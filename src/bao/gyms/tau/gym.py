@@ -6,7 +6,8 @@ the rules, the opening is the customer's own, ``finish`` is judged where UserRL 
 to be said must stand by itself, and the database of an episode is a view that is judged by its changed records.
 
 The reward is 1 at the end if the final database is the one after the task's own calls and everything that had to be said was
-said, else 0. The end is the customer's goodbye, a transfer, ``finish`` or the horizon; the last is not judged and earns nothing.
+said, else 0. The end is the customer's goodbye, a transfer, ``finish`` or the horizon; the last is not judged and earns
+nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -127,7 +128,8 @@ class Tau(Gym):
             return tasks.own_database(case.database)
         if self._retail is None:
             raise ConfigError(
-                f"task {task.id!r} needs tau-bench's retail database: give the gym database=PATH, the folder with data/ and wiki.md"
+                f"task {task.id!r} needs tau-bench's retail database: give the gym database=PATH, "
+                "its folder that holds data/ and wiki.md"
             )
         return self._retail
 

@@ -10,22 +10,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from bao.gyms.tau.tools import REASONS
-from bao.gyms.tau.wishes import Item, Operation, Wish
+from bao.gyms.tau.wishes import ADDRESS_FIELDS, Item, Operation, Wish, address_text
 
 _WHO = re.compile(
     r"Your name is (?P<first_name>\w+) (?P<last_name>\w+) and your (?:zip code is (?P<zip>\d+)|email is (?P<email>\S+@\S+))\. "
     r"You are [^.]*\.\s*"
 )
 _ORDER, _METHOD = r"(?P<order>#W\d+)", r"(?P<payment>(?:credit_card|gift_card|paypal)_\d+)"
-_SWAP = r"[^;{}]+ \{[^{}]*\} to \{[^{}]*\}; "
+_SWAP = r"(?!via )[^;{}#]+ \{[^{}]*\} to \{[^{}]*\}; "
 _CLAUSES: Mapping[Operation, re.Pattern[str]] = {
     Operation.CANCEL: re.compile(rf"Cancel order {_ORDER} because (?P<reason>{'|'.join(REASONS)})\.\s*"),
-    Operation.RETURN: re.compile(rf"Return {_ORDER} via {_METHOD}: (?P<items>(?:(?!For #)[^;{{}}#]+; ?)+)\s*"),
+    Operation.RETURN: re.compile(
+        rf"Return {_ORDER} via {_METHOD}: (?P<items>(?:(?!For #)[^;{{}}#]+(?: \{{[^{{}}]*\}})?; ?)+)\s*"
+    ),
     Operation.EXCHANGE: re.compile(rf"For {_ORDER}, exchange (?P<items>(?:{_SWAP})+)via {_METHOD}\.\s*"),
     Operation.ITEMS: re.compile(rf"For {_ORDER}, modify (?P<items>(?:{_SWAP})+)via {_METHOD}\.\s*"),
     Operation.ADDRESS: re.compile(rf"For {_ORDER}, change address to (?P<address>\{{[^{{}}]*\}}) \(same as #W\d+\)\.\s*"),
     Operation.PAYMENT: re.compile(rf"For {_ORDER}, change payment to {_METHOD}\.\s*"),
 }
+_NAMED = re.compile(r"([^;{} ][^;{}]*?)(?: (\{[^{}]*\}))?; ?")
 _SWAPPED = re.compile(r"([^;{}]+) (\{[^{}]*\}) to (\{[^{}]*\}); ")
 
 
@@ -56,18 +59,18 @@ def _wish(operation: Operation, parts: Mapping[str, str]) -> Wish | None:
     order, payment = parts["order"], parts.get("payment", "")
     match operation:
         case Operation.RETURN:
-            names = [name.strip() for name in parts["items"].split(";") if name.strip()]
-            return Wish(operation, order=order, payment=payment, items=tuple(Item(name, {}, {}) for name in names))
+            named = [(name, _literal(options or "{}")) for name, options in _NAMED.findall(parts["items"])]
+            known = tuple(Item(name, options, {}) for name, options in named if options is not None)
+            return Wish(operation, order=order, payment=payment, items=known) if len(known) == len(named) else None
         case Operation.EXCHANGE | Operation.ITEMS:
             items = [(name, _literal(old), _literal(change)) for name, old, change in _SWAPPED.findall(parts["items"])]
             read = tuple(Item(name, old, change) for name, old, change in items if old is not None and change is not None)
             return Wish(operation, order=order, payment=payment, items=read) if len(read) == len(items) else None
         case Operation.ADDRESS:
             address = _literal(parts["address"])
-            names = ("address1", "address2", "city", "state", "country", "zip")
-            if address is None or any(name not in address for name in names):
+            if address is None or any(name not in address for name in ADDRESS_FIELDS):
                 return None
-            return Wish(operation, order=order, address=", ".join(address[name] for name in names))
+            return Wish(operation, order=order, address=address_text(address))
         case _:
             return Wish(operation, order=order, payment=payment, reason=parts.get("reason", ""))
 

@@ -88,12 +88,10 @@ def _addresses(rng: np.random.Generator) -> list[Record]:
     streets = [f"{street} {way}" for street in parts()["streets"].split() for way in parts()["ways"]]
     for index, (street, town) in enumerate(product(streets, parts()["cities"])):
         for number in range(3, 21):
-            made.append(
-                {
-                    "address1": f"{number * 7 + index % 7} {street}", "address2": f"Flat {index % 40 + 1}", "city": town["city"],
-                    "state": town["state"], "country": "USA", "zip": f"{town['zip']}{int(rng.integers(100)):02d}",
-                }
-            )  # fmt: skip
+            zip_code = f"{town['zip']}{int(rng.integers(100)):02d}"
+            line = f"{number * 7 + index % 7} {street}"
+            place = {"city": town["city"], "state": town["state"], "country": "USA", "zip": zip_code}
+            made.append({"address1": line, "address2": f"Flat {index % 40 + 1}", **place})
     return [made[i] for i in rng.permutation(len(made)).tolist()]
 
 

@@ -20,7 +20,7 @@ from bao.gyms.tau.database import Database, Record, Session, Table
 from bao.gyms.tau.said import Output, output
 from bao.gyms.tau.shop import CUSTOMERS, databases
 from bao.gyms.tau.tools import REASONS, TOOLS, call
-from bao.gyms.tau.wishes import Item, Operation, Wish, options_text, wish_from_json, wish_to_json
+from bao.gyms.tau.wishes import Item, Operation, Wish, address_text, options_text, wish_from_json, wish_to_json
 from bao.task import Split, Task
 
 NAME = "tau"
@@ -425,8 +425,3 @@ class _Writer:
     def _keep_question(self, wish: Wish) -> None:
         if all(wish.output != other.output for other in self.wishes):
             self._keep(replace(wish, order_known=not wish.order))
-
-
-def address_text(address: Record) -> str:
-    """An address in one line, in the order of the tools' arguments."""
-    return ", ".join(address[name] for name in ("address1", "address2", "city", "state", "country", "zip"))

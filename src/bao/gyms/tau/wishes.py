@@ -65,8 +65,8 @@ class Item:
     @property
     def wanted(self) -> str:
         if self.change:
-            return f"the {self.product} should become {options_text(self.change)}"
-        return f"the {self.product} should be the same one again"
+            return f"the {self} should become {options_text(self.change)}"
+        return f"the {self} should be the same one again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,14 @@ class Wish:
         while wish is not None:
             yield wish
             wish = wish.otherwise
+
+
+ADDRESS_FIELDS = ("address1", "address2", "city", "state", "country", "zip")
+
+
+def address_text(address: Mapping[str, str]) -> str:
+    """An address in one line, in the order of the tools' arguments."""
+    return ", ".join(address[name] for name in ADDRESS_FIELDS)
 
 
 def options_text(options: Mapping[str, str]) -> str:
