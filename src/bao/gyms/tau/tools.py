@@ -242,7 +242,7 @@ def _variant(session: Session, old: Record, new: str) -> Record:
 def _difference(session: Session, order: Record, pairs: Sequence[tuple[int, Record, str]], payment_method_id: str) -> float:
     """What the customer has still to pay for the new items (negative: gets back)."""
     method = _method(session, order, payment_method_id)
-    difference = round(sum(_variant(session, old, new)["price"] - old["price"] for _, old, new in pairs), 2)
+    difference: float = round(sum(_variant(session, old, new)["price"] - old["price"] for _, old, new in pairs), 2)
     _afford(method, payment_method_id, difference)
     return difference
 
