@@ -12,20 +12,20 @@ MESSAGE_MOST = 4_000
 ORDER_ID = re.compile(r"#[A-Z]\d{4,10}")
 
 _ASKING = re.compile(
-    r"\?|^\W*(?:and |or |so |then |to \w+ )?(?:what|which|where|why|how|who|whose|when)\b"
-    r"|^\W*(?:and |or |so |then )?(?:is|are|do|does|did|can|could|may|would)\b"
-    r"|\b(?:please|kindly|tell me|give me|let me know|send me|share|provide|i need|i will need|i'll need|could you|can you|list"
-    r"|verify|specify|state your|confirm)\b"
+    r"\?|^\W*(?:(?:and|or|so|then|now|first|also|thanks|ok|okay),? |to \w+ |for \w+ |in \w+ )*"
+    r"(?:what|which|where|why|how|who|whose|when|is|are|do|does|did|can|could|may|would|should|will)\b"
+    r"|\b(?:please|kindly|tell me|give me|let me know|send me|share|provide|could you|can you|list|name|verify|specify|state"
+    r"|explain|describe|confirm|clarify|choose)\b|\bi(?:'ll| will|'d| would)? (?:\w+ )?(?:need|require|like to know|have to know|ask)\b"
 )
 _SENTENCE = re.compile(r"(?<=[?.!])\s+|\n+")
 _WORD = re.compile(r"[a-z]+")
 _FEW_WORDS = 4
 """A message of so few words asks for what it names."""
 
-_CANNOT = r"(?:cannot|can ?not|can't|can’t|could not|unable to|not able to|not allowed to|won't be able to)"
-_VERB = (
-    r"(?:be )?(?:\w+ )?(?:cancel|chang|modif|return|exchang|process|refund|updat|do (?:that|this|it)|fulfil|help (?:you )?with"
-    r"|done|made|accept|switch|replac)"
+_CANNOT = r"(?:cannot|can ?not|can't|can’t|could ?n[o']t|unable to|not able to|not allowed to|won't be able to|no way to)"
+_DEED = (
+    r"(?:be )?(?:\w+ )?(?:cancel|chang|modif|return|exchang|process|refund|updat|do (?:that|this|it|so)|fulfil"
+    r"|help (?:you )?with|done|made|accept|switch|replac|grant|offer|honou?r|take (?:it|this|that) back)"
 )
 
 
@@ -36,20 +36,24 @@ class _Rule(NamedTuple):
     pattern: re.Pattern[str]
 
 
-def _rule(words: str, pattern: str) -> _Rule:
-    return _Rule(frozenset(words.split()), re.compile(pattern))
+def _rule(words: str, *patterns: str) -> _Rule:
+    return _Rule(frozenset(words.split()), re.compile("|".join(patterns)))
 
 
 _STATED: Mapping[Topic, _Rule] = {
     Topic.REFUSAL: _rule(
-        "cannot can unable possible impossible allow allowed allows eligible able against permit permitted not refuse",
-        rf"\b{_CANNOT} {_VERB}|\b(?:not|isn't|is not|n't) (?:be )?(?:possible|eligible|permitted|allowed)|impossible"
-        r"|\bagainst (?:our|the) (?:policy|rules)|\b(?:does not|doesn't|do not|don't) (?:allow|permit)|\bhave to refuse",
+        "cannot can t unable possible impossible allow allowed allows eligible able against permit permits permitted not refuse "
+        "decline forbid forbids forbidden late couldn way",
+        rf"\b{_CANNOT} {_DEED}",
+        r"(?:\bnot|n't) (?:be )?(?:possible|eligible|permitted|allowed)|\bimpossible|\btoo late\b|\bforb[ai]d",
+        r"\bagainst (?:our|the|company|shop) (?:policy|rules)|\b(?:does not|doesn't|do not|don't) (?:allow|permit)",
+        r"\b(?:have|need) to (?:refuse|decline)",
     ),
     Topic.UNAVAILABLE: _rule(
-        "available unavailable stock sold have carry exist longer",
-        r"\bunavailable|\b(?:not|n't|no longer|none) (?:\w+ )?(?:available|in stock)|\bout of stock|\bsold out"
-        r"|\b(?:do not|don't|does not|doesn't) (?:\w+ )?(?:have|carry|exist)\b(?! been| to)",
+        "available unavailable stock sold have carry exist exists longer such discontinued back",
+        r"\bunavailable|(?:\bnot|n't|\bno longer|\bnone) (?:\w+ ){0,2}(?:available|in stock)|\bout of stock|\bsold out",
+        r"\b(?:do not|don't|does not|doesn't) (?:\w+ )?(?:have|carry|exist)\b(?! been| to| your)|\bno such (?:variant|item|product|option)",
+        r"\bno longer (?:sold|made|carried)|\bdiscontinued|\bback ?order",
     ),
 }
 """Topics that a statement can raise."""
@@ -57,63 +61,75 @@ _PARDON = re.compile(r"\b(?:without|before|unless|until)\b")
 """A refusal with one of these is a condition: it asks for something."""
 
 _CONFIRM = _rule(
-    "confirm confirmation shall should proceed correct right ahead ok okay yes sure agree happy want may me check",
-    r"\bconfirm(?!\w* (?:your|the|which|what) (?:\w+ )?(?:e-?mail|name|zip|identity|full|account|order (?:number|id)|user))"
-    r"|\b(?:shall|should|may|can) (?:i|we) (?:\w+ )?"
-    r"(?:proceed|go ahead|cancel|change|modify|return|exchange|update|do (?:that|this|it))"
-    r"|\b(?:go ahead|proceed)(?: with [^?]*)?\?"
-    r"|\b(?:is|are) (?:that|this|these|it|everything|you) (?:\w+ )?(?:right|correct|ok|okay|fine|sure|happy)\b"
-    r"|\byes/no|\byes or no|\bdo you agree|\b(?:like|want) me to (?!do\b)|\bok(?:ay)?\?|\bwith yes\b|\bsay yes|\bright\?",
+    "confirm confirmation shall should proceed correct right ahead ok okay yes sure agree happy want may me good work fine can "
+    "alright approve",
+    r"\bconfirm(?!\w* (?:your|the|which|what) (?:\w+ )?(?:e-?mail|name|zip|identity|full|account|order (?:number|id)|user))",
+    r"(?<!which )(?<!what )(?<!where )(?<!how )(?<!them )(?<!address )(?<!method )(?<!one )(?<!card )(?<!item )(?<!items )"
+    r"(?<!methods )(?<!order )(?<!orders )\b(?:shall|should|may|can) (?:i|we) (?:\w+ )?"
+    r"(?:proceed|go ahead|cancel|change|modify|return|exchange|update|refund|do (?:that|this|it|so))",
+    r"\b(?:go ahead|proceed)(?: with [^?]*)?\?",
+    r"\b(?:is|are) (?:that|this|these|it|everything|all|you) (?:\w+ ){0,2}(?:right|correct|ok|okay|fine|sure|happy|alright|acceptable)\b",
+    r"\byes/no|\byes or no|\bdo you (?:agree|approve)|\b(?:like|want) me to (?!do\b)|\bok(?:ay)?\?|\bwith yes\b|\bsay yes",
+    r"\bright\?|\b(?:sounds?|looks?) (?:good|right|fine|ok|okay)|\b(?:does|would) (?:that|this) work|\byour (?:ok|okay|approval|consent)\b",
 )
 
 _ASKED: Mapping[Topic, _Rule] = {
     Topic.IDENTITY: _rule(
-        "name zip email mail e identity verify authenticate postcode postal speaking account user id",
-        r"\be-?mail|\b(?:full|your|first|last) name|\bzip|\bpost(?:al )?code|\bidentity|\bauthenticate|\bwho am i|\buser id"
-        r"|\bverify (?:you|who)|\bwho (?:you are|are you)",
+        "name zip email mail e identity verify authenticate postcode postal speaking talking user id who login",
+        r"\be-?mail|\b(?:full|your|first|last) name|\bname (?:and|on|plus)|\bzip|\bpost(?:al )?code|\bidentity|\bauthenticate",
+        r"\buser ?(?:id|name)|\bverify (?:you|who)|\bwho (?:you are|are you|am i|do i|is this)|\b(?:talking|speaking) (?:to|with)\b",
     ),
     Topic.WISH: _rule(
-        "help assist do need request problem issue matter about describe more details",
-        r"\bhow (?:can|may|could) (?:i|we) (?:help|assist)|\bwhat (?:can|may) (?:i|we) (?:do|help)"
-        r"|\bwhat (?:exactly )?do you need|\bwhat would you like (?:me to do|to do|done|help)"
-        r"|\bwhat (?:\w+ ){1,4}(?:problem|issue|matter|request)\b"
-        r"|\bmore about (?:it|your|what)|\b(?:your|the) request\b",
+        "help assist do need request problem issue matter about describe more brings today",
+        r"\bhow (?:can|may|could) (?:i|we) (?:\w+ )?(?:help|assist|serve)|\bwhat (?:can|may|could) (?:i|we) (?:do|help)",
+        r"\bwhat (?:i|we) can (?:do|help)|\bwhat (?:exactly )?(?:do )?you need\b|\bbrings you\b|\bneed help with\b|\bhelp you with\b",
+        r"\bwhat would you like (?:me to do|to do|done|help)|\bwhat (?:\w+ ){1,4}(?:problem|issue|matter|request)\b",
+        r"\bmore about (?:it|your|what)|\b(?:your|the) (?:request|concern|issue|problem)\b",
     ),
     Topic.ORDER: _rule(
-        "order orders one",
-        r"\b(?:which|what) (?:of your |of the )?(?:\w+ )?orders?\b|\border(?:'s)? (?:number|id|no|#)"
-        r"|\b(?:number|id) of (?:the|your) order|\bwhich one do you mean",
+        "order orders one them purchase",
+        r"\b(?:which|what) (?:\w+ )?(?:of (?:your|the|these|those|them)(?: \w+)? )?(?:orders?|purchase)\b",
+        r"\border(?:'s)? (?:number|id|no|#|reference)|\b(?:number|id) of (?:the|your) order",
+        r"\bwhich one do you mean|\bwhich of (?:them|these|those)\b",
     ),
     Topic.ITEMS: _rule(
-        "item items product products article articles send return exchange change things what which",
-        r"\b(?:which|what) (?:of the |of your |other )?(?:\w+ )?(?:items?|products?|articles?|things?)\b"
-        r"|\bwhat (?:\w+ ){1,4}(?:send back|return|exchange|change)\b"
-        r"|\b(?:list|name|and|or|,|more|other) (?:all )?(?:the |of the )?items?\b",
+        "item items product products article articles send return exchange change things what which whole everything piece pieces",
+        r"\b(?:which|what|every|each|some|only|all|list|name|and|or|the|more|other|,) (?:of the |of your |all )?(?:the )?(?:\w+ )?"
+        r"(?:items|products|articles|things|pieces)\b",
+        r"\b(?:which|what|every|each|whether) (?:\w+ )?(?:item|product|article|thing|piece)\b|\bwhole order\b",
+        r"\bwhat (?:\w+ ){1,5}(?:send back|return|exchange|change)\b(?! (?:it|them|that|this)\b)(?! \w+ \w+ (?:for|into|to)\b)",
     ),
     Topic.VARIANT: _rule(
-        "color colour size variant version options option instead replacement new model features specifications become like",
-        r"\bcolou?r|\bsize\b|\bvariants?\b|\bversion|\boptions?\b|\binstead\b|\breplacement|\bmodel\b|\bfeatures?\b|\bspecifications?"
-        r"|\bbecome\b|\bnew (?:one|item|product)\b|\bbe like\b",
+        "color colour colors colours size variant version options option instead replacement new model features specifications "
+        "become like preference prefer for with kind sort style replaced configuration",
+        r"\bcolou?r|\bsize\b|\bvariants?\b|\bversion|\boptions?\b|\binstead\b|\breplacement|\bmodel\b|\bfeatures?\b",
+        r"\bspecifications?|\bbecome\b|\bnew (?:one|item|product)\b|\bbe like\b|\bpreferences?\b|\breplaced? (?:\w+ )?(?:with|by)\b",
+        r"\b(?:exchange|swap|change|trade|switch) (?:it|them|that|this|(?:the |your )\w+(?: \w+)?) (?:for|into|to)\b",
+        r"\b(?:what|which) (?:kind|sort|type|style) of\b|\bconfiguration",
     ),
     Topic.PAYMENT: _rule(
-        "pay payment paypal card refund money charge charged difference billing",
-        r"\bpay\b|\bpayment|\bpaypal|\b(?:gift|credit|which|what) card|\brefund\b|\bmoney\b|\bcharged?\b|\bbilling",
+        "pay paying payment paypal card cards refund refunded money charge charged difference billing paid credited reimbursed",
+        r"\bpay(?:ing)?\b|\bpayment|\bpaypal|\b(?:gift|credit|which|what) cards?|\brefund(?:ed)?\b|\bmoney\b|\bcharged?\b|\bbill",
+        r"\bcredited\b|\breimburse",
     ),
     Topic.ADDRESS: _rule(
-        "address street ship shipped deliver delivered live city sent send",
-        r"(?<!mail )\baddress|\bstreet\b|\bwhere (?:should|shall|do|can|would|to)\b(?=.*\b(?:ship|send|deliver|live|go)\w*)",
+        "address street ship shipped deliver delivered delivery live city sent send where",
+        r"(?<!mail )\baddress|\bstreet\b|\bwhere\b(?=.*\b(?:ship|sen[dt]|deliver|live|moved|arrive|parcel|package))",
+        r"\bwhere (?:should|shall|must) (?:it|they) go\b",
     ),
     Topic.REASON: _rule(
-        "reason why mistake accident need needed", r"\breason|\bwhy\b|\bby (?:mistake|accident)|\bno longer need"
+        "reason why mistake accident need needed made come",
+        r"\breason|\bwhy\b|\bby (?:mistake|accident)|\bno longer need|\bwhat made you|\bhow come\b",
     ),
     Topic.ELSE: _rule(
         "anything something else other further more all",
-        r"\b(?:anything|something|what) (?:\w+ )?(?:else|more|further)|\belse\b|\bfurther (?:help|questions?|requests?)"
-        r"|\bother (?:requests?|questions?|wishes|changes?)|\b(?:is|was|be) (?:that|this|it) all|\bthat all\b",
+        r"\b(?:anything|something|what|nothing) (?:\w+ )?(?:else|more|further)|\belse\b|\bfurther (?:help|questions?|requests?)",
+        r"\b(?:other|more|further) (?:requests?|questions?|wishes|changes?|concerns?)|\b(?:is|was|be|will) (?:that|this|it)(?: be)? all",
+        r"\bthat all\b",
     ),
 }
 """Topics that only a question or a request raises."""
-_WHO = re.compile(r"\be-?mail|name|identity|authenticate")
+_WHO = re.compile(r"\be-?mail|\bname\b|identity|authenticate")
 
 
 @lru_cache(maxsize=4096)
