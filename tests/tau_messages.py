@@ -141,10 +141,6 @@ CHOSEN_WITH: tuple[tuple[str, str], ...] = (
     ("Could you give me the order id and the reason for cancelling?", "order reason"),
     ("The yellow one is not in stock at the moment. Which one would you like instead?", "unavailable variant"),
     ("What is your name and zip code, and which order is it about?", "identity order"),
-)
-"""The words by which the scripted customer reads were chosen with these in view."""
-
-SET_ASIDE: tuple[tuple[str, str], ...] = (
     ("Good afternoon! Before we begin, could I have the email you use with us?", "identity"),
     ("I'd be happy to assist with that. Could you tell me your name and ZIP code so that I can find you?", "identity"),
     ("Whose account is this? I need a name with the zip code.", "identity"),
@@ -184,14 +180,20 @@ SET_ASIDE: tuple[tuple[str, str], ...] = (
     ("Can you tell me why you want to cancel it?", "reason"),
     ("I just need the reason for the cancellation.", "reason"),
     ("Was the order placed by mistake, or don't you need it any longer?", "reason"),
-    ("I found the item: Desk Fan, mint, USB, for 41.20. It would replace yours in #B1234567. Do you want me to do it?", "confirm"),
+    (
+        "I found the item: Desk Fan, mint, USB, for 41.20. It would replace yours in #B1234567. Do you want me to do it?",
+        "confirm",
+    ),
     ("The total refund would be 54.10 to paypal_1234567. Please confirm with yes to proceed.", "confirm"),
     ("So that is: order #B1234567, new address 12 Elder Lane, Flat 4, Boise. Is everything right?", "confirm"),
     ("I will now cancel the order. Is that okay with you?", "confirm"),
     ("You want both items returned to your gift card, correct?", "confirm"),
     ("Would you like me to submit this exchange?", "confirm"),
     ("Before I make the change I need your explicit yes.", "confirm"),
-    ("The exchange was successful, and you will get an e-mail with the next steps. Is there anything else I can help with?", "else"),
+    (
+        "The exchange was successful, and you will get an e-mail with the next steps. Is there anything else I can help with?",
+        "else",
+    ),
     ("Great, your address is changed. What other changes would you like?", "else"),
     ("Glad I could help! Anything more I can do?", "else"),
     ("Was there something else you wanted to discuss?", "else"),
@@ -206,4 +208,7 @@ SET_ASIDE: tuple[tuple[str, str], ...] = (
     ("What is the new address, and should I charge a different card?", "address payment"),
     ("That one is unavailable, I'm sorry. Is there another size you would take?", "unavailable variant"),
 )
+"""The words by which the scripted customer reads were chosen with these in view."""
+
+SET_ASIDE: tuple[tuple[str, str], ...] = ()
 """Written when the words were settled, and scored once."""
