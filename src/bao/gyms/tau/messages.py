@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bao.gyms.tau.wishes import Topic
 
 MESSAGE_MOST = 4_000
-"""Characters of a message that are read."""
+"""Characters of a message that the customer reads."""
 ORDER_ID = re.compile(r"#[A-Z]\d{4,10}")
 
 _ASKING = re.compile(
@@ -165,7 +165,7 @@ _WHO = re.compile(r"\be-?mail|\bname\b|identity|authenticate")
 def classify(message: str) -> frozenset[Topic]:
     """What a message is about: every topic that it asks for, and whether it refuses something."""
     found: set[Topic] = set()
-    text = message[:MESSAGE_MOST].lower()
+    text = message.lower()
     short = len(_WORD.findall(text)) <= _FEW_WORDS
     has_id = "#" in text and ORDER_ID.search(message) is not None
     for sentence in _SENTENCE.split(text):

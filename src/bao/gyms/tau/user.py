@@ -4,7 +4,11 @@ Deterministic given its generator. It gives no more than it is asked for: at mos
 one wish at a time. It learns of a change from the shop's e-mail (`note`), not from what an agent claims; it believes a refusal.
 It confirms whatever is proposed, unless an order number or a payment method in the proposal is not its own.
 
-It reads words and phrases, not sentences. FIDELITY
+It reads words and phrases, not sentences (`bao.gyms.tau.messages`). Of 250 messages written by hand (tests/tau_messages.py) 200
+served to choose the words: it takes 99 % of them for exactly what they are about. Of the 50 that were set aside and scored once
+it takes 86 %; two earlier sets of 60, since used to widen the words, scored 67 % and 68 % when they were set aside. What it misreads it mostly does not understand: it then says what it wants, and after `PATIENCE` such messages in
+a row it tells a detail that it was not asked for. It has no traits of character, does not insist, and does not check whether
+the item ids in a proposal are the ones it wants.
 """
 
 import re
@@ -13,11 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bao.gyms.tau.messages import ORDER_ID, classify
+from bao.gyms.tau.messages import MESSAGE_MOST, ORDER_ID, classify
 from bao.gyms.tau.wishes import SWAPS, Operation, Topic, Wish
 
 TOPICS_MOST = 3
 """Things that one reply answers at most; the first ones by the order of `Topic`."""
+PATIENCE = 2
+"""Messages in a row that ask nothing, until the customer tells something by itself."""
+DETAILS = (Topic.ORDER, Topic.ITEMS, Topic.VARIANT, Topic.PAYMENT, Topic.ADDRESS, Topic.REASON)
 GREETINGS = ("Hello.", "Hi there.", "Good day.", "Hi, I hope you can help me.")
 GOODBYE = "Thank you, that is all. Goodbye."
 
@@ -38,6 +45,8 @@ class ScriptedCustomer:
         self._open = list(wishes)
         self._rng = rng
         self._stated: set[int] = set()
+        self._told: set[tuple[int, Topic]] = set()
+        self._fruitless = 0
         self._thanks = False
 
     def opening(self) -> str:
@@ -65,7 +74,7 @@ class ScriptedCustomer:
         """The customer's answer to one message."""
         if not self._open:
             return Reply(GOODBYE, True)
-        topics = classify(message)
+        topics = classify(message[:MESSAGE_MOST])
         parts = ["Thank you."] if self._thanks else []
         news, self._thanks = self._thanks, False
         if news and id(self._open[0]) not in self._stated:
@@ -103,10 +112,26 @@ class ScriptedCustomer:
             else:
                 said = wish.said(topic)
                 if said is not None:
+                    self._told.add((id(wish), topic))
                     parts.append(said)
         if not parts:
-            parts.append(f"I am not sure what you need to know. {self._state(wish)}")
+            return [self._puzzled(wish)]
+        self._fruitless = 0
         return parts
+
+    def _puzzled(self, wish: Wish) -> str:
+        """What the customer says to a message that asks nothing."""
+        text = f"I am not sure what you need to know. {self._state(wish)}"
+        self._fruitless += 1
+        if self._fruitless < PATIENCE:
+            return text
+        self._fruitless = 0
+        for topic in DETAILS:
+            said = wish.said(topic)
+            if said is not None and (id(wish), topic) not in self._told:
+                self._told.add((id(wish), topic))
+                return f"{text} {said}"
+        return text
 
     def _confirm(self, wish: Wish, message: str) -> str:
         """Yes, unless the proposal names an order or a payment method that is not the customer's wish."""
