@@ -6,9 +6,10 @@ It confirms whatever is proposed, unless an order number or a payment method in 
 
 It reads words and phrases, not sentences (`bao.gyms.tau.messages`). Of 250 messages written by hand (tests/tau_messages.py) 200
 served to choose the words: it takes 99 % of them for exactly what they are about. Of the 50 that were set aside and scored once
-it takes 86 %; two earlier sets of 60, since used to widen the words, scored 67 % and 68 % when they were set aside. What it misreads it mostly does not understand: it then says what it wants, and after `PATIENCE` such messages in
-a row it tells a detail that it was not asked for. It has no traits of character, does not insist, and does not check whether
-the item ids in a proposal are the ones it wants.
+it takes 86 %; two earlier sets of 60, since used to widen the words, scored 67 % and 68 % when they were set aside. What it
+misreads it mostly does not understand: it then says what it wants, and after `PATIENCE` such messages in a row it tells a
+detail that it was not asked for. It has no traits of character, does not insist, and does not check whether the item ids in a
+proposal are the ones it wants.
 """
 
 import re
