@@ -51,7 +51,7 @@ class Guess:
 
 @cache
 def guesses() -> tuple[Guess, ...]:
-    """The words of the training stories' criteria, the most valuable first, by synonym or topic alike."""
+    """The core words of the training stories' criteria, those first that are worth most in sum."""
     value: dict[str, float] = {}
     spelling: dict[str, str] = {}
     for task in own_tasks(Split.TRAIN):
@@ -69,14 +69,16 @@ def guesses() -> tuple[Guess, ...]:
 
 
 class Asker:
-    """Asks which topics matter, then for the likely words of those that do, and tells only what was confirmed."""
+    """Asks which topics matter, then for the likely words of those that do, and tells what was confirmed in its last turn.
 
-    def __init__(self, name: str, gym: Gym, *, topics: bool, answers: int) -> None:
+    It knows what hidden stories tend to be about, but has no idea of what could explain a surface. So it reaches a mean score
+    of .12 on the test stories within 16 turns, and of .5 with 400 turns.
+    """
+
+    def __init__(self, name: str, gym: Gym, *, topics: bool) -> None:
         self.name = name
         self._horizon = gym.horizon
         self._by_topic = topics
-        self._answers = answers
-        """Turns kept for accounts: the account is told anew whenever that many turns are left."""
 
     def begin(self, system: str, opening: str) -> None:
         self._left = self._horizon
@@ -88,8 +90,6 @@ class Asker:
         free = [guess for guess in guesses() if not {t.lexeme for t in terms(tokens(guess.word))} & seen]
         self._topic_of = {g.word: lexicon().members.get(terms(tokens(g.word))[0].lexeme) for g in free}
         self._plan = [guess.word for guess in free]
-        self._open_topics: set[str] = set()
-        self._closed_topics: set[str] = set()
         worth: dict[str, float] = {}
         for guess in free:
             topic = self._topic_of[guess.word]
@@ -103,7 +103,7 @@ class Asker:
             self._learn(self._asked, observation)
             self._asked = None
         self._left -= 1
-        if self._left < self._answers:
+        if self._left == 0:
             return self._tell()
         self._asked = self._next()
         return _turn(ActionKind.ACTION, f"Is it about {self._asked}?") if self._asked else self._tell()
@@ -162,9 +162,9 @@ def _turn(kind: ActionKind, content: str = "") -> Parsed:
 
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "oracle": lambda gym, seed: Oracle(gym),
-    "ask_all": lambda gym, seed: Asker("ask_all", gym, topics=False, answers=1),
+    "ask_all": lambda gym, seed: Asker("ask_all", gym, topics=False),
     "never_ask": lambda gym, seed: Guesser(),
     "random": lambda gym, seed: _random(seed),
-    "ask_likely": lambda gym, seed: Asker("ask_likely", gym, topics=True, answers=1),
+    "ask_likely": lambda gym, seed: Asker("ask_likely", gym, topics=True),
 }
 """By name, each made from the gym that it will play in and a seed."""

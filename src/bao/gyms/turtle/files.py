@@ -2,7 +2,7 @@
 
 Twelve of UserRL's 471 surfaces tell nothing: six are no more than a line that begins with "Author:", one says who adapted the
 story, and five warn of a spoiler. Such tasks are read as well, so that counts and scores stay comparable, and marked with
-``data["flaw"]``; `usable` leaves them out.
+``data["flaw"]``, so that they can be left out.
 """
 
 import re
@@ -39,8 +39,8 @@ def read(path: Path, split: Split) -> TaskSet:
     """Tasks from a file, told apart by its suffix.
 
     ``.jsonl``: our own format. ``.json``: UserRL's stories; every task gets `split`. ``.parquet``: UserRL's task rows, whose
-    stories are looked up by title in the ``stories.json`` in the same directory; the split is the row's own, or `split` where it
-    names none. A task of UserRL has the story's title as its id. Raises `DataError`.
+    stories are looked up by title in the ``stories.json`` in the same directory; the split is the row's own, or `split` where
+    it names none. A task of UserRL has the story's title as its id. Raises `DataError`.
     """
     if not path.is_file():
         raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")
@@ -51,11 +51,6 @@ def read(path: Path, split: Split) -> TaskSet:
     if path.suffix == ".parquet":
         return _read_parquet(path, split)
     raise DataError(f"{path} has the suffix {path.suffix!r}; {NAME} tasks are read from .jsonl, .json and .parquet files")
-
-
-def usable(several: TaskSet) -> TaskSet:
-    """The tasks without a flaw."""
-    return TaskSet.of(task for task in several if "flaw" not in task.data)
 
 
 def _read_records(path: Path) -> dict[str, _Record]:

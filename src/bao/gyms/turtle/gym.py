@@ -64,14 +64,14 @@ class Turtle(Gym):
         return (
             "You are told the title and the surface of a story. The surface is true but puzzling; find the hidden story that "
             f"explains it.\nEvery turn you take one action, and you have {self.horizon} turns:\n"
-            "[action] Was the man blind? - a question to somebody who knows the story, about one thing, of at most "
+            "[action] Had they met before? - a question to somebody who knows the story, about one thing, of at most "
             f"{QUESTION_WORDS_MOST} words. The reply is yes, no, that it does not matter, or that the user cannot say.\n"
-            "[answer] The man was blind and ... - your account of the hidden story, in whole sentences and at most "
+            "[answer] They had met before, and so ... - your account of the hidden story, in whole sentences and at most "
             f"{ACCOUNT_WORDS_MOST} words. Tell one story: an account that lists alternatives or keywords, or that contradicts "
             "the story, counts for nothing.\n"
             "[finish] - end here\n"
-            "An account is judged by how far it covers the points that matter; the reply names those that it covers wholly. Only "
-            "your best account counts, and one that covers all of them ends the episode. Questions and accounts take the "
+            "An account is judged by how far it covers the points that matter; the reply names those that it covers wholly. "
+            "Only your best account counts, and one that covers all of them ends the episode. Questions and accounts take the "
             "user's time."
         )
 
@@ -90,18 +90,18 @@ class Turtle(Gym):
         """
         if not story.annotated:
             raise ConfigError(
-                f"user={self.user_backend!r} cannot play the task {task.id!r}: its criteria have no 'needs' and it has no facts to "
-                "answer questions from; take the gym's own tasks, annotate it, or use a user that is a model"
+                f"user={self.user_backend!r} cannot play the task {task.id!r}: its criteria have no 'needs' and no facts "
+                "answer questions; take the gym's own tasks, annotate it, or use a user that is a model"
             )
         return ScriptedUser(story)
 
     def on_action(self, content: str) -> Outcome:
-        return Outcome(self._user.reply(content))
+        return Outcome(str(self._user.reply(content)))
 
     def on_answer(self, content: str) -> Outcome:
         verdicts, refusal = self._user.judge(content)
         if refusal is not None:
-            return Outcome(refusal)
+            return Outcome(str(refusal))
         total = score(self._weights, verdicts)
         gain = max(total - self._best, Fraction(0))
         self._best += gain

@@ -1,9 +1,9 @@
 """Turtle tasks: a story with a surface that puzzles and a bottom that explains it, and how both are annotated.
 
-``Task.data`` holds ``title``, ``surface``, ``bottom`` and ``criteria``, each with a ``statement``, a ``weight`` (text or number;
-they sum to 1) and, for the scripted user, ``needs``: the concepts (see `bao.gyms.turtle.concepts`) that an account must have.
-Further, for the scripted user: ``against``, concepts that contradict the story, and ``facts``: the concepts of questions whose
-answer is ``yes``, ``no`` or ``irrelevant``. `Task.level` is the number of criteria.
+``Task.data`` holds ``title``, ``surface``, ``bottom`` and ``criteria``, each with a ``statement``, a ``weight`` (text or
+number; they sum to 1) and, for the scripted user, ``needs``: the concepts (see `bao.gyms.turtle.concepts`) that an account must
+have. Further, for the scripted user: ``against``, concepts that contradict the story, and ``facts``: the concepts of questions
+whose answer is ``yes``, ``no`` or ``irrelevant``. `Task.level` is the number of criteria.
 
 The own stories lie in ``stories/*.toml``, one file per split, and were written for this project. No two splits share a story.
 """

@@ -1,29 +1,40 @@
 """The user who knows the story: answers yes/no questions about it and judges accounts of it.
 
 `StoryUser` is what the gym asks of a user, one method for each kind of turn, so that a model can take the scripted one's place.
-`ScriptedUser` goes by words: it sees who is meant and what is denied only as far as the annotation and a few rules reach.
+
+`ScriptedUser` goes by words. A question gets the truth of the fact that it matches best, by the rarity of the matched concepts
+among the story's; a denial in it turns the truth round. Where no fact matches, the lexicon's topics decide (a story that
+mentions no dog has none), else the user cannot say. An account is credited by the concepts that each criterion needs.
+
+How well it understands was measured on questions and accounts written by hand (tests/test_turtle_gym.py). Of the 42 questions
+with which rules and words were chosen 41 are answered rightly (98 %), of 44 that were set aside and scored once 39 (89 %). Of
+15 right accounts in other words than the story's own, all earn 1; of 19 set aside 16 earn 1, the other three .6 to .8. Whoever
+wrote them also wrote the stories, so expect less with strangers. It sees neither who did what to whom nor what caused what. The
+bottom of another own story earns .003 on the average.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
-from math import log
 from typing import NamedTuple, Protocol
 
-from bao.gyms.turtle.concepts import Concept, Finder, lexemes_of
+from bao.gyms.turtle.reading import reading
 from bao.gyms.turtle.tasks import Story, Truth, load
 from bao.gyms.turtle.words import STOP_WORDS, Term, lexicon, terms, tokens
 from bao.task import Task
 
 QUESTION_WORDS_MOST = 40
-ACCOUNT_WORDS_MOST = 120
+ACCOUNT_WORDS_MOST = 100
 ACCOUNT_WORDS_LEAST = 4
 ALTERNATIVES_MOST = 2
 """Words such as "or" and "maybe", and question marks, that an account may have."""
-FOREIGN_MOST = 4
-"""Matters that the story does not know (animals, crimes, jobs of the lexicon) that an account may name."""
+STRAY_MOST, STRAY_SHARE = 6, 1.5
+"""An account may hold this many terms that neither the story nor its annotation knows, or so many times those that are known
+and not in the surface, whichever is more. Right accounts have few; a list of guesses has little else."""
 FUNCTION_WORDS_LEAST = 0.25
 """Share of function words below which a text is a list of keywords; the stories themselves have at least 0.4."""
+UNKNOWN_MOST = 2
+"""Terms that the story does not know, above which a question that holds little else is about something else."""
 NEAR = 0.75
 """Facts whose match is at least this share of the best one's are considered beside it."""
 
@@ -47,6 +58,7 @@ class Refusal(StrEnum):
     LONG = f"Tell it in at most {ACCOUNT_WORDS_MOST} words."
     KEYWORDS = "Tell it in whole sentences, not in keywords."
     ALTERNATIVES = "Tell one story, not several possible ones."
+    STRAY = "Most of this has nothing to do with the story."
     CONTRADICTION = "Something in this account contradicts the story."
 
 
@@ -71,81 +83,20 @@ class StoryUser(Protocol):
 
 
 HALF = Fraction(1, 2)
+_CHARACTERS_MOST = 4_000
+"""No text of the permitted number of words is longer; more is not even read."""
 _NONE, _ALL = Fraction(0), Fraction(1)
 _TRUTH_REPLY = {Truth.YES: Reply.YES, Truth.NO: Reply.NO, Truth.IRRELEVANT: Reply.IRRELEVANT}
 _TURNED = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.IRRELEVANT: Truth.IRRELEVANT}
-_OPEN_WORDS = frozenset("what why who whom whose how where when which what's who's how's where's why's tell explain".split())
-_HEDGES = frozenset("or either maybe perhaps possibly alternatively alternative probably ?".split())
-_CONTRACTED = frozenset("isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't couldn't can't won't".split())
+_OPEN_WORDS = frozenset({
+    "what", "why", "who", "whom", "whose", "how", "where", "when", "which", "what's", "who's", "how's", "where's", "why's",
+    "tell", "explain",
+})  # fmt: skip
+_HEDGES = frozenset({"or", "either", "maybe", "perhaps", "possibly", "alternatively", "alternative", "probably", "?"})
+_CONTRACTED = frozenset({
+    "isn't", "aren't", "wasn't", "weren't", "don't", "doesn't", "didn't", "hasn't", "haven't", "hadn't",
+})  # fmt: skip
 _STOPS = frozenset(".,;:!?")
-_FILLERS = frozenset(
-    term.lexeme
-    for term in terms(
-        "involve important relevant matter role happen relate connect mention man woman character protagonist hero play part person "
-        "main kill able try want story know correct right true actually responsible cause because meaning meant special".split()
-    )
-)
-"""Lexemes that a question may add without asking for anything more."""
-
-
-class _FactIndex(NamedTuple):
-    truth: Truth
-    concepts: tuple[int, ...]
-    whole: bool
-    """Whether every concept must be met, not the core alone."""
-
-
-class Reading:
-    """A story prepared for matching; made once per story."""
-
-    def __init__(self, story: Story) -> None:
-        concepts: list[Concept] = []
-
-        def numbers(found: tuple[Concept, ...]) -> tuple[int, ...]:
-            concepts.extend(found)
-            return tuple(range(len(concepts) - len(found), len(concepts)))
-
-        self.needs = [numbers(criterion.needs) for criterion in story.criteria]
-        self.against = [numbers(found) for found in story.against]
-        facts = [_FactIndex(fact.truth, numbers(fact.concepts), True) for fact in story.facts]
-        facts += [_FactIndex(Truth.YES, needs, False) for needs in self.needs]
-        facts += [_FactIndex(Truth.NO, against, True) for against in self.against]
-        self.finder = Finder(concepts)
-        self.weight = _idf(concepts)
-        self.facts: dict[int, list[_FactIndex]] = {}
-        for fact in facts:
-            self.facts.setdefault(fact.concepts[0], []).append(fact)
-        told = frozenset(term.lexeme for term in terms(tokens(f"{story.title}. {story.surface} {story.bottom}")))
-        known = told | lexemes_of(concepts)
-        self.present = told
-        self.known = known | _FILLERS
-        self.topics = frozenset(name for name, topic in lexicon().topics.items() if (topic.words | topic.members) & told)
-        self.foreign = frozenset(lexicon().members) - known
-
-
-def _idf(concepts: list[Concept]) -> list[float]:
-    """ln(1 + N/n) for each of the N concepts, n of which share a word with it."""
-    counts: dict[str, int] = {}
-    for concept in concepts:
-        for lexeme in concept.lexemes:
-            counts[lexeme] = counts.get(lexeme, 0) + 1
-    return [log(1 + len(concepts) / max(counts[lexeme] for lexeme in concept.lexemes)) for concept in concepts]
-
-
-_READINGS: dict[int, tuple[Story, Reading]] = {}
-_READINGS_MOST = 5_000
-
-
-def reading(story: Story) -> Reading:
-    """The reading of a story, kept by its identity."""
-    kept = _READINGS.get(id(story))
-    if kept is not None and kept[0] is story:
-        return kept[1]
-    made = Reading(story)
-    if len(_READINGS) >= _READINGS_MOST:
-        _READINGS.clear()
-    _READINGS[id(story)] = (story, made)
-    return made
 
 
 class ScriptedUser:
@@ -156,24 +107,23 @@ class ScriptedUser:
 
     def reply(self, question: str) -> Reply:
         """The answer to a yes/no question."""
-        words = tokens(question[:4_000])
-        if len(words) > QUESTION_WORDS_MOST:
+        words = tokens(question[:_CHARACTERS_MOST])
+        if len(words) > QUESTION_WORDS_MOST or len(question) > _CHARACTERS_MOST:
             return Reply.LONG
         if not words or words[0] in _OPEN_WORDS:
             return Reply.OPEN
         if words[0] in _CONTRACTED:  # "Wasn't he blind?" asks whether he was
             words = words[1:]
         text = terms(words)
-        found = self._reading.finder.find(text)
-        if "or" in words and self._several(text, found):
+        the = self._reading
+        if "or" in words and len({lexeme for lexeme, _ in text if lexeme in the.cores or lexeme in lexicon().members}) > 1:
             return Reply.SEVERAL
+        unknown = sum(lexeme not in the.sayable for lexeme, _ in text)
+        if unknown > UNKNOWN_MOST and 2 * unknown > len(text):
+            return Reply.UNKNOWN
+        found = the.finder.find(text)
         truth = self._by_facts(text, found) if found else None
         return _TRUTH_REPLY[truth] if truth else self._by_topic(text)
-
-    def _several(self, text: list[Term], found: Mapping[int, bool]) -> bool:
-        facts = self._reading.facts
-        members = lexicon().members
-        return len([n for n in found if n in facts]) + len({t.lexeme for t in text if t.lexeme in members}) > 1
 
     def _by_facts(self, text: list[Term], found: Mapping[int, bool]) -> Truth | None:
         """The truth of the best-matching fact; among near ones, "no" goes before "yes", for what is partly false is false."""
@@ -196,9 +146,6 @@ class ScriptedUser:
                 if weight > 0:
                     matches.append((weight, _TURNED[fact.truth] if turned else fact.truth))
         if not matches:
-            return None
-        unknown = sum(lexeme not in the.known for lexeme, _ in text)
-        if unknown > 2 and 2 * unknown > len(text):
             return None
         best = max(matches)[0]
         near = {truth for weight, truth in matches if weight >= NEAR * best}
@@ -230,14 +177,15 @@ class ScriptedUser:
         An account that is refused, or contradicts the story, gets 0 throughout.
         """
         the = self._reading
-        words = tokens(account[:4_000])
-        refusal = self._refusal(words)
+        words = tokens(account[:_CHARACTERS_MOST])
+        refusal = self._refusal(words) if len(account) <= _CHARACTERS_MOST else Refusal.LONG
         found: Mapping[int, bool] = {}
         if refusal is None:
             text = terms(words)
-            foreign = {lexeme for lexeme, denied in text if lexeme in the.foreign and not denied}
-            if len(foreign) > FOREIGN_MOST:
-                refusal = Refusal.ALTERNATIVES
+            new = {lexeme for lexeme, _ in text} - the.surface
+            stray = len(new - the.known)
+            if stray > max(STRAY_MOST, STRAY_SHARE * (len(new) - stray)):
+                refusal = Refusal.STRAY
             else:
                 found = the.finder.find(text)
                 if any(all(found.get(number) for number in against) for against in the.against):
@@ -284,5 +232,7 @@ def check(task: Task) -> None:
     for number, verdict in enumerate(verdicts):
         if verdict != 1:
             raise ValueError(f"criteria[{number}].needs: the bottom itself is credited {verdict}, not 1; correct them")
-    if any(user.judge(f"It is so: {story.title}. {story.surface}").verdicts):
+    prepared = reading(story)
+    found = prepared.finder.find(terms(tokens(f"{story.title}. {story.surface}")))
+    if any(found.get(needs[0]) for needs in prepared.needs):
         raise ValueError("surface: the title and surface alone are credited; correct the core concepts of the criteria")

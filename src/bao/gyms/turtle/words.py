@@ -1,7 +1,7 @@
 """How the scripted user reads English: words become terms, each a stem (or its synonyms' common name) that may be denied.
 
-Function words are skipped. A negator (``not``, ``never``, ``n't``, ``without``) denies the next two terms of its clause; verbs
-of the mind end its reach, so in "she did not know that he was blind" only the knowing is denied. This is no grammar: who did
+Function words are skipped. A negator (``not``, ``never``, ``n't``, ``without``) denies the next two terms of its clause, or
+only the verb where it is one such as ``know`` or ``want``: in "she did not know that he was blind" he is blind. This is no grammar: who did
 what to whom is not seen.
 """
 
@@ -21,45 +21,12 @@ _STOP, _NOT, _BREAK = "", "!", "."
 _KNOWN_MOST = 20_000
 """Words kept with their terms; an agent may invent as many as it likes."""
 
-STOP_WORDS = frozenset(
-    """a an the this that these those it its he him his she her hers they them their theirs i
-    me my we us our you your is are was were be been being am do does did doing done has have had having can could may might
-    will would shall should must of in on at to from by for with into onto out up down off over under through about after 
-    during between against upon within and or but so because if then than as while when where who whom whose which what why how
-    there here also just very really quite too only even still already ever again more most much many some any each every 
-    such same both all few several lot s t re ve ll d m let get got gets getting go goes going went gone come came
-    comes coming one ones once thing things something anything everything everyone everybody
-    actually fact truth true case story reason reasons kind sort type way somehow simply longer that's it's he's
-    she's they're there's who's what's i'm you're i've let's yes maybe
-    perhaps possibly probably either instead since until though although yet whether around along across toward towards
-    behind near next like""".split()
-)
+_ENGLISH = tomllib.loads((files("bao.gyms.turtle") / "english.toml").read_text(encoding="utf-8"))
+STOP_WORDS = frozenset(_ENGLISH["stop"].split())
 """Words that carry no term. A story told in sentences has plenty of them, a list of keywords has none."""
-
-_NEGATORS = frozenset(
-    """not no never nobody nothing none neither nor without cannot can't couldn't don't doesn't didn't isn't aren't wasn't weren't
-    won't wouldn't hasn't haven't hadn't shouldn't mustn't unable hardly dont doesnt didnt isnt wasnt cant wont""".split()
-)
-_BREAKS = frozenset(". , ; : ! ? but because that who which when while until so if as and since where".split())
-_MIND = frozenset("know think believ realis notic tell say mean expect suspect understand".split())
-"""Stems of verbs whose object a negator does not reach."""
-
-_IRREGULAR: Mapping[str, str] = {
-    form: base
-    for line in """see saw seen|eat ate eaten|fall fell fallen|steal stole stolen|hide hid hidden|drive drove driven|write wrote
-    written|break broke broken|freeze froze frozen|give gave given|know knew known|think thought|buy bought|bring brought|catch
-    caught|teach taught|tell told|say said says|sell sold|find found|lose lost|leave left|keep kept|sleep slept asleep|weep
-    wept|die died dying dies dead death|lie lied lying lies|speak spoke spoken|sing sang sung|ring rang rung|swim swam swum|run
-    ran running|wear wore worn|tear tore torn|blow blew blown|fly flew flown flies|grow grew grown|draw drew drawn|throw threw
-    thrown|shoot shot shooting|build built|burn burnt|dig dug|hang hung hanged|meet met|lead led|feed fed|bite bit bitten|shake
-    shook shaken|wake woke woken awoke awake|win won winner|pay paid|hear heard|feel felt|send sent|spend spent|stand
-    stood|understand understood|misunderstand misunderstood|man men|woman women|child children|mouse mice|foot feet|tooth
-    teeth|wolf wolves|knife knives|wife wives|thief thieves|shelf shelves|leaf leaves|ride rode ridden|sink sank sunk|shine
-    shone|strike struck|begin began begun|practise training trained trainer practice|choose chose chosen|make made making|take took taken taking|fight fought|forget forgot forgotten|hit hitting|sit sat|swing
-    swung|tie tied tying|use used using|seem seemed|born birth|marry married marriage|bury buried burial|carry carried|bee bees|gas gases|bus buses|glasses spectacles|iris irises|tide tides|rise rose risen|rose roses|ice icy""".split("|")
-    for base, *forms in [line.split()]
-    for form in [base, *forms]
-}
+_NEGATORS = frozenset(_ENGLISH["negators"].split())
+_BREAKS = frozenset(_ENGLISH["breaks"].split())
+_IRREGULAR: Mapping[str, str] = {form: line.split()[0] for line in _ENGLISH["irregular"].split("\n") for form in line.split()}
 
 
 def stem(word: str) -> str:
@@ -91,6 +58,10 @@ def stem(word: str) -> str:
 
 def _undoubled(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz" else word
+
+
+_ALONE = frozenset(stem(word) for word in _ENGLISH["alone"].split())
+"""Verbs that a negator denies alone: who does not want to see may see."""
 
 
 class Term(NamedTuple):
@@ -191,5 +162,9 @@ def terms(words: list[str]) -> list[Term]:
             reach = REACH
         else:
             found.append(Term(lexeme, reach > 0))
-            reach = 0 if lexeme in _MIND else reach - 1 if reach else 0
+            reach = 0 if lexeme in _ALONE else reach - 1 if reach else 0
     return found
+
+
+FILLERS = frozenset(term.lexeme for term in terms(_ENGLISH["fillers"].split()))
+"""Lexemes that a question may add without asking for anything more."""
