@@ -32,7 +32,7 @@ STRAY_MOST, STRAY_SHARE = 6, 1.5
 """An account may hold this many terms that neither the story nor its annotation knows, or so many times those that are known
 and not in the surface, whichever is more. Right accounts have few; a list of guesses has little else."""
 FUNCTION_WORDS_LEAST = 0.25
-"""Share of function words below which a text is a list of keywords; the stories themselves have at least 0.4."""
+"""Share of function words below which a text is a list of keywords; the stories themselves have at least 0.35."""
 UNKNOWN_MOST = 2
 """Terms that the story does not know, above which a question that holds little else is about something else."""
 NEAR = 0.75

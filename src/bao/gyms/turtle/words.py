@@ -1,8 +1,8 @@
 """How the scripted user reads English: words become terms, each a stem (or its synonyms' common name) that may be denied.
 
 Function words are skipped. A negator (``not``, ``never``, ``n't``, ``without``) denies the next two terms of its clause, or
-only the verb where it is one such as ``know`` or ``want``: in "she did not know that he was blind" he is blind. This is no grammar: who did
-what to whom is not seen.
+only the verb where it is one such as ``know`` or ``want``: in "she did not know that he was blind" he is blind. This is no
+grammar: who did what to whom is not seen.
 """
 
 import re
