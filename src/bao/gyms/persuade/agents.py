@@ -187,7 +187,10 @@ class RandomAgent(RandomPolicy):
 
     def begin(self, system: str, opening: str) -> None:
         claim = _CLAIM.search(opening)
-        self._contents[ActionKind.ANSWER] = [*GENERIC, f"I do not think that it is right to say this: {claim[1] if claim else ''}."]
+        self._contents[ActionKind.ANSWER] = [
+            *GENERIC,
+            f"I do not think that it is right to say this: {claim[1] if claim else ''}.",
+        ]
 
 
 def _random(gym: Gym, seed: int) -> Policy:

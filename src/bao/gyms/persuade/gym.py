@@ -57,13 +57,13 @@ class Persuade(Gym):
     def instructions(self) -> str:
         """What the agent is told. The user is a scripted persona: plumbing, not a measure of persuasion (`fidelity_note`)."""
         return (
-            "A user holds a claim. Move their stance from Strongly Agree to Strongly Disagree by arguing against the claim.\n"
+            "A user holds a claim. Move their stance from Strongly Agree to Strongly Disagree by arguing against it.\n"
             f"Every turn you take one action, and you have {self.horizon} turns:\n"
-            "[action] Why do you think so? - a question to the user: why they hold the claim and what weighs with them, or what "
-            f"they would think about one of {', '.join(Kind)}\n"
+            "[action] Why do you think so? - a question to the user: why they hold the claim and what weighs with them, or "
+            f"what they would think about one of {', '.join(Kind)}\n"
             f"[answer] .. - an argument against the claim, in whole English sentences, at most {WORDS_MOST} words\n"
             "[finish] - end here\n"
-            f"Each new consideration that weighs with the user moves them one of six levels, at most {LEVELS_A_TURN} in a turn; "
+            f"Each new consideration that weighs with the user moves them one of six levels, at most {LEVELS_A_TURN} a turn; "
             "one sentence makes one point. What they have heard already moves nothing. Only some kinds of consideration weigh "
             "with this user: an argument that brings up another is brushed aside as a whole. An insult moves them one level "
             "back, until you apologise. You are credited with the furthest stance that they reach."

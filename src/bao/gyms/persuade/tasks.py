@@ -167,7 +167,9 @@ def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | N
         raise ConfigError(f"levels={levels} must be some of {LEVELS} for the gym {NAME!r}")
     tasks = [task for task in _all_tasks(split) if levels is None or task.level in levels]
     if size is not None and not 0 <= size <= len(tasks):
-        raise ConfigError(f"size={size} must be from 0 to {len(tasks)}, the number of {split} tasks of levels {levels or LEVELS}")
+        raise ConfigError(
+            f"size={size} must be from 0 to {len(tasks)}, the number of {split} tasks of levels {levels or LEVELS}"
+        )
     return TaskSet.of(tasks[:size])
 
 

@@ -3,7 +3,10 @@
 It measures which listed considerations are named, in whole sentences, and nothing about persuasion: it cannot tell a good
 argument from a poor one, nor an argument against the claim from one for it that uses the same words. Its scores are plumbing.
 
-FIDELITY_PLACEHOLDER
+It reads words. Of 64 questions written by hand (tests/persuade_readings.toml) it takes 92 % for what they are about: all of
+the 32 with which the words were chosen, 27 of the 32 (84 %) that were set aside. Of 60 arguments, each aimed at one
+consideration, it takes 95 % for that one: all of the 30 seen and 27 of the 30 (90 %) set aside. Claims, questions and arguments
+have one author, so it will understand less of what others write, and a sound argument that is not on the list moves nothing.
 """
 
 import re
@@ -112,12 +115,9 @@ class ScriptedPersuadee:
                 here |= bits.get(word, 0)
             both = here | before
             if here:
-                named = [
-                    i for i, need in enumerate(case.needs) if need & both == need and need & here and i not in found
-                ]  # fmt: skip
-                # A consideration completed by the sentence before goes to this one only if nothing stands here whole.
-                whole = [i for i in named if case.needs[i] & here == case.needs[i]]
-                named = whole or named
+                named = [i for i, need in enumerate(case.needs) if need & both == need and need & here and i not in found]
+                # One that spreads over the sentence before counts only if none stands whole in this sentence.
+                named = [i for i in named if case.needs[i] & here == case.needs[i]] or named
                 if named:
                     found.append(min(named, key=self._rank))
             before = here
@@ -176,14 +176,19 @@ def classify(question: str) -> Kind | str | None:
 def is_sentence(words: list[str], commas: int = 0) -> bool:
     """Whether words (lower-case) stand in a sentence as people write them, rather than in a list of keywords.
 
-    It has 5 to 40 words, few of them twice, a common verb, at most one comma to four words, and enough different words of
-    the kind that holds a sentence together: two, and one in five of its different words.
+    It has 5 to 40 words, no word more than three times (or one in four), a common verb, at most one comma to four words, and
+    enough different words of the kind that holds a sentence together: two, and one in five of its different words.
     """
-    if len(words) not in _SENTENCE_WORDS or 4 * commas > len(words):
+    size = len(words)
+    if size not in _SENTENCE_WORDS or 4 * commas > size:
         return False
     distinct = set(words)
     binding = len(distinct & FUNCTION_WORDS)
-    return binding >= 2 and 5 * binding >= len(distinct) and 10 * len(distinct) >= 6 * len(words) and not distinct.isdisjoint(VERBS)
+    if binding < 2 or 5 * binding < len(distinct) or distinct.isdisjoint(VERBS):
+        return False
+    # Where few words repeat, none can repeat too often: most sentences need no counting.
+    most = max(3, size // 4)
+    return size - len(distinct) < most or max(map(words.count, distinct & FUNCTION_WORDS)) <= most
 
 
 def _topic(words: list[str]) -> Kind | str | None:
