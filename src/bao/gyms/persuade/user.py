@@ -188,7 +188,7 @@ def is_sentence(words: list[str], commas: int = 0) -> bool:
         return False
     # Where few words repeat, none can repeat too often: most sentences need no counting.
     most = max(3, size // 4)
-    return size - len(distinct) < most or max(map(words.count, distinct & FUNCTION_WORDS)) <= most
+    return size - len(distinct) < most or max(map(words.count, distinct)) <= most
 
 
 def _topic(words: list[str]) -> Kind | str | None:
