@@ -1,0 +1,214 @@
+"""Scripted policies of the persuade gym: the bounds of every plot, and pairs that show what asking first is worth.
+
+``ask_needed`` and ``ask_all`` know what they are told and nothing else: they ask what would move the user and argue with it.
+The first asks why the user holds the claim and then about what weighs only, the second about everything on the list.
+``debater`` and ``ask_then_debate`` stand for a well-read agent: they know all considerations of the claim, but not which of
+them weigh. The first finds out by being brushed aside, the second asks why first. ``oracle`` knows both.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from bao.action import Action, ActionKind, Parsed
+from bao.gym import Gym
+from bao.gyms.persuade.tasks import Case, Consideration, load
+from bao.gyms.persuade.user import LEVELS_A_TURN
+from bao.gyms.persuade.words import Kind
+from bao.policies import Policy
+from bao.policies.scripted import RandomPolicy
+
+ASK_WHY = "Why do you think so, and what weighs with you?"
+
+_CLAIM = re.compile(r"holds this claim: (.+?)\. Their stance")
+_WEIGHS = re.compile(r"What weighs with me is ([^.]+)\.")
+_CONCERN = re.compile(r"I would think again if I saw that (.+)\.$")
+_BRUSHED = re.compile(r"You speak of ([^.]+), which does not decide")
+_KIND = re.compile("|".join(Kind))
+
+GENERIC = (
+    "It is not fair to the poor and the old, who would have to bear most of it.",
+    "It costs a lot of money that families and the town do not have.",
+    "There is no evidence that it works, and the studies show the opposite.",
+    "People should be free to choose for themselves how they live.",
+    "It is a risk to the health and safety of children and elderly people.",
+    "It cannot be done in practice, because nobody has the time to check it.",
+    "Other towns have tried it and gave it up again within a year.",
+    "It is bad for nature, for the air and for the animals around us.",
+    "It takes away a place where neighbours meet and talk to one another.",
+)
+"""What can be said against any claim."""
+
+
+def sentence(concern: str) -> str:
+    """A concern as a sentence of its own."""
+    return f"It is plain to see that {concern}."
+
+
+class _Agent:
+    """Holds a stock of concerns to argue with, two in a turn."""
+
+    name = ""
+
+    def __init__(self, gym: Gym, seed: int) -> None:
+        self._gym = gym
+        self._rng = np.random.default_rng(seed)
+        self._stock: list[str] = []
+
+    def begin(self, system: str, opening: str) -> None:
+        self._stock = []
+
+    def _argue(self) -> Parsed:
+        """The next two concerns of the stock as an argument; `finish` if there are none."""
+        if not self._stock:
+            return _turn(ActionKind.FINISH)
+        said, self._stock = self._stock[:LEVELS_A_TURN], self._stock[LEVELS_A_TURN:]
+        return _turn(ActionKind.ANSWER, " ".join(map(sentence, said)))
+
+    def _case(self) -> Case:
+        assert self._gym.task is not None, "it plays in the gym that it was made from"
+        return load(self._gym.task)
+
+
+class Oracle(_Agent):
+    """Knows what weighs and argues with that."""
+
+    name = "oracle"
+
+    def begin(self, system: str, opening: str) -> None:
+        self._stock = [each.text for each in self._case().considerations if each.weighs]
+
+    def act(self, observation: str) -> Parsed:
+        return self._argue()
+
+
+class AskAll(_Agent):
+    """Asks about every kind in turn, and argues with what it heard."""
+
+    name = "ask_all"
+
+    def begin(self, system: str, opening: str) -> None:
+        super().begin(system, opening)
+        self._kinds: list[Kind] = list(Kind)
+
+    def act(self, observation: str) -> Parsed:
+        self._learn(observation)
+        if self._kinds:
+            return _turn(ActionKind.ACTION, f"What about {self._kinds.pop(0)}?")
+        return self._argue()
+
+    def _learn(self, observation: str) -> None:
+        concern = _CONCERN.search(observation)
+        if concern:
+            self._stock.append(concern[1])
+
+
+class AskNeeded(AskAll):
+    """Asks why first, then about the kinds that weigh; argues as soon as it has two points."""
+
+    name = "ask_needed"
+
+    def begin(self, system: str, opening: str) -> None:
+        super().begin(system, opening)
+        self._kinds = []
+        self._asked = False
+
+    def act(self, observation: str) -> Parsed:
+        if not self._asked:
+            self._asked = True
+            return _turn(ActionKind.ACTION, ASK_WHY)
+        self._learn(observation)
+        if len(self._stock) >= LEVELS_A_TURN or not self._kinds:
+            return self._argue()
+        return _turn(ActionKind.ACTION, f"What about {self._kinds.pop(0)}?")
+
+    def _learn(self, observation: str) -> None:
+        super()._learn(observation)
+        weighs = _WEIGHS.search(observation)
+        if weighs:
+            self._kinds = [Kind(name) for name in _KIND.findall(weighs[1])]
+
+
+class NeverAsk(_Agent):
+    """Says what can be said against any claim, one point a turn, and finishes."""
+
+    name = "never_ask"
+
+    def begin(self, system: str, opening: str) -> None:
+        self._stock = list(GENERIC)
+
+    def act(self, observation: str) -> Parsed:
+        return _turn(ActionKind.ANSWER, self._stock.pop(0)) if self._stock else _turn(ActionKind.FINISH)
+
+
+class Debater(_Agent):
+    """Knows the considerations, in an order of its own, and drops a kind once it is brushed aside."""
+
+    name = "debater"
+
+    def begin(self, system: str, opening: str) -> None:
+        known = self._case().considerations
+        self._open: list[Consideration] = [known[i] for i in self._rng.permutation(len(known))]
+        self._said: Sequence[Consideration] = ()
+
+    def act(self, observation: str) -> Parsed:
+        brushed = _BRUSHED.search(observation)
+        if brushed:
+            kinds = _KIND.findall(brushed[1])
+            self._open = [each for each in (*self._said, *self._open) if each.kind not in kinds]
+        self._said, self._open = self._open[:LEVELS_A_TURN], self._open[LEVELS_A_TURN:]
+        self._stock = [each.text for each in self._said]
+        return self._argue()
+
+
+class AskThenDebate(Debater):
+    """Asks why first, and leaves out what does not weigh."""
+
+    name = "ask_then_debate"
+
+    def begin(self, system: str, opening: str) -> None:
+        super().begin(system, opening)
+        self._asked = False
+
+    def act(self, observation: str) -> Parsed:
+        if not self._asked:
+            self._asked = True
+            return _turn(ActionKind.ACTION, ASK_WHY)
+        weighs = _WEIGHS.search(observation)
+        if weighs:
+            kinds = _KIND.findall(weighs[1])
+            self._open = [each for each in self._open if each.kind in kinds]
+        return super().act(observation)
+
+
+class RandomAgent(RandomPolicy):
+    """A question or a general argument at random, now and then with the claim turned around."""
+
+    def begin(self, system: str, opening: str) -> None:
+        claim = _CLAIM.search(opening)
+        self._contents[ActionKind.ANSWER] = [
+            *GENERIC,
+            f"I do not think that it is right to say this: {claim[1] if claim else ''}.",
+        ]
+
+
+def _random(gym: Gym, seed: int) -> Policy:
+    questions = [ASK_WHY, "Really?", *(f"What about {kind}?" for kind in Kind)]
+    return RandomAgent({ActionKind.ACTION: questions, ActionKind.ANSWER: GENERIC, ActionKind.FINISH: [""]}, seed)
+
+
+def _turn(kind: ActionKind, content: str = "") -> Parsed:
+    return Parsed("", Action(kind, content), None)
+
+
+POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
+    "oracle": Oracle,
+    "ask_all": AskAll,
+    "ask_needed": AskNeeded,
+    "never_ask": NeverAsk,
+    "random": _random,
+    "debater": Debater,
+    "ask_then_debate": AskThenDebate,
+}
+"""By name, each made from the gym that it will play in and a seed."""

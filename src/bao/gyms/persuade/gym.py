@@ -1,0 +1,103 @@
+"""The persuade gym: argue against a claim that a user holds; asking first tells what weighs with them.
+
+``action`` is a question to the user, ``answer`` an argument against the claim. The user's stance starts at Strongly Agree and
+can move over seven levels to Strongly Disagree, which ends the episode as a success. The reward is the best level reached so
+far, in sixths: r_t = (b_t - b_(t-1)) / 6, so an episode earns at most 1.
+
+The scripted user is a transparent persona. It tests the loop, the reward and the algorithms: it is plumbing, and its scores
+say nothing about the ability to persuade and may not be reported as if they did.
+
+What differs from UserRL's gym: the reward is on the best level so far (there it is on the last turn's, so that an agent that
+moves the user to and fro for 16 turns earns 6.67); a stance is one of seven values or a fault of the user, and never free text
+that is stored; questions have a kind of their own; the splits share no claim. `bao.gyms.persuade.stance.userrl_rewards` gives
+UserRL's value for the same stances.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from bao.action import ActionKind
+from bao.errors import ConfigError
+from bao.gym import Gym, Outcome
+from bao.gyms.persuade import agents, files, tasks
+from bao.gyms.persuade.stance import LEVEL, TOP, Stance, read_stance
+from bao.gyms.persuade.user import LEVELS_A_TURN, WORDS_MOST, Persuadee, ScriptedPersuadee
+from bao.gyms.persuade.words import Kind
+from bao.policies import Policy
+from bao.task import Split, Task, TaskSet
+
+
+class Persuade(Gym):
+    name = "persuade"
+    about = "argue against a claim that a scripted persona holds (plumbing, not a measure of persuasion)"
+    fidelity_note: ClassVar[str] = (
+        "The scripted persuadee counts which listed considerations an argument names. Its scores test the plumbing and are no "
+        "measure of persuasion; do not compare them with those of a user played by a language model."
+    )
+    """To be shown wherever scores of this gym are."""
+    kinds = frozenset({ActionKind.ACTION, ActionKind.ANSWER, ActionKind.FINISH})
+    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
+        "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
+        "paper": frozenset({ActionKind.ANSWER}),
+    }
+
+    def begin(self, task: Task) -> str:
+        """Raises `ConfigError` on a task of UserRL's, which holds nothing for the scripted user to consider."""
+        if tasks.is_userrl(task):
+            self._live = False  # so that a step says that no episode has begun
+            raise ConfigError(
+                f"user={self.user_backend!r} cannot play the task {task.id!r}: UserRL's tasks hold no considerations. "
+                "Play the gym's own tasks (task_set), or add the fields reason, considerations and weighs to its data"
+            )
+        self.persuadee: Persuadee = ScriptedPersuadee(tasks.load(task))
+        self._best = 0
+        return f"The user holds this claim: {task.data['claim']}. Their stance: {Stance.STRONGLY_AGREE}. Argue against it."
+
+    def instructions(self) -> str:
+        """What the agent is told. The user is a scripted persona: plumbing, not a measure of persuasion (`fidelity_note`)."""
+        return (
+            "A user holds a claim. Move their stance from Strongly Agree to Strongly Disagree by arguing against it.\n"
+            f"Every turn you take one action, and you have {self.horizon} turns:\n"
+            "[action] Why do you think so? - a question to the user: why they hold the claim and what weighs with them, or "
+            f"what they would think about one of {', '.join(Kind)}\n"
+            f"[answer] .. - an argument against the claim, in whole English sentences, at most {WORDS_MOST} words\n"
+            "[finish] - end here\n"
+            f"Each new consideration that weighs with the user moves them one of six levels, at most {LEVELS_A_TURN} a turn; "
+            "one sentence makes one point. What they have heard already moves nothing. Only some kinds of consideration weigh "
+            "with this user: an argument that brings up another is brushed aside as a whole. An insult moves them one level "
+            "back, until you apologise. You are credited with the furthest stance that they reach."
+        )
+
+    def on_action(self, content: str) -> Outcome:
+        return Outcome(self.persuadee.explain(content))
+
+    def on_answer(self, content: str) -> Outcome:
+        """Raises `FaultError` where the user gives a stance that is none of the seven; nothing is stored then."""
+        reply, said = self.persuadee.hear(content)
+        level = LEVEL[read_stance(said)]
+        if level <= self._best:
+            return Outcome(reply)
+        reward = (level - self._best) / TOP
+        self._best = level
+        done = level == TOP
+        return Outcome(reply, reward, done, done)
+
+    @classmethod
+    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
+        """The gym's own tasks; the level is the number of considerations that do not weigh. See `tasks.own_tasks`."""
+        return tasks.own_tasks(Split(split), size, levels)
+
+    @classmethod
+    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
+        """Tasks from our JSON lines or from UserRL's parquet files, which load but cannot be played. See `files.read`."""
+        return files.read(Path(path), Split(split))
+
+    @classmethod
+    def check_task(cls, task: Task) -> None:
+        tasks.check(task)
+
+    @classmethod
+    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
+        """See `agents`: their scores are of the scripted persona and no measure of persuasion."""
+        return agents.POLICIES
