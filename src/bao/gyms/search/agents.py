@@ -1,6 +1,6 @@
 """Scripted policies of the search gym: the bounds of every plot, and a researcher that needs no model.
 
-All but the oracle go by what they are told. They read the question and the passages by the forms in `bao.gyms.search.relations`.
+All but the oracle go by what they are told. They read questions and passages by the forms in `bao.gyms.search.relations`.
 """
 
 import re
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.search import names
-from bao.gyms.search.relations import SORTS, Asked, Kind, read_passage, read_question
-from bao.gyms.search.tasks import load
+from bao.gyms.search.relations import SORTS, Asked, read_passage, read_question
 from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
 

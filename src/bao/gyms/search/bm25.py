@@ -28,8 +28,10 @@ QUERY_CHARACTERS = 1_000
 
 _WORD = re.compile(r"[^\W_]+")
 _FUNCTION_WORDS = frozenset(
-    "a an and are as at be by did do does for from had has have he her his how i in into is it its of on or she that the their "
-    "they this to was were what when where which who whose with you".split()
+    _WORD.findall(
+        "a an and are as at be by did do does for from had has have he her his how i in into is it its of on or she that "
+        "the their they this to was were what when where which who whose with you"
+    )
 )
 
 

@@ -95,7 +95,7 @@ def _passages(file: Path) -> Iterator[Passage]:
 
 
 def pieces(passage: Passage) -> Iterator[Passage]:
-    """The passage on one line, cut at sentence ends where it is longer than `LONGEST_PASSAGE` (mid-sentence only if it must)."""
+    """The passage on one line, cut at sentence ends where longer than `LONGEST_PASSAGE` (mid-sentence only if it must)."""
     title = " ".join(passage.title.split())
     piece = ""
     for sentence in _SENTENCE_END.split(" ".join(passage.text.split())):

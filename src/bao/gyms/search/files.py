@@ -17,9 +17,9 @@ from bao.task import Split, Task, TaskSet
 def read(path: Path, split: Split) -> TaskSet:
     """Tasks from a file, told apart by its suffix.
 
-    ``.jsonl``: our own format. ``.json``: UserRL's list of questions; every task gets `split`. ``.parquet``: UserRL's task rows,
-    whose questions are looked up by id in the ``questions.json`` in the same directory; the split is the row's own, or `split`
-    where it names none. Raises `DataError`.
+    ``.jsonl``: our own format. ``.json``: UserRL's list of questions; every task gets `split`. ``.parquet``: UserRL's task
+    rows, whose questions are looked up by id in the ``questions.json`` in the same directory; the split is the row's own, or
+    `split` where it names none. Raises `DataError`.
     """
     if not path.is_file():
         raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")

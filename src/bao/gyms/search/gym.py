@@ -3,14 +3,15 @@
 It keeps the action kinds and the reward of UserRL's search gym (a right answer is worth 1 and ends the episode, a wrong one is
 worth 0 and may be followed by others, a search costs nothing) and reads its questions. What differs:
 
-* Searches go to a corpus at hand, not to the web: the gym's own worlds, or a corpus of the user's (`corpus`). Every search works,
-  as often as the turns allow; there is no sixth search that is refused, no key and no connection.
+* Searches go to a corpus at hand, not to the web: the gym's own worlds, or a corpus of the user's (`corpus`). Every search
+  works, as often as the turns allow; there is no sixth search that is refused, no key and no connection.
 * Answers are judged by `bao.gyms.search.judge`, which needs no model, cannot fail, and takes one answer at a time.
 * ``action`` is a question to the user, because some of the gym's own questions fit several things. UserRL offers none.
 * The end of an episode does not reveal the answer.
 
-A wrong guess costs the user as much as a question, so with two candidates guessing on takes 1.5 answers in the mean, against a
-question and an answer; with four it takes 2.5. Under the convention ``paper``, where only answers count, asking is always worth it.
+A wrong guess costs the user as much as a question. Between two candidates, guessing on takes 1.5 answers in the mean, asking
+first a question and an answer; among four, guessing on takes 2.5. So under ``everyday``, the default, asking is worth its price
+where more than three things fit; under ``paper``, where only answers count, it always is.
 """
 
 from collections.abc import Callable, Mapping
@@ -69,13 +70,13 @@ class Search(Gym):
             "A user asks you a question. Find the answer by searching a collection of short passages; one search seldom shows "
             "it all, so look things up one after another.\n"
             f"Every turn you take one action, and you have {self.horizon} turns:\n"
-            f"[search] founder of Hill Mills - up to {SHOWN} passages with the words of your query, best first; as often as you "
-            "like\n"
+            f"[search] founder of Hill Mills - up to {SHOWN} passages that share words with your query, best first; as often "
+            "as you like\n"
             "[action] Do you mean Hill Mills or Lake Mills? - a question to the user. Some questions describe a thing so that "
             "several fit, and only the user knows which is meant. The user does not recall its name, but recognises it, and "
             "knows something about it, such as a year\n"
-            "[answer] Ann Hill - one short answer: a name in full, a number or a date. A right answer ends the episode; after a "
-            "wrong one you may go on\n"
+            "[answer] Ann Hill - one short answer: a name in full, a number or a date. A right answer ends the episode; after "
+            "a wrong one you may go on\n"
             "[finish] - end here\n"
             "Questions and answers take the user's time; searches do not."
         )

@@ -1,12 +1,12 @@
 """The judge of answers: equal to an accepted one in normal form, or not.
 
-The normal form drops case, accents, punctuation, articles and the words that lead in an answer (``It was``, ``the answer is``),
-writes numbers in digits (``twenty-one``, ``1,234``, ``1.5 million``), dates as year-month-day in whatever usual order they came,
-and common units short. Everything else has to be equal: the judge knows no synonyms and accepts no part of an answer. It never
-fails and needs no model; what UserRL's second opinion by a language model would accept beyond this is judged wrong here.
+The normal form drops case, accents, punctuation, articles and the words that lead in an answer (``It was``, ``the answer
+is``), writes numbers in digits (``twenty-one``, ``1,234``, ``1.5 million``), dates as year-month-day in whatever order they
+came, and common units short. Everything else has to be equal: the judge knows no synonyms and accepts no part of an answer. It
+never fails and needs no model; what UserRL's second opinion by a language model would accept beyond this is judged wrong here.
 
-UserRL's own first comparison takes lower-case letters and digits alone; whatever is equal there is equal here, but for decimal
-points and negative signs, which it loses (it takes 108 for 10.8), and the borders between numbers (1 12 for 11 2).
+UserRL's own first comparison takes lower-case letters and digits, run together: to it 10.8 is 108, and ``6 November 1905`` is
+not ``November 6, 1905``.
 """
 
 import re
@@ -56,6 +56,7 @@ _TOKEN = re.compile(r"(?:(?<!\S)-)?\d+(?:\.\d+)?(?:(?:st|nd|rd|th)\b)?|[^\W\d_]+
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d{2})(?:-(\d{2}))?\b")
 _MARKS = str.maketrans({"'": None, "\u2019": None, "\u2018": None, "`": None, "\u2212": "-", "&": " and ", "%": " percent "})
+_OUTER = ' ".,:;!?()*_'
 _ARTICLES = frozenset({"a", "an", "the"})
 
 _MONTHS = {
@@ -69,16 +70,20 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-_UNITS_TO_19 = (
+_UNITS_TO_19 = re.findall(
+    r"\w+",
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen".split()
+    "nineteen",
 )
 _SMALL = {word: value for value, word in enumerate(_UNITS_TO_19)}
-_TENS = {word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
+_TENS = {
+    word: 10 * value
+    for value, word in enumerate(re.findall(r"\w+", "twenty thirty forty fifty sixty seventy eighty ninety"), 2)
+}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _ORDINALS = {
     word: f"{value}th"
-    for value, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), start=1)
+    for value, word in enumerate(re.findall(r"\w+", "first second third fourth fifth sixth seventh eighth ninth tenth"), 1)
 }
 _ERAS = {"bc": "bc", "bce": "bc", "ad": "", "ce": ""}
 _MEASURES = {
@@ -94,7 +99,7 @@ def normal_form(text: str) -> str:
     text = unicodedata.normalize("NFKD", text[:LONGEST_ANSWER])
     if not text.isascii():
         text = "".join(c for c in text if not unicodedata.combining(c))
-    text = " ".join(text.casefold().translate(_MARKS).split())
+    text = " ".join(text.casefold().translate(_MARKS).split()).strip(_OUTER)
     text = _THOUSANDS.sub("", _ISO_DATE.sub(_spell_date, text))
     lead = _LEAD.match(text)
     if lead is not None and lead.end() < len(text):
@@ -120,14 +125,14 @@ def _numbers(tokens: list[str]) -> list[str]:
     place = 0
     while place < len(tokens):
         token = tokens[place]
-        if token[-1:].isdigit():
+        if token[-1:].isdecimal():
             value, used = _scaled(Decimal(token), tokens, place + 1)
         elif token in _SMALL or token in _TENS:
             value, used = _worded(tokens, place)
         else:
             if token in _ORDINALS:
                 token = _ORDINALS[token]
-            elif token[0].isdigit() or token[0] == "-":
+            elif token[0].isdecimal() or token[0] == "-":
                 token = f"{int(Decimal(token[:-2]))}th"  # 2nd, 02nd and second are all 2th
             found.append(token)
             place += 1
@@ -211,21 +216,25 @@ def _dates(tokens: list[str]) -> list[str]:
             elif day:
                 year = found.pop() if found and _is_year(found[-1]) else ""
                 token = f"{year}-{_MONTHS[token]}-{day}"
-        elif token in _ERAS and (found[-1:] and found[-1][-1].isdigit() or token == "ad" and "".join(tokens[place : place + 1]).isdigit()):
+        elif token in _ERAS and (_ends_in_digit(found) or (token == "ad" and _ends_in_digit(tokens[place : place + 1]))):
             token = _ERAS[token]
         if token:
             found.append(token)
     return found
 
 
+def _ends_in_digit(tokens: list[str]) -> bool:
+    return bool(tokens) and tokens[-1][-1].isdecimal()
+
+
 def _is_year(token: str) -> bool:
-    return token.isdigit() and len(token) in (3, 4)
+    return token.isdecimal() and len(token) in (3, 4)
 
 
 def _day(token: str) -> int:
     """The day of a month that a token says, or 0."""
     digits = token.removesuffix("th")
-    return int(digits) if digits.isdigit() and len(digits) <= 2 and int(digits) <= 31 else 0
+    return int(digits) if digits.isdecimal() and len(digits) <= 2 and int(digits) <= 31 else 0
 
 
 def _measures(tokens: list[str]) -> list[str]:
@@ -235,7 +244,7 @@ def _measures(tokens: list[str]) -> list[str]:
     while place < len(tokens):
         token = tokens[place]
         place += 1
-        if found and found[-1][-1].isdigit():
+        if _ends_in_digit(found):
             if token in ("square", "sq") and place < len(tokens) and tokens[place] in _MEASURES:
                 token = f"{_MEASURES[tokens[place]]}2"
                 place += 1

@@ -209,7 +209,7 @@ SORTS: Mapping[Kind, Sort] = MappingProxyType({
     Kind.BRIDGE: Sort(
         (
             ("{name} crosses the {crosses} at {town}.", "At {town}, {name} crosses the {crosses}."),
-            ("It was designed by {architect} and opened in {opened}.", "{architect} designed it, and it was opened in {opened}."),
+            ("It was designed by {architect} and opened in {opened}.", "{architect} designed it, and it opened in {opened}."),
             ("It is built of {material} and {span} metres long.", "It is {span} metres long and built of {material}."),
         ),
         {"crosses": Kind.RIVER, "town": Kind.TOWN, "architect": Kind.PERSON, "opened": None, "material": None, "span": None},
@@ -237,18 +237,17 @@ class Asked:
 
 def read_question(text: str) -> Asked | None:
     """The reading of a question of this module's forms, or None."""
-    for name, pattern in _question_patterns():
-        found = pattern.fullmatch(text)
-        if found:
-            path, rest = _read_noun(found["x"])
-            break
-    else:
+    matches = ((name, pattern.fullmatch(text)) for name, pattern in _question_patterns())
+    asked = next(((name, found["x"]) for name, found in matches if found), None)
+    if asked is None:
         return None
+    path, rest = _read_noun(asked[1])
+    path = (*path, asked[0])
     for kind, described in _description_patterns():
         found = described.fullmatch(rest)
         if found:
-            return Asked((*path, name), kind=kind, described=found.groupdict())
-    return Asked((*path, name), name=rest.removeprefix("the "))
+            return Asked(path, kind=kind, described=found.groupdict())
+    return Asked(path, name=rest.removeprefix("the "))
 
 
 def _read_noun(text: str) -> tuple[tuple[str, ...], str]:

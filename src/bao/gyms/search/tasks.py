@@ -17,7 +17,7 @@ each ambiguous task the user knows something that tells the meant thing from all
 The splits are disjoint: each has worlds of its own, and no name of a thing occurs in two of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -28,18 +28,18 @@ from typing import Any
 from bao.errors import ConfigError
 from bao.gyms.search.judge import ExactJudge, normal_form
 from bao.gyms.search.relations import RELATIONS, SORTS, Kind, Shape
-from bao.gyms.search.user import Meant, ScriptedAsker
+from bao.gyms.search.user import TELLABLE, Meant, ScriptedAsker
 from bao.gyms.search.world import Thing, World, world, world_names
 from bao.task import Split, Task, TaskSet
 
 NAME = "search"
 LEVELS = (1, 2, 3)
 """Hops."""
-DEFAULT_SIZES = {Split.TRAIN: 600, Split.VALID: 90, Split.TEST: 198}
+DEFAULT_SIZES = {Split.TRAIN: 630, Split.VALID: 90, Split.TEST: 198}
 
 _AMBIGUITY = (2, 4, 3, 4)
-"""How many things fit, for one ambiguous task after another. Guessing on then takes 2.125 answers in the mean, asking first takes a
-question and an answer, and asking only where three or more fit takes 1.875 turns of the user."""
+"""How many things fit, for one ambiguous task after another. Guessing on then takes 2.125 answers in the mean, asking first a
+question and an answer, and asking only where three or more fit 1.875 turns of the user."""
 _PATIENCE = 4_000
 """Draws in a row without a new task before a level counts as exhausted."""
 
@@ -108,13 +108,13 @@ def _meant(row: Any) -> Meant:
         raise ValueError(f"meant.index={index!r} must be the place of one of the {len(candidates)} candidates, from 0")
     if not isinstance(asked, list | tuple) or not set(asked) <= RELATIONS.keys():
         raise ValueError(f"meant.asked={asked!r} must be a list of relations; known: {', '.join(RELATIONS)}")
-    if not isinstance(facts, Mapping) or not all(name in RELATIONS and isinstance(v, str) for name, v in facts.items()):
-        raise ValueError(f"meant.facts={facts!r} must be an object of relations and texts; known: {', '.join(RELATIONS)}")
+    if not isinstance(facts, Mapping) or not all(name in TELLABLE and isinstance(v, str) for name, v in facts.items()):
+        raise ValueError(f"meant.facts={facts!r} must be an object of relations and texts; known: {', '.join(TELLABLE)}")
     return Meant(Kind(kind), tuple(candidates), index, dict(facts), tuple(asked))
 
 
 def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-    """The first `size` own tasks of a split (default: 600 train, 90 valid, 198 test), taken in turn from each of `levels`.
+    """The first `size` own tasks of a split (default: 630 train, 90 valid, 198 test), taken in turn from each of `levels`.
 
     A level's n-th task does not depend on `size` or on the other levels. Raises `ConfigError` on an unknown level and where a
     level has run out.
@@ -144,19 +144,18 @@ def _generate(split: Split, level: int) -> Iterator[Task]:
     rng = Random(f"{NAME} {split} {level}")
     places = [world(name) for name in world_names(split)]
     starts = {place.name: _starts(place) for place in places}
-    seen: set[tuple[str, str]] = set()
+    seen: dict[str, set[str]] = {place.name: set() for place in places}
     number = misses = 0
     while misses < _PATIENCE:
         round_, turn = divmod(number, len(Start))
         start = list(Start)[turn]
         place = places[round_ % len(places)]
         fit = _AMBIGUITY[round_ // len(places) % len(_AMBIGUITY)] if start is Start.AMBIGUOUS else 1
-        data = _draw(place, start, starts[place.name][start is not Start.NAMED, fit], level, rng)
-        # The user may mean either of two things by one question, but only one of them in any task of the split.
-        if data is None or (place.name, data["question"]) in seen:
+        data = _draw(place, start, starts[place.name][start is not Start.NAMED, fit], level, seen[place.name], rng)
+        if data is None:
             misses += 1
             continue
-        seen.add((place.name, data["question"]))
+        seen[place.name].add(data["question"])
         yield Task(f"{NAME}-{split}-{level}-{number}", NAME, data, split, level)
         number += 1
         misses = 0
@@ -174,8 +173,13 @@ def _starts(place: World) -> dict[tuple[bool, int], list[tuple[Thing, ...]]]:
     return found
 
 
-def _draw(place: World, start: Start, starts: list[tuple[Thing, ...]], level: int, rng: Random) -> dict[str, Any] | None:
-    """A task that starts from one of `starts`, or None where this draw came to nothing."""
+def _draw(
+    place: World, start: Start, starts: list[tuple[Thing, ...]], level: int, seen: Collection[str], rng: Random
+) -> dict[str, Any] | None:
+    """A task that starts from one of `starts`, or None where this draw came to nothing.
+
+    A question is asked once in a world, though by an ambiguous one the user might have meant another thing.
+    """
     candidates = rng.choice(starts)
     index = rng.randrange(len(candidates))
     meant = candidates[index]
@@ -189,6 +193,8 @@ def _draw(place: World, start: Start, starts: list[tuple[Thing, ...]], level: in
     described = start is not Start.NAMED
     mention = meant.description if described else meant.mention
     question = _worded(mention, path, rng)
+    if question in seen:
+        return None
     answers = accepted(place, path[-1], chain[-1])
     ends = {normal_form(each[-1]) for each in chains}
     if len(ends) < len(candidates) or len({meant.name, *chain}) <= len(path) or _told(question, answers):
@@ -196,11 +202,13 @@ def _draw(place: World, start: Start, starts: list[tuple[Thing, ...]], level: in
     facts = {
         name: value
         for name, value in meant.facts.items()
-        if name not in (path[0], *SORTS[meant.kind].described_by) and not _told(value, answers)
+        if name in TELLABLE and name not in (path[0], *SORTS[meant.kind].described_by) and not _told(value, answers)
     }
     if len(candidates) > 1 and not any(_tells_apart(name, meant, candidates) for name in facts):
         return None
-    if not all(_found(place, mention if described else meant.name, thing, each) for thing, each in zip(candidates, chains, strict=True)):
+    if not all(
+        _found(place, mention if described else meant.name, thing, each) for thing, each in zip(candidates, chains, strict=True)
+    ):
         return None
     data: dict[str, Any] = {"question": question, "answers": answers, "world": place.name}
     if described:

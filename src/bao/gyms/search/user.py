@@ -6,9 +6,12 @@ The user does not recall the name, but recognises it, and knows some facts. So a
 * by the one relation that it is about: ``In which year was it founded?``, never one that the question itself asks along;
 * or, where it is about neither, by a request to ask for something.
 
-It reads words, not sentences, in the order above, and where several relations are mentioned the first mentioned. Deterministic,
-and nothing changes it, so the episodes of a task share one. Of 72 questions written by hand (tests/test_search_gym.py) it takes
-SEEN_SHARE of the 36 with which its words were chosen for what they are about, and HELD_SHARE of the 36 that were set aside.
+It reads words, not sentences, in the order above; where several relations are mentioned, the first mentioned counts. It is
+deterministic and nothing changes it, so the episodes of a task share one.
+
+Of 72 questions written by hand (tests/test_search_gym.py) it takes all of the 36 with which its words were chosen for what they
+are about, and 35 of the 36 that were set aside and scored once. One hand wrote both lists and the words, about five made-up
+things: expect less of the questions of a model.
 """
 
 import re
@@ -47,6 +50,9 @@ _TOLD: Mapping[str, str] = MappingProxyType({
     "publisher": "It was published by {value}.",
     "setting": "It is set in {value}.",
 })  # fmt: skip
+
+TELLABLE = tuple(_TOLD)
+"""The relations that the user may know something by."""
 
 _TIME = "when year date old age century decade began begin started start early established founded"
 _WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType({
@@ -96,13 +102,16 @@ _PHRASES: tuple[tuple[re.Pattern[str], Mapping[Kind, str]], ...] = (
     ),
     (re.compile(r"\bwho\b.*\b(?:built|design|plan)|\b(?:built|planned|designed) by\b"), {Kind.BRIDGE: "architect"}),
     (re.compile(r"\bbuilt (?:of|from|out)\b|\bmade (?:of|from|out)\b"), {Kind.BRIDGE: "material"}),
-    (re.compile(r"\b(?:who|which \w+)\b.*\b(?:publish|print|brought)|\b(?:published|printed) by\b"), {Kind.BOOK: "publisher"}),
+    (
+        re.compile(r"\b(?:who|which (?:company|firm|house|press))\b.*\b(?:publish|print|brought)|\b(?:published|printed) by\b"),
+        {Kind.BOOK: "publisher"},
+    ),
     (re.compile(r"\bwhere\b.*\bstud|\bwhere\b.*\beducated"), {Kind.PERSON: "studied"}),
     (re.compile(r"\bborn in (?:which|what) (?:town|city|place)|\bwhere\b.*\bborn"), {Kind.PERSON: "birthplace"}),
 )  # fmt: skip
 _YEAR = re.compile(r"\b1[0-9]\d\d\b")
-_GENERIC = frozenset("the and of brothers company sons works bridge school river".split())
 _WORD = re.compile(r"[a-z]+")
+_GENERIC = frozenset(_WORD.findall("the and of brothers company sons works bridge school river"))
 
 
 def _by_word(kind: Kind) -> dict[str, str]:

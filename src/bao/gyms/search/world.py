@@ -1,8 +1,8 @@
 """Worlds: things and what holds between them, drawn from a seed and written out as passages.
 
-A world has a name such as ``test-0``. Its things are named from the parts that belong to its split (`bao.gyms.search.names`), so
-that splits share no name; the worlds of one split share names and differ in facts, so that a fact learned by heart in one misleads
-in the next. Things that a description fits in common are made on purpose: two, three or four makers of clocks in one town.
+A world has a name such as ``test-0``. Its things are named from the parts that belong to its split (`bao.gyms.search.names`),
+so that splits share no name; the worlds of one split share names and differ in facts, so that a fact learned by heart in one
+misleads in the next. Things that one description fits are made on purpose: two, three or four makers of clocks in one town.
 """
 
 import re
@@ -22,7 +22,20 @@ WORLDS = {Split.TRAIN: 6, Split.VALID: 1, Split.TEST: 2}
 
 _GROUPS = (1, 4, 2, 1, 3, 4, 1, 4, 2, 1, 3, 1)
 """How many things each description in turn fits."""
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _VOWEL = re.compile(r"\ba (?=[aeiou])")
 
 
@@ -70,7 +83,7 @@ class World:
 @lru_cache(maxsize=32)
 def world(name: str) -> World:
     """The world of that name, made once. Raises `ValueError` on a name that no world has."""
-    split, _, number = name.partition("-")
+    split = name.partition("-")[0]
     if split not in list(Split) or name not in world_names(Split(split)):
         known = ", ".join(name for split in Split for name in world_names(split))
         raise ValueError(f"world {name!r} is unknown; known: {known}")
@@ -112,7 +125,9 @@ class _Maker:
         companies = self._companies(coined, towns, people)
         for name in schools:
             founder, head = rng.sample(sorted(people), 2)
-            self._add(name, Kind.SCHOOL, town=rng.choice(towns), founder=founder, founded=self._later(people, founder), head=head)
+            self._add(
+                name, Kind.SCHOOL, town=rng.choice(towns), founder=founder, founded=self._later(people, founder), head=head
+            )
         self._books(towns, people, companies)
         for device, name in zip(names.DEVICES * 3, islice(coined, 30), strict=False):
             inventor = rng.choice(sorted(people))
