@@ -10,7 +10,7 @@ It reads words, not sentences, in the order above; where several relations are m
 deterministic and nothing changes it, so the episodes of a task share one.
 
 Of 72 questions written by hand (tests/test_search_gym.py) it takes all of the 36 with which its words were chosen for what they
-are about, and 35 of the 36 that were set aside and scored once. One hand wrote both lists and the words, about five made-up
+are about, and 35 of the 36 that were set aside until they were. One hand wrote both lists and the words, about five made-up
 things: expect less of the questions of a model.
 """
 
