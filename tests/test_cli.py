@@ -19,6 +19,7 @@ COMMANDS = (
     "gyms", "sft", "train", "eval", "frontier", "report", "run", "show", "show transcript", "show mask", "check", "check gym",
     "check recipe",
 )  # fmt: skip
+GYMS = ("function", "intention", "persuade", "search", "tau", "telepathy", "travel", "turtle")
 
 
 class Done(NamedTuple):
@@ -89,7 +90,7 @@ def test_python_m_bao_is_the_command_line(tmp_path: Path) -> None:
 
 def test_gyms_are_listed_with_splits_kinds_user_kinds_and_users(bao: Bao, tmp_path: Path) -> None:
     rows = {row["name"]: row for row in json.loads(bao("gyms", "--json").out)}
-    assert {"travel", "function"} <= set(rows)
+    assert set(GYMS) <= set(rows)
     travel = rows["travel"]
     assert set(travel["tasks"]) == {"train", "valid", "test"}
     assert set(travel["kinds"]) == {"action", "search", "answer", "finish"}
@@ -233,7 +234,7 @@ def test_show_transcript_prints_an_episode_with_its_user_turns_marked(evaluated:
     assert episodes[5].task_id in chosen.out
 
 
-@pytest.mark.parametrize("name", ["travel", "function"])
+@pytest.mark.parametrize("name", GYMS)
 def test_the_gyms_that_come_with_bao_are_proved_sound(bao: Bao, name: str) -> None:
     done = bao("check", "gym", name)
     assert done.status == 0, done.out
