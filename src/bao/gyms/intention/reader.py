@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from bao.gyms.intention.detail import Detail
 from bao.gyms.intention.words import is_concept, is_faint, marks, words
 
-SHARE_FIRST, SHARE_NEXT = 0.25, 0.25
+SHARE_FIRST, SHARE_NEXT = 0.30, 0.25
 """Share of what a question says that must point to a detail, for the first one and for every further one."""
 EVIDENCE_FIRST, EVIDENCE_NEXT = 0.3, 0.5
 """Least evidence for a detail, in words that point to it alone."""
-_DESCRIPTION, _KEY, _INQUIRY, _OPTION = 1.0, 1.0, 0.8, 0.8
+_DESCRIPTION, _KEY, _INQUIRY, _OPTION = 1.0, 1.0, 0.8, 0.79
+_OPTION_CONCEPT = 0.4
 _CONCEPT = 0.6
 """What a word of the same meaning counts, relative to the word itself."""
 _FAINT = 0.3
@@ -36,14 +37,15 @@ class Reader:
         """`inquiries` False leaves the example questions out, to measure how well they are understood by the rest."""
         self._count = len(details)
         strengths = [_strengths(detail, inquiries) for detail in details]
-        held: dict[str, int] = {}
+        held: dict[str, float] = {}
         for strength in strengths:
-            for mark in strength:
-                held[mark] = held.get(mark, 0) + 1
+            for mark, weight in strength.items():
+                held[mark] = held.get(mark, 0.0) + weight
         said = {mark for word in words(request) for mark in marks(word) if not is_concept(mark)}
         self._pointers: dict[str, tuple[tuple[int, float], ...]] = {}
-        for mark, share in held.items():
-            factor = (_CONCEPT if is_concept(mark) else 1.0) / share
+        for mark, sum_ in held.items():
+            most = max(s.get(mark, 0.0) for s in strengths)
+            factor = (_CONCEPT if is_concept(mark) else 1.0) * most / sum_
             factor *= _IN_REQUEST if mark in said else _FAINT if is_faint(mark) else 1.0
             self._pointers[mark] = tuple((i, s[mark] * factor) for i, s in enumerate(strengths) if mark in s)
         self._said = said
@@ -93,10 +95,7 @@ class Reader:
             for index, weight in self._pointers.get(mark, ()):
                 most[index] = max(weight, most.get(index, 0.0))
         pointing = tuple(most.items())
-        if pointing:
-            says = max(most.values())
-        else:
-            says = _UNKNOWN * self._weight(word)
+        says = max(most.values()) if pointing else _UNKNOWN * self._weight(word)
         if len(self._remembered) >= _REMEMBERED_MOST:
             self._remembered.clear()
         self._remembered[word] = says, pointing
@@ -104,7 +103,7 @@ class Reader:
 
     def _weight(self, word: str) -> float:
         found = marks(word)
-        if not found or found[0] in self._said:
+        if not found or is_concept(found[0]) or found[0] in self._said:
             return 0.0
         return _FAINT if is_faint(found[0]) else 1.0
 
@@ -118,7 +117,8 @@ def _strengths(detail: Detail, inquiries: bool) -> Mapping[str, float]:
     for text, strength in fields:
         for word in words(text):
             for mark in marks(word):
-                found[mark] = max(strength, found.get(mark, 0.0))
+                weight = _OPTION_CONCEPT if strength is _OPTION and is_concept(mark) else strength
+                found[mark] = max(weight, found.get(mark, 0.0))
     return found
 
 
