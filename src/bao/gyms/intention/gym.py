@@ -68,7 +68,7 @@ class Intention(Gym):
             "A user gives you a vague task. Do not do the task: find out by asking which details are missing. The user has "
             "some in mind and tells each when you ask about it.\n"
             f"Every turn you take one action, and you have {self.horizon} turns:\n"
-            "[action] What is your budget? - a question to the user, in English, about one detail, "
+            "[action] What should it be called? - a question to the user, in English, about one detail, "
             f"of at most {MOST_CHARACTERS} characters\n"
             "[finish] - end here\n"
             "An important detail earns most. A question that uncovers several earns for the most important of them, and a "

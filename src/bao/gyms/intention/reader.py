@@ -17,17 +17,20 @@ SHARE_FIRST, SHARE_NEXT = 0.30, 0.25
 """Share of what a question says that must point to a detail, for the first one and for every further one."""
 EVIDENCE_FIRST, EVIDENCE_NEXT = 0.3, 0.5
 """Least evidence for a detail, in words that point to it alone."""
-_DESCRIPTION, _KEY, _INQUIRY, _OPTION = 1.0, 1.0, 0.8, 0.79
-_OPTION_CONCEPT = 0.4
+_NAMED, _INQUIRY, _OPTION = 1.0, 0.8, 0.8
+"""What a word counts that the description or the key words hold, the example question, an option."""
 _CONCEPT = 0.6
 """What a word of the same meaning counts, relative to the word itself."""
+_OPTION_CONCEPT = 0.4
+"""What it counts where only an option has that meaning: a day may be an option of anything."""
 _FAINT = 0.3
 _IN_REQUEST = 0.25
 _UNKNOWN = 0.5
 """What a word that points nowhere adds to all that a question says."""
 _SLACK = 0.5
 """Added to all that a question says, so that one faint word alone is not enough."""
-_REMEMBERED_MOST = 5_000
+_REMEMBERED_MOST = 1_000
+"""Words of questions whose pointers are kept."""
 
 
 class Reader:
@@ -110,15 +113,15 @@ class Reader:
 
 def _strengths(detail: Detail, inquiries: bool) -> Mapping[str, float]:
     """How strongly each mark belongs to a detail."""
-    fields = [(detail.description, _DESCRIPTION), (detail.words, _KEY), *((option, _OPTION) for option in detail.options)]
+    fields = [(detail.description, _NAMED, _NAMED), (detail.words, _NAMED, _NAMED)]
+    fields += [(option, _OPTION, _OPTION_CONCEPT) for option in detail.options]
     if inquiries:
-        fields.append((detail.inquiry, _INQUIRY))
+        fields.append((detail.inquiry, _INQUIRY, _INQUIRY))
     found: dict[str, float] = {}
-    for text, strength in fields:
+    for text, as_word, as_concept in fields:
         for word in words(text):
             for mark in marks(word):
-                weight = _OPTION_CONCEPT if strength is _OPTION and is_concept(mark) else strength
-                found[mark] = max(weight, found.get(mark, 0.0))
+                found[mark] = max(as_concept if is_concept(mark) else as_word, found.get(mark, 0.0))
     return found
 
 
