@@ -599,7 +599,8 @@ def test_every_example_question_of_a_frame_is_read_as_its_own_detail_alone() -> 
 def test_free_questions_are_mostly_understood() -> None:
     assert len(SEEN) == len(HELD_OUT) == 40
     assert share_understood(SEEN) >= 0.97
-    assert share_understood(HELD_OUT) >= 0.0
+    assert share_understood(HELD_OUT) >= 0.69
+    assert share_understood(SEEN + HELD_OUT) >= 0.83
 
 
 def test_options_named_as_examples_do_not_make_a_question_about_their_look_alikes() -> None:
@@ -793,12 +794,29 @@ def coverage(tasks: TaskSet, inquiries: bool) -> dict[str, float]:
 
 def test_userrls_example_questions_uncover_their_own_detail_and_rarely_another(userrl_data: Path) -> None:
     shares = coverage(reference(userrl_data, "all_intentions_test.json"), inquiries=True)
-    print("PLAYED", shares)
-    assert shares["own"] >= 0.0
+    assert shares["own"] >= 0.99
+    assert shares["other"] <= 0.005
+    shares = coverage(reference(userrl_data, "all_intentions_train.json"), inquiries=True)
+    assert shares["own"] >= 0.99
+    assert shares["other"] <= 0.005
 
 
 def test_userrls_example_questions_are_understood_by_description_and_options_alone(userrl_data: Path) -> None:
     """What a question has to rely on that is worded unlike the example; a plain proxy is right first in 88.5 %."""
     shares = coverage(reference(userrl_data, "all_intentions_test.json"), inquiries=False)
-    print("BLIND", shares)
-    assert shares["first"] >= 0.885
+    assert shares["own"] >= 0.94
+    assert shares["first"] >= 0.93
+    assert shares["other"] <= 0.04
+
+
+def test_userrls_questions_about_other_tasks_uncover_little(userrl_data: Path) -> None:
+    requests = [load(task) for task in reference(userrl_data, "all_intentions_test.json")]
+    found = []
+    for number, request in enumerate(requests):
+        own = {each.inquiry for each in request.missing}
+        for step in (1, 2, 3):
+            foreign = requests[(number + step) % len(requests)].missing[0].inquiry
+            if foreign not in own:
+                found.append(bool(request.reader.read(foreign)))
+    assert len(found) > 250
+    assert np.mean(found) <= 0.2

@@ -4,7 +4,16 @@ A user is never given the list of the details: it is made from the opening, whic
 question it is handed only those details that the question is about (`Asked`). So a user that is a language model cannot give
 away what was not asked.
 
-What a question is about is found by `bao.gyms.intention.reader`, which reads words, not sentences.
+What a question is about is found by `bao.gyms.intention.reader`, which reads words, not sentences: it sees no negation, and a
+list of key words is a question to it. How well it reads, where exactly the right details count as right:
+
+* Of 80 questions written by hand (tests/intention_questions.py) it reads 84 % rightly: 39 of the 40 with which the words were
+  chosen, 28 of the 40 that were set aside. Of the other 12 it understood six not at all, two by half, and took two for another
+  detail and two for another one besides.
+* Of the 350 example questions in UserRL's test records, of which none was looked at, 99.7 % uncover their own detail and none
+  another. Where the example questions are hidden from the reader, 94.6 % do, 94.0 % as the first one, and 3.1 % another as well.
+* About one in eight of the example questions of other UserRL tasks uncovers something, often rightly so ("What is your
+  budget?").
 """
 
 from collections.abc import Callable, Mapping, Sequence
