@@ -35,14 +35,6 @@ TEMPLATES = (
     "Which data or source should be used?",
     "How often should it be done?",
     "How big is it?",
-    "Do you have health problems or injuries?",
-    "Which colour should it have?",
-    "Which language should it be in?",
-    "What must be avoided?",
-    "What kind or genre do you like?",
-    "Which problem do you have?",
-    "Which brand do you trust?",
-    "Is it new or used?",
 )
 """Questions that fit nearly any task, the most useful first."""
 
@@ -96,25 +88,16 @@ class Oracle:
 def learned_questions(category: str) -> tuple[str, ...]:
     """Questions worth asking in a category, by what they uncover in the training frames, those of the category above all.
 
-    Candidates are the templates and the category's own example questions. Each next one is that which earns most from what
-    those before it have left, not counting the frame that it was made for: what it is worth there tells nothing about others.
-    The first are asked alone, the others two at a time, so that more of them fit into an episode.
+    Candidates are the templates and the example questions of the training frames. Each next one is that which earns most from
+    what those before it have left. The first are asked alone, the others two at a time, so that more of them fit into an
+    episode.
     """
-    frames = frames_of(Split.TRAIN)
-    readers = [Reader(f"{frame.category} {frame.task}", frame.details) for frame in frames]
     left = {
         (f, d): TENTHS[detail.importance] * (1.0 if frame.category == category else _ELSEWHERE)
-        for f, frame in enumerate(frames)
+        for f, frame in enumerate(frames_of(Split.TRAIN))
         for d, detail in enumerate(frame.details)
     }
-    origin = dict.fromkeys(TEMPLATES, -1)
-    for f, frame in enumerate(frames):
-        if frame.category == category:
-            origin |= {detail.inquiry: f for detail in frame.details}
-    found = {
-        question: {(f, d) for f, reader in enumerate(readers) if f != home for d in reader.read(question)[:1]}
-        for question, home in origin.items()
-    }
+    found = dict(_uncovered())
     chosen: list[str] = []
     while len(chosen) < _LEARNED_ALONE + 2 * _LEARNED_PAIRS:
         best = max(found, key=lambda question: sum(left.get(place, 0.0) for place in found[question]))
@@ -123,6 +106,21 @@ def learned_questions(category: str) -> tuple[str, ...]:
             left.pop(place, None)
     pairs = zip(chosen[_LEARNED_ALONE::2], chosen[_LEARNED_ALONE + 1 :: 2], strict=True)
     return (*chosen[:_LEARNED_ALONE], *(f"{first} {second}" for first, second in pairs))
+
+
+@lru_cache(maxsize=1)
+def _uncovered() -> Mapping[str, frozenset[tuple[int, int]]]:
+    """For each candidate the details (frame and detail number) that it uncovers in the training frames.
+
+    The frame that a question was made for is left out: what it is worth there tells nothing about others.
+    """
+    frames = frames_of(Split.TRAIN)
+    readers = [Reader(f"{frame.category} {frame.task}", frame.details) for frame in frames]
+    origin = dict.fromkeys(TEMPLATES, -1) | {detail.inquiry: f for f, frame in enumerate(frames) for detail in frame.details}
+    return {
+        question: frozenset((f, d) for f, reader in enumerate(readers) if f != home for d in reader.read(question)[:1])
+        for question, home in origin.items()
+    }
 
 
 def _turn(question: str) -> Parsed:
