@@ -1,0 +1,142 @@
+"""Scripted policies of the intention gym: the bounds of every plot, and one that has learned from the training frames.
+
+All but the oracle know what the observations told them and nothing else.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from bao.action import Action, ActionKind, Parsed
+from bao.gym import Gym
+from bao.gyms.intention.detail import TENTHS, Detail
+from bao.gyms.intention.frames import frames_of
+from bao.gyms.intention.reader import Reader
+from bao.gyms.intention.tasks import load
+from bao.policies import Policy
+from bao.policies.scripted import RandomPolicy
+from bao.task import Split
+
+TEMPLATES = (
+    "What is the goal or purpose of it?",
+    "What is your budget?",
+    "When should it be, on which date?",
+    "How many people is it for?",
+    "Where should it take place?",
+    "How long should it take?",
+    "Which tools or equipment do you have?",
+    "Who is the audience?",
+    "How much experience do you have?",
+    "Which format do you want for the output?",
+    "Which style do you like?",
+    "Are there allergies or dietary restrictions?",
+    "What topic should it be about?",
+    "Which data or source should be used?",
+    "How often should it be done?",
+    "How big is it?",
+)
+"""Questions that fit nearly any task, the most useful first."""
+
+_LEARNED_ALONE, _LEARNED_PAIRS = 8, 8
+"""Turns of the learned questions: first those worth a turn of their own, then two at a time."""
+_ELSEWHERE = 0.02
+"""What a detail counts in a training frame of another category."""
+
+_CATEGORY = re.compile(r"^Category: (.*)$", re.MULTILINE)
+_TASK = re.compile(r"^Task: (.*)$", re.MULTILINE)
+_TOLD = re.compile(r"^- (.+?): ", re.MULTILINE)
+
+
+class Asker:
+    """Asks the questions that `plan` gives for a category, in that order, without those that the opening has settled."""
+
+    def __init__(self, name: str, plan: Callable[[str], tuple[str, ...]], *, heed: bool) -> None:
+        """`heed` False asks about what is settled, too."""
+        self.name = name
+        self._plan = plan
+        self._heed = heed
+
+    def begin(self, system: str, opening: str) -> None:
+        category, task = _CATEGORY.search(opening), _TASK.search(opening)
+        questions = self._plan(category[1] if category else "")
+        told = [Detail(description, 1, "", ()) for description in _TOLD.findall(opening)] if self._heed else []
+        reader = Reader(task[1] if task else "", told)
+        self._left = [question for question in reversed(questions) if not reader.read(question)]
+
+    def act(self, observation: str) -> Parsed:
+        return _turn(self._left.pop()) if self._left else Parsed("", Action(ActionKind.FINISH), None)
+
+
+class Oracle:
+    """Knows the task: asks for each hidden detail by its example question."""
+
+    name = "oracle"
+
+    def __init__(self, gym: Gym, seed: int) -> None:
+        self._gym = gym
+
+    def begin(self, system: str, opening: str) -> None:
+        assert self._gym.task is not None, "the oracle plays in the gym that it was made from"
+        self._left = [detail.inquiry for detail in reversed(load(self._gym.task).missing)]
+
+    def act(self, observation: str) -> Parsed:
+        return _turn(self._left.pop()) if self._left else Parsed("", Action(ActionKind.FINISH), None)
+
+
+@lru_cache(maxsize=64)
+def learned_questions(category: str) -> tuple[str, ...]:
+    """Questions worth asking in a category, by what they uncover in the training frames, those of the category above all.
+
+    Candidates are the templates and the example questions of the training frames. Each next one is that which earns most from
+    what those before it have left. The first are asked alone, the others two at a time, so that more of them fit into an
+    episode.
+    """
+    left = {
+        (f, d): TENTHS[detail.importance] * (1.0 if frame.category == category else _ELSEWHERE)
+        for f, frame in enumerate(frames_of(Split.TRAIN))
+        for d, detail in enumerate(frame.details)
+    }
+    found = dict(_uncovered())
+    chosen: list[str] = []
+    while len(chosen) < _LEARNED_ALONE + 2 * _LEARNED_PAIRS:
+        best = max(found, key=lambda question: sum(left.get(place, 0.0) for place in found[question]))
+        chosen.append(best)
+        for place in found.pop(best):
+            left.pop(place, None)
+    pairs = zip(chosen[_LEARNED_ALONE::2], chosen[_LEARNED_ALONE + 1 :: 2], strict=True)
+    return (*chosen[:_LEARNED_ALONE], *(f"{first} {second}" for first, second in pairs))
+
+
+@lru_cache(maxsize=1)
+def _uncovered() -> Mapping[str, frozenset[tuple[int, int]]]:
+    """For each candidate the details (frame and detail number) that it uncovers in the training frames.
+
+    The frame that a question was made for is left out: what it is worth there tells nothing about others.
+    """
+    frames = frames_of(Split.TRAIN)
+    readers = [Reader(f"{frame.category} {frame.task}", frame.details) for frame in frames]
+    origin = dict.fromkeys(TEMPLATES, -1) | {detail.inquiry: f for f, frame in enumerate(frames) for detail in frame.details}
+    return {
+        question: frozenset((f, d) for f, reader in enumerate(readers) if f != home for d in reader.read(question)[:1])
+        for question, home in origin.items()
+    }
+
+
+def _turn(question: str) -> Parsed:
+    return Parsed("", Action(ActionKind.ACTION, question), None)
+
+
+def _random(gym: Gym, seed: int) -> Policy:
+    """Questions about anything, drawn from those of all training frames. With only two kinds it ends one time in five."""
+    questions = [detail.inquiry for frame in frames_of(Split.TRAIN) for detail in frame.details]
+    return RandomPolicy({ActionKind.ACTION: questions, ActionKind.FINISH: [""]}, seed, finish=0.2)
+
+
+POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = MappingProxyType({
+    "oracle": Oracle,
+    "ask_all": lambda gym, seed: Asker("ask_all", lambda category: TEMPLATES, heed=False),
+    "ask_learned": lambda gym, seed: Asker("ask_learned", learned_questions, heed=True),
+    "never_ask": lambda gym, seed: Asker("never_ask", lambda category: (), heed=False),
+    "random": _random,
+})  # fmt: skip

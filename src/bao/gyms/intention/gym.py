@@ -1,0 +1,145 @@
+"""The intention gym: uncover what a vague task leaves open, by asking the user.
+
+``action`` is a question to the user and ``finish`` ends the episode; nothing else is on offer, as UserRL advertises it. A
+question that uncovers details earns by `bao.gyms.intention.detail.points`, UserRL's reward, divided by the best that the task
+allows, so that an episode earns at most 1; `raw_return` gives the reference's unnormalised sum. The episode is a success when
+every detail is uncovered.
+
+What differs from UserRL: the user is told only the details that were asked about (there the whole record stands in the user's
+prompt); a detail that a judge names twice counts once; a user that breaks ends the episode as a fault, not as an answer; to
+reach the horizon is no success; the user may have settled some details beforehand and have no wish about others; a question
+has at most `MOST_CHARACTERS`.
+
+There is one convention, ``everyday``: a question involves the user. UserRL's ``paper`` counts answers only, of which this gym
+has none, so every turn would be free.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bao.action import ActionKind
+from bao.errors import ConfigError
+from bao.gym import Gym, Outcome
+from bao.gyms.intention import agents, files, tasks
+from bao.gyms.intention.detail import points
+from bao.gyms.intention.user import USERS, Asked, User
+from bao.policies import Policy
+from bao.task import Split, Task, TaskSet
+
+MOST_CHARACTERS = 500
+"""Longest question that the user reads."""
+
+_TOO_LONG = Outcome(f"That is too long for me. Ask one short question, of at most {MOST_CHARACTERS} characters.")
+_ALL_KNOWN = " Now you know all that you need."
+
+
+class Intention(Gym):
+    name = "intention"
+    version = 1
+    about = "ask a user for the details that a vague task leaves open"
+    kinds = frozenset({ActionKind.ACTION, ActionKind.FINISH})
+    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"everyday": frozenset({ActionKind.ACTION})}
+    user_backends = tuple(USERS)
+
+    def __init__(self, *, volunteer_after: int | None = None, **settings: Any) -> None:
+        """After `volunteer_after` questions in a row that uncovered nothing the user tells a detail, which earns nothing;
+        None, as in UserRL: never."""
+        super().__init__(**settings)
+        if volunteer_after is not None and volunteer_after < 1:
+            raise ConfigError(f"volunteer_after={volunteer_after} must be at least 1 question, or None")
+        self.volunteer_after = volunteer_after
+
+    def begin(self, task: Task) -> str:
+        self._request = request = tasks.load(task)
+        draws = self.np_random.random(len(request.missing)).tolist()
+        self._choices = [d.options[int(draw * len(d.options))] for d, draw in zip(request.missing, draws, strict=True)]
+        self._uncovered = set(range(len(request.missing)))
+        self._fruitless = 0
+        self._user = self.make_user(request.opening)
+        return request.opening
+
+    def make_user(self, opening: str) -> User:
+        """The user of one episode, who learns the details only as they are asked about."""
+        return USERS[self.user_backend](opening, self.np_random)
+
+    def instructions(self) -> str:
+        return (
+            "A user gives you a vague task. Do not do the task: find out by asking which details are missing. The user has "
+            "some in mind and tells each when you ask about it.\n"
+            f"Every turn you take one action, and you have {self.horizon} turns:\n"
+            "[action] What should it be called? - a question to the user, in English, about one detail, "
+            f"of at most {MOST_CHARACTERS} characters\n"
+            "[finish] - end here\n"
+            "An important detail earns most. A question that uncovers several earns for the most important of them, and a "
+            "little less for each of the others. What is settled already, or was told before, earns nothing. The episode ends "
+            "when nothing is missing. Every question takes the user's time."
+        )
+
+    def on_action(self, content: str) -> Outcome:
+        if len(content) > MOST_CHARACTERS:
+            return _TOO_LONG
+        found = self._request.reader.read(content)
+        if not found:
+            return self._without_gain(self._user.unsure(content))
+        new = [index for index in found if index in self._uncovered]
+        reply = self._user.answer(content, tuple(self._asked(index) for index in found))
+        if not new:
+            return self._without_gain(reply)
+        self._fruitless = 0
+        self._uncovered.difference_update(new)
+        return self._outcome(reply, points(self._request.missing, new) / self._request.best)
+
+    def on_finish(self, content: str) -> Outcome:
+        count = len(self._request.missing)
+        return Outcome(f"The episode is over. You know {count - len(self._uncovered)} of {count} missing details.", done=True)
+
+    def _asked(self, index: int) -> Asked:
+        request = self._request
+        if index < len(request.missing):
+            return Asked(request.missing[index].description, self._choices[index], index not in self._uncovered)
+        detail, told = request.others[index - len(request.missing)]
+        return Asked(detail.description, told, told is not None)
+
+    def _without_gain(self, reply: str) -> Outcome:
+        """The reply to a question that uncovered nothing, and perhaps a detail that the user tells unasked."""
+        self._fruitless += 1
+        if self.volunteer_after is None or self._fruitless < self.volunteer_after:
+            return Outcome(reply)
+        left = sorted(self._uncovered)
+        index = left[int(self.np_random.integers(len(left)))]
+        told = self._user.volunteer(self._asked(index))
+        self._fruitless = 0
+        self._uncovered.remove(index)
+        return self._outcome(f"{reply} {told}", 0.0)
+
+    def _outcome(self, reply: str, reward: float) -> Outcome:
+        if self._uncovered:
+            return Outcome(reply, reward)
+        return Outcome(reply + _ALL_KNOWN, reward, done=True, success=True)
+
+    @classmethod
+    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
+        """The gym's own tasks (default: 600 train, 100 valid, 200 test); a level is the number of hidden details."""
+        return tasks.own_tasks(Split(split), size, levels)
+
+    @classmethod
+    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
+        """Tasks from our JSON lines, or from UserRL's parquet files and its ``all_intentions_*.json``. See `files.read`."""
+        return files.read(Path(path), Split(split))
+
+    @classmethod
+    def check_task(cls, task: Task) -> None:
+        tasks.load(task)
+
+    @classmethod
+    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
+        return agents.POLICIES
+
+
+def raw_return(normalised: float, task: Task) -> float:
+    """An episode's return on UserRL's scale: the sum of 1.0, 0.7 and 0.4 by importance, less what was asked together.
+
+    Raises `KeyError` or `ValueError` on a task that cannot be played.
+    """
+    return normalised * tasks.load(task).best / 10
