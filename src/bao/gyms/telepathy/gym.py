@@ -50,7 +50,7 @@ class Telepathy(Gym):
             if puzzle.entity is None:
                 raise ConfigError(
                     f"user='scripted' cannot answer questions about task {task.id!r}, which has no class and facts: play the "
-                    f"gym's own tasks, add both fields to its data, or make the gym with user='judge' to have answers judged only"
+                    "gym's own tasks, add both fields to its data, or make the gym with user='judge' to judge answers only"
                 )
             self._user = ScriptedUser(puzzle.entity)
         return puzzle.opening
@@ -68,8 +68,8 @@ class Telepathy(Gym):
             "[answer] abacus - submit the name of what you believe it is; if that is right, the episode ends and the task is "
             "solved, otherwise you may go on\n"
             "[finish] - stop here\n"
-            "Plain questions are understood: what it is, what it is made of, where it is found, what it has or does, what it is "
-            "used for, how its size compares. Each submission should name one thing."
+            "Plain questions are understood: what it is, what it is made of, where it is found, what it has or does, what it "
+            "is used for, how its size compares. Each submission should name one thing."
         )
 
     def on_action(self, content: str) -> Outcome:

@@ -3,20 +3,21 @@
 A question is taken apart by a small grammar and must be understood to its last word, small words aside; a question that holds
 anything else is out of the table, however many known words it contains. Its frame says how the rest is meant: ``is`` (what it
 is, where it is, what people do with it), ``does`` (what it does), ``has`` (what it has). A frame and the stems of the rest are
-looked up among the phrases of predicates.toml and classes.toml. Two to four parts joined by "and" or "or", nouns with adjectives
-("a big mammal") and clauses ("an animal that lives in water") are conjunctions and disjunctions of such phrases.
+looked up among the phrases of predicates.toml and classes.toml. Two to four parts joined by "and" or "or", nouns with
+adjectives ("a big mammal") and clauses ("an animal that lives in water") are conjunctions and disjunctions of such phrases.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
-from itertools import product
 from typing import NamedTuple
 
+from bao.gyms.telepathy.phrases import canonical, expand, phrase_key
+from bao.gyms.telepathy.sentence import AUXILIARY, CAN, IT, PEOPLE, VERBS, frame_of, words_of
 from bao.gyms.telepathy.table import Table, table
-from bao.gyms.telepathy.words import fold, name_key, stem
+from bao.gyms.telepathy.words import name_key, stem
 
 
 class Sort(StrEnum):
@@ -42,8 +43,6 @@ class Literal(NamedTuple):
     denied: bool = False
     than: tuple[float, float] = (0.0, 0.0)
     """Sizes of the thing compared with; the comparison is "bigger than"."""
-    name: str = ""
-    """What it is compared with, as it was put."""
     within: int = -1
     """For a denied feature, one that must hold all the same: what is "unhealthy" is something to eat or drink."""
 
@@ -76,99 +75,11 @@ MOST_PARTS = 4
 _LONGEST = 200
 """Characters; what is longer is no one question."""
 
-_TOKEN = re.compile(r"[a-z0-9]+")
-_SENTENCE = re.compile(r"[.!?;\n]+")
-_CONTRACTED = re.compile(r"\b(is|are|do|does|did|was|were|can|could|would|has|have)n't\b|\bcan't\b")
-_NOUN = (
-    r"(?:thing|object|item|entity|animal|creature|person|worker|job|occupation|profession|food|dish|drink|beverage|plant|tool|"
-    r"place|building|vehicle|instrument|device|answer|subject|body part|part|product|clothing|garment|toy|game|phenomenon|"
-    r"species|being)"
-)
-_THINKING = r"(?:\s+(?:that\s+)?you(?:'re| are| have|'ve got)?\s+(?:thinking|think|in mind)(?:\s+(?:of|about))?)"
-_SUBJECT = re.compile(
-    rf"\b(?:(?:the|this|that|your|these|those)\s+(?:mystery |secret |hidden |kind of |type of )?{_NOUN}s?{_THINKING}?"
-    rf"|what you(?:'re| are) thinking (?:of|about)|it{_THINKING})\b"
-)
-_AFTER_AUXILIARY = re.compile(
-    r"^((?:is|are|was|were|does|do|did|can|could|would|will|should|might|may|has|have)(?: not)? )?" + _SUBJECT.pattern
-)
-_PREFACE = re.compile(
-    r"^(?:(?:ok|okay|so|well|hmm+|hm|now|then|alright|all right|right|please|great|thanks|thank you|got it|and|but|next|"
-    r"what about|how about|let me ask|let's see|question|first|i see|interesting|yes|no|quick question)\b[\s,:.-]*)+"
-)
-_WRAPPED = re.compile(
-    r"^(?:(?:would you say|do you think|would you consider|could you tell me|can you tell me|tell me|please tell me|"
-    r"i wonder|i'd like to know|do you know|can you say|is it true|is it correct|is it right|is it fair to say|"
-    r"is it the case|is it possible|is it likely|am i right in thinking|am i right|are you thinking of something)"
-    r"(?: that| if| whether)?\s+)(?=(?:it|they|this|that|the|you|people|is|are|one|he|she)\b)"
-)
-_TAG = re.compile(
-    r",? (?:right|or not|correct|is that right|by any chance|at all|in general|in real life|please|by chance|then|too|"
-    r"isn't it|doesn't it|in any way|as well|yes or no)$"
-)
-_WH = frozenset({"what", "which", "who", "whom", "whose", "where", "when", "why", "how", "tell", "give", "describe", "name"})
-_BE = frozenset({"is", "are", "was", "were"})
-_DO = frozenset({"do", "does", "did"})
-_CAN = frozenset({"can", "could", "would", "will", "should", "might", "may", "must"})
-_HAVE = frozenset({"has", "have", "had"})
-_AUXILIARY = _BE | _DO | _CAN | _HAVE
-_VERBS = _AUXILIARY | frozenset({"it", "they"})
-_IT = frozenset({"it", "they", "this", "that", "these", "those", "he", "she", "there", "them"})
-_PEOPLE = frozenset(
-    "i you we people human humans person someone somebody anyone anybody everyone everybody one folks man persons adults "
-    "adult".split()
-)
-_SMALL = frozenset(
-    "a an the usually typically generally normally often commonly mostly mainly primarily really actually also just quite very "
-    "considered some any sometimes naturally own ever currently still today basically essentially particularly specifically "
-    "necessarily possibly perhaps maybe pretty fairly rather classified regarded technically frequently chiefly largely "
-    "originally most average typical common generally regularly itself regarded known as your my our their his her "
-    "please predominantly traditionally more-or-less relatively especially".split()
-) - {"as", "known", "common", "any"} | {"any"}  # fmt: skip
-_GENERIC = frozenset({"thing", "stuff", "something", "item", "object", "anything", "people", "one", "type", "human", "person"})
-"""Stems that say nothing inside a longer phrase."""
-
-_SUBS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), put)
-    for pattern, put in (
-        (r"\b(?:kind|type|sort|form|species|variety|piece|example|breed) of (?!body|skeleton)", ""),
-        (r"\bmember of ", "in "),
-        (r"\b(?:ocean|oceans)\b", "sea"),
-        (r"\b(?:grey|silvery)\b", "gray"),
-        (r"\b(?:colour|colours|colors)\b", "color"),
-        (r"\bhuman beings?\b", "human"),
-        (r"\b4\b", "four"), (r"\b2\b", "two"), (r"\b6\b", "six"), (r"\b8\b", "eight"),
-        (r"^(?:made|make|consists?|composed|built|constructed|manufactured|formed|comprised)(?: up)?(?: out)? (?:of|from|with) ",
-         "of "),
-        (r"^(?:related|connected|linked|associated|to do|has to do|involved) (?:to|with) ", "related to "),
-        (r"^(?:used|use|meant|made|make|designed|intended|good|useful|helpful|needed|need|suitable|supposed|employed|help|helps|"
-         r"helpful|built|ideal|serve|allow|allows|let|lets|enable|enables)(?: mostly| mainly)? "
-         r"(?:(?:you|people|us|someone|me|one|things|it|them) )?(?:to|for|when|while|in order to)(?: be)? "
-         r"(?:help )?(?:you |people )?", "for "),
-        (r"^(?:used|useful|helpful|involved|good) (?:in|at) (?=\w+ing\b)", "for "),
-        (r"^(?:for the purpose of|purpose is to|its purpose to|its (?:main )?(?:purpose|function|use) to) ", "for "),
-        (r"^(?:found|find|see|seen|located|situated|kept|keep|met|meet|encounter|encountered|spot|spotted|come across|stored|"
-         r"store|belong|belongs|used|use|live|lives|living|exist|exists|occur|occurs|grow|grows|grown|come|comes|"
-         r"originate|originates|reside|dwell|inhabit|placed|present|play|played|bought|lives out|native|indigenous|endemic|"
-         r"originally) "
-         r"(?=(?:in|at|inside|within|around|near|from|to|on|throughout|under|underground|outdoors|outside|indoors|underwater)\b)",
-         ""),
-        (r"^(?:inhabit) ", "in "),
-        (r"^(?:at|inside|within|around|near|into|throughout|from|across|native to|common in|inside of)(?: of)? ", "in "),
-        (r"^of in ", "in "),
-    )
-)  # fmt: skip
-_POWERED = re.compile(r"^(?:powered|run|driven|operated|fuelled|fueled) (?:by|with|on) ")
-_NEEDS = re.compile(r"^(?:need|needs|require|requires|take|takes|run on|runs on|work on|works on|consume) ")
-_FOR_YOU = re.compile(r"^(?:help|helps|let|lets|allow|allows|enable|enables) (?:you |people |us |one |someone |humans? )?(?:to )?")
-_ABLE = re.compile(r"^(?:able to|capable of|known to|known for|likely to) ")
-_BEING = re.compile(r"^(?:known for being|considered to be|considered as|known as|regarded as|referred to as) ")
-_THAN = re.compile(r"^(bigger|larger|taller|longer|greater|smaller|tinier|littler|shorter)(?: in size)? than (.+)$")
+_THAN = re.compile(r"^(bigger|larger|greater|smaller|tinier|littler)(?: in size)? than (.+)$")
 _FITS = re.compile(r"^(?:fit|fits|be put|put|placed) (?:in|inside|into|within) (.+)$")
-_RELATIVE = re.compile(r"^(.*?)\b(?:that|which|who|where|you can|people|you|with|used|found|made|worn|for|from|in|on)\b")
+_ANYTHING = frozenset({"someth", "thing", "object", "item", "anyth", "one", "creatur", "entity", "product"})
 _BOTH = re.compile(r"\b(?:both|either)\b ")
 _JOIN = re.compile(r",? (and|or) (?:is it |does it |can it |it )?|, ")
-_NOT = frozenset({"not", "never"})
 
 
 class Reader:
@@ -181,18 +92,18 @@ class Reader:
         self._phrases: dict[str, dict[str, Clause]] = {"is": {}, "does": {}, "has": {}}
         for place, feature in enumerate(source.features):  # a feature's own question asks for nothing else
             if feature.ask:
-                frame, rest = self._frame(fold(feature.ask).rstrip("?").split())[:2]
-                self._add(frame, rest, Literal(place), feature.is_class)
-                self._asked.add(_key(frame, rest))
+                asked = frame_of(feature.ask.casefold().rstrip("?").split())
+                self._add(asked.frame, asked.rest, Literal(place), feature.is_class)
+                self._asked.add(phrase_key(asked.frame, asked.rest))
         for place, feature in enumerate(source.features):
             for form, text in feature.forms.items():
                 if form in ("size", "within"):
                     continue
                 denied = form == "not"
                 within = source.index[feature.forms["within"]] if denied and "within" in feature.forms else -1
-                for phrase in _expand(text):
+                for phrase in expand(text):
                     frame = "is" if denied else form
-                    if _key(frame, phrase) not in self._asked:
+                    if phrase_key(frame, phrase) not in self._asked:
                         self._add(frame, phrase, Literal(place, denied, within=within), feature.is_class)
         self._sizes = {name: (size, size) for name, size in source.sizes.items()}
         self._sizes |= {name: (e.least, e.most) for name, e in source.by_name.items() if name not in self._sizes}
@@ -204,57 +115,42 @@ class Reader:
         return self._phrases
 
     def _add(self, frame: str, phrase: str, literal: Literal, is_class: bool) -> None:
-        frame, key = _key(frame, phrase)
-        known = self._phrases[frame].get(key, ())
+        frame, stems = phrase_key(frame, phrase)
+        known = self._phrases[frame].get(stems, ())
         if all(entry.feature != literal.feature for entry in known):
-            self._phrases[frame][key] = (*known, literal)
+            self._phrases[frame][stems] = (*known, literal)
         if is_class and frame == "is":
-            self._nouns[key] = self._phrases[frame][key]
+            self._nouns[stems] = self._phrases[frame][stems]
 
     def read(self, question: str, frame: str = "is") -> Reading:
         """What `question` asks; `frame` is that of the question before, which one without a verb takes over. Never raises."""
         if len(question) > _LONGEST:
             return _SEVERAL if question.count("?") > 1 else _NO_QUESTION
-        text = fold(question).strip(" \t\r\n\"'`*[](){}")
-        sentences = [part.strip() for part in _SENTENCE.split(text) if part.strip(" ,\"'")]
-        if not sentences:
-            return _NO_QUESTION
-        if text.count("?") > 1 and len(sentences) > 1:
+        words = words_of(question)
+        if words is None:
             return _SEVERAL
-        text = _TAG.sub("", _PREFACE.sub("", sentences[-1]))
-        wrapped = _WRAPPED.sub("", text)
-        negative = False
-        contracted = _CONTRACTED.search(wrapped)
-        if contracted:  # "isn't it alive?" expects a yes if it is alive, but deserves a whole sentence
-            wrapped = _CONTRACTED.sub(lambda found: found.group(1) or "can", wrapped, count=1)
-            negative = True
-        wrapped = wrapped.replace("it's ", "it is ").replace("they're ", "they are ").replace("n't", " not").replace("'s", "")
-        wrapped = _AFTER_AUXILIARY.sub(r"\1it", wrapped, count=1)
-        tokens = _TOKEN.findall(wrapped.replace(",", " , ").replace("-", " ")) if "," not in wrapped else _with_commas(wrapped)
+        tokens = words.tokens
         if not tokens:
             return _NO_QUESTION
-        if tokens[0] in _WH:
-            return _NO_QUESTION
         found = self._read(tokens)
-        if found.sort is Sort.UNKNOWN and frame != "is" and not _VERBS.intersection(tokens[:2]):
+        if found.sort is Sort.UNKNOWN and frame != "is" and not VERBS.intersection(tokens[:2]):
             found = self._read(["does", "it", *(["have"] if frame == "has" else []), *tokens])
-        return replace(found, negative=True) if negative and found.sort is Sort.FEATURES else found
+        return replace(found, negative=True) if words.contracted and found.sort is Sort.FEATURES else found
 
     def _read(self, tokens: list[str]) -> Reading:
-        frame, rest, denied, article = self._frame(tokens)
+        frame, rest, denied, article = frame_of(tokens)
         if not rest:
             return _NO_QUESTION
-        negative = denied
         clauses = self._clauses(frame, rest, article)
         if clauses is not None:
-            return Reading(Sort.FEATURES, clauses, True, denied, negative, frame) if clauses else _GUESS
+            return Reading(Sort.FEATURES, clauses, True, denied, denied, frame) if clauses else _GUESS
         rest = _BOTH.sub("", rest)
         parts = [part for part in _JOIN.split(rest) if part]
         joints = {part for part in parts if part in ("and", "or")}
         phrases = [part for part in parts if part not in ("and", "or")]
         if len(joints) != 1 or len(phrases) < 2:
             return _UNKNOWN
-        if len(phrases) > MOST_PARTS:
+        if denied or len(phrases) > MOST_PARTS:  # "not red or green" could mean either
             return _SEVERAL
         every = joints == {"and"}
         told: list[Clause] = []
@@ -270,20 +166,19 @@ class Reader:
                 told.append(read[0])
             else:
                 return _UNKNOWN
-        return Reading(Sort.FEATURES, tuple(told), every, denied, negative, frame)
+        return Reading(Sort.FEATURES, tuple(told), every, denied, denied, frame)
 
     def _part(self, frame: str, part: str, first: str) -> tuple[Clause, ...] | None:
-        """One side of an "and" or "or"; it may leave out the word that the first began with ("used for cooking or cleaning")."""
+        """One side of an "and" or "or"; it may leave out the word that the first began with ("for cooking or cleaning")."""
         words = part.split()
-        if words[0] in _AUXILIARY:
-            frame, part = self._frame(words)[:2]
-            return self._clauses(frame, part, False)
-        if part != first:
-            canonical_frame, canonical = _canonical(frame, first)
-            for opening_frame, opening in ((frame, first.split()[0]), (canonical_frame, canonical.split()[0])):
-                read = self._clauses(opening_frame, f"{opening} {part}", False)
-                if read:
-                    return read
+        if words[0] in AUXILIARY:
+            own = frame_of(words)
+            return None if own.denied or not own.rest else self._clauses(own.frame, own.rest, False)
+        if part != first and self._noun(part) is None:
+            for shared, phrase in ((frame, first), canonical(frame, first)):
+                found = self._found(shared, f"{phrase.split()[0]} {part}")
+                if found is not None:
+                    return (found,)
         return self._clauses(frame, part, True)
 
     def _clauses(self, frame: str, rest: str, article: bool) -> tuple[Clause, ...] | None:
@@ -291,20 +186,25 @@ class Reader:
         compared = self._compared(frame, rest)
         if compared is not None:
             return compared
-        frame, key = _key(frame, rest)
-        named = frame == "is" and key in self._guesses
-        if named and article and key not in self._nouns and (frame, key) not in self._asked:
+        frame, stems = phrase_key(frame, rest)
+        named = frame == "is" and stems in self._guesses
+        if named and article and stems not in self._nouns and (frame, stems) not in self._asked:
             return ()
-        found = self._phrases[frame].get(key)
+        found = self._phrases[frame].get(stems)
         if found is None and frame == "is" and rest.split()[0].endswith("ing"):
-            found = self._phrases["does"].get(_key("does", rest)[1])
+            found = self._found("does", rest)
         if found is not None:
             return (found,)
         if named:
             return ()
-        return self._split(frame, rest) if frame == "is" else None
+        return self._split(rest) if frame == "is" else None
 
-    def _split(self, frame: str, rest: str) -> tuple[Clause, ...] | None:
+    def _found(self, frame: str, phrase: str) -> Clause | None:
+        """What a whole phrase asks for."""
+        frame, stems = phrase_key(frame, phrase)
+        return self._phrases[frame].get(stems)
+
+    def _split(self, rest: str) -> tuple[Clause, ...] | None:
         """A noun with what is said of it: ``big mammal``, ``animal that lives in water``, ``something you eat``."""
         words = rest.split()
         for place in range(1, len(words)):
@@ -316,186 +216,58 @@ class Reader:
                     return (*noun, *said)
             noun = self._noun(tail)
             if noun is not None:
-                said_before = self._phrases["is"].get(_key("is", head)[1])
+                said_before = self._found("is", head)
                 if said_before is not None:
                     return (said_before, *noun)
         return None
 
     def _noun(self, words: str) -> tuple[Clause, ...] | None:
         """The class that a noun stands for; an empty tuple for ``something`` and the like; None for any other word."""
-        key = _key("is", words)[1]
-        if key in ("someth", "thing", "object", "item", "anyth", "one", "creatur", "entity", "product"):
+        stems = phrase_key("is", words)[1]
+        if stems in _ANYTHING:
             return ()
-        found = self._nouns.get(key)
+        found = self._nouns.get(stems)
         return None if found is None else (found,)
 
     def _clause_after(self, tail: str) -> tuple[Clause, ...] | None:
+        """What is said after a noun: "that lives in water", "with stripes", "you eat", "found in Africa"."""
         words = tail.split()
-        if words[0] in ("that", "which", "who", "where"):
-            words = words[1:]
-        if not words:
-            return None
-        if words[0] in ("with", "having"):
-            return self._lookup("has", words[1:])
-        if words[0] in ("is", "are"):
-            return self._lookup("is", words[1:])
-        if words[0] in ("has", "have"):
-            return self._lookup("has", words[1:])
-        if words[0] in ("can", "could", "does", "would"):
-            return self._lookup("is", words[2:]) if words[1:2] == ["be"] else self._lookup("does", words[1:])
-        if words[0] in _PEOPLE:
-            rest = words[2:] if len(words) > 1 and words[1] in _CAN | {"would"} else words[1:]
+        words = words[1:] if words[0] in ("that", "which", "who", "where") else words
+        first, rest = (words[0], words[1:]) if words else ("", [])
+        if first in ("with", "having", "has", "have"):
+            return self._lookup("has", rest)
+        if first in ("is", "are", "to"):
             return self._lookup("is", rest)
-        if words[0] == "to":
-            return self._lookup("is", words[1:])
-        for frame in ("is", "does"):
-            found = self._lookup(frame, words)
-            if found is not None:
-                return found
-        return None
+        if first in ("can", "could", "does", "would"):
+            return self._lookup("is", rest[1:]) if rest[:1] == ["be"] else self._lookup("does", rest)
+        if first in PEOPLE:
+            return self._lookup("is", rest[1:] if rest[:1] and rest[0] in CAN else rest)
+        found = self._lookup("is", words)
+        return self._lookup("does", words) if found is None else found
 
     def _lookup(self, frame: str, words: Sequence[str]) -> tuple[Clause, ...] | None:
         if not words:
             return None
-        rest = " ".join(word for word in words if word not in _IT)
+        rest = " ".join(word for word in words if word not in IT)
         compared = self._compared(frame, rest)
         if compared is not None:
             return compared
-        frame, key = _key(frame, rest)
-        found = self._phrases[frame].get(key)
+        found = self._found(frame, rest) if rest else None
         return None if found is None else (found,)
 
     def _compared(self, frame: str, rest: str) -> tuple[Clause, ...] | None:
-        if frame == "is":
-            found = _THAN.match(rest)
-            if found:
-                size = self._sizes.get(name_key(found.group(2)))
-                smaller = found.group(1) in ("smaller", "tinier", "littler", "shorter")
-                if size is None or found.group(1) in ("taller", "longer", "shorter"):
-                    return None
-                return ((_size_literal(smaller, size, found.group(2)),),)
-        found = _FITS.match(rest) if frame != "has" else None
+        """A comparison of size with something whose size is known."""
+        found = _THAN.match(rest) if frame == "is" else None
+        smaller = True
         if found:
-            size = self._sizes.get(name_key(found.group(1)))
-            return None if size is None else ((_size_literal(True, size, found.group(1)),),)
-        return None
-
-    @staticmethod
-    def _frame(tokens: list[str]) -> tuple[str, str, bool, bool]:
-        """Frame, the rest without small words, whether it is denied, and whether the rest began with an article."""
-        first, rest = tokens[0], tokens[1:]
-        if first in _IT and rest and rest[0] in _AUXILIARY:  # a statement: "it is alive?"
-            first, rest = rest[0], [first, *rest[1:]]
-        elif first in _IT and rest:
-            first, rest = "does", tokens
-        elif first in _PEOPLE and rest:
-            first, rest = ("do", tokens) if rest[0] not in _CAN | _DO else (rest[0], [first, *rest[1:]])
-        elif first not in _AUXILIARY:
-            first, rest = "is", ["it", *tokens]
-        denied = False
-        kept = []
-        for token in rest:
-            if token in _NOT:
-                denied = not denied
-            else:
-                kept.append(token)
-        rest = kept
-        subject = rest[0] if rest else ""
-        theirs = subject in _IT
-        ours = not theirs and any(token in _PEOPLE for token in rest[:2]) and rest[:1] != ["human"]
-        if theirs:
-            rest = rest[1:]
-        elif ours:
-            cut = 1 if rest[0] in _PEOPLE else 2
-            rest = rest[cut:]
-        frame = "is"
-        if first in _BE:
-            if subject == "there":
-                frame = "has"
-                while rest and rest[-1] in ("it", "on", "in", "to", "inside", "there"):
-                    rest = rest[:-1]
-        elif first in _HAVE:
-            if theirs:
-                frame = "is" if rest[:1] == ["been"] else "has"
-                rest = rest[1:] if rest[:1] in (["been"], ["got"]) else rest
-        elif theirs:
-            frame = "does"
-            if rest[:1] == ["be"]:
-                frame, rest = "is", rest[1:]
-        if frame == "does" and rest[:1] and rest[0] in ("have", "has", "possess", "contain", "contains", "include"):
-            frame, rest = "has", rest[1:]
-        elif frame == "does" and rest[:1] and rest[0] in ("lack", "lacks"):
-            frame, rest, denied = "has", rest[1:], not denied
-        elif frame == "is" and rest[:1] == ["without"]:
-            frame, rest, denied = "has", rest[1:], not denied
-        elif frame == "is" and rest[:1] == ["with"] and theirs:
-            frame, rest = "has", rest[1:]
-        if frame == "has" and rest[:1] == ["no"]:
-            rest, denied = rest[1:], not denied
-        article = bool(rest) and rest[0] in ("a", "an", "the")
-        rest = [token for token in rest if token not in _SMALL]
-        while len(rest) > 1 and rest[-1] in ("it", "them", "there") and frame == "is" and rest[-2] not in ("than",):
-            if rest[-1] == "there":
-                break
-            rest = rest[:-1]
-        rest = [token for token in rest if token not in ("it", "them", "they", "this", "these")]
-        return frame, " ".join(rest), denied, article
-
-
-def _with_commas(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+|,", text)
-
-
-def _size_literal(smaller: bool, size: tuple[float, float], name: str) -> Literal:
-    """ "smaller than" is kept as the denial of "bigger than": with three values the two agree, for `compare_size` is symmetric."""
-    return Literal(-1, smaller, size, name)
-
-
-@lru_cache(maxsize=50_000)
-def _key(frame: str, rest: str) -> tuple[str, str]:
-    """The frame and the stems by which a phrase is looked up."""
-    frame, rest = _canonical(frame, rest)
-    stems = [stem(word) for word in rest.split()]
-    kept = [word for word in stems if word not in _GENERIC]
-    return frame, " ".join(kept or stems)
-
-
-def _canonical(frame: str, rest: str) -> tuple[str, str]:
-    """One form for the many ways to say where it is, what it is for and what it is made of."""
-    rest = " ".join(word for word in rest.replace("-", " ").split() if word not in _SMALL)
-    if frame == "is":
-        rest = _BEING.sub("", rest)
-        able = _ABLE.sub("", rest)
-        if able != rest:
-            frame, rest = "does", able
-        powered = _POWERED.sub("use ", rest)
-        if powered != rest:
-            frame, rest = "does", powered
-    if frame == "does":
-        rest = _NEEDS.sub("use ", rest)
-        helped = _FOR_YOU.sub("for ", rest)
-        if helped != rest:
-            frame, rest = "is", helped
-    for pattern, put in _SUBS:
-        changed = pattern.sub(put, rest)
-        if changed != rest:
-            rest = changed
-            if frame == "does" and rest.startswith(("in ", "on ", "under ", "underground", "outdoors", "indoors", "of ", "for ")):
-                frame = "is"
-    if frame == "is" and rest.endswith((" with", " for")) and not rest.startswith("for ") and rest.count(" ") >= 1:
-        rest = "for " + rest.rsplit(" ", 1)[0]
-    return frame, rest
-
-
-def _expand(text: str) -> Iterator[str]:
-    """The phrases of a line of predicates.toml: parts between ``;``, each with its alternatives ``(a|b|)``."""
-    for phrase in text.split(";"):
-        pieces = re.split(r"\(([^)]*)\)", phrase)
-        choices = [piece.split("|") if place % 2 else [piece] for place, piece in enumerate(pieces)]
-        for chosen in product(*choices):
-            words = " ".join("".join(chosen).split())
-            if words:
-                yield words
+            smaller = found.group(1) in ("smaller", "tinier", "littler")
+        elif frame != "has":
+            found = _FITS.match(rest)
+        if not found:
+            return None
+        size = self._sizes.get(name_key(found.groups()[-1]))
+        # "smaller" is kept as the denial of "bigger": with three values the two agree, for `compare_size` is symmetric.
+        return None if size is None else ((Literal(-1, smaller, size),),)
 
 
 @cache

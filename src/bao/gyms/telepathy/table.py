@@ -21,7 +21,8 @@ NO, DEPENDS, YES = 0, 1, 2
 _FACT = re.compile(r"([-?]?)([a-z_0-9]+)")
 _SIZE = re.compile(r"s(\d)(?:-(\d))?")
 _VALUE_OF_MARK = {"": YES, "-": NO, "?": DEPENDS}
-_NORMAL_WEIGHT = 5.0
+_PERSON = 5.0
+"""Size of a person, which also says what is heavier than one where the facts say nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Feature:
     """The plain question, such as ``Can it fly?``; empty for the few classes that only hold others together."""
     is_class: bool
     forms: Mapping[str, str]
-    """Other ways to ask, by frame (``is``, ``does``, ``has``, ``not``), as written in the files; also ``size`` and ``within``."""
+    """Other ways to ask, by frame (``is``, ``does``, ``has``, ``not``), as written in the files; ``size``, ``within``."""
 
     @property
     def holds(self) -> str:
@@ -127,12 +128,11 @@ def make_entity(title: str, aliases: tuple[str, ...], class_name: str, facts: st
         raise ValueError(f"the facts of {title!r} need a size such as s3, and a class with a kind; {class_name!r} gives none")
     least, most = size
     explicit = {name for _, name in _FACT.findall(facts)}
-    for name, place in places.items():
-        rule = features[place].forms.get("size")
-        if rule:
-            values[place] = _follow(rule, least, most)
+    for place, feature in enumerate(features):
+        if "size" in feature.forms:
+            values[place] = _follow(feature.forms["size"], least, most)
     if values[places["heavy"]] == NO and "heavy" not in explicit:
-        values[places["heavy"]] = compare_size(least, most, _NORMAL_WEIGHT, _NORMAL_WEIGHT)
+        values[places["heavy"]] = compare_size(least, most, _PERSON, _PERSON)
     return Entity(title, aliases, class_name, facts, kind, realm, tuple(values), least, most)
 
 

@@ -88,8 +88,8 @@ def opening_line(what: str) -> str:
 def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
     """The first `size` tasks of a split (default: one for each of its entities), the levels in turn.
 
-    After every entity has had its turn, each comes again at the next level. Raises `ConfigError` on an unknown level, a negative
-    size, and where there are fewer tasks than asked for.
+    After every entity has had its turn, each comes again at the next level. Raises `ConfigError` on an unknown level and on a
+    size that is negative or more than there are tasks.
     """
     chosen = LEVELS if levels is None else tuple(dict.fromkeys(levels))
     if not chosen or any(level not in LEVELS for level in chosen):
@@ -100,7 +100,8 @@ def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | N
     if not 0 <= size <= most:
         raise ConfigError(f"size={size} must be from 0 to {most}, the number of {split} tasks of levels {chosen}")
     return TaskSet.of(
-        _task(split, index % len(entities), chosen[(index + index // len(entities)) % len(chosen)]) for index in range(size)
+        _task(split, number, chosen[(number + turn) % len(chosen)])
+        for turn, number in (divmod(index, len(entities)) for index in range(size))
     )
 
 

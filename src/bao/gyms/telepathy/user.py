@@ -1,6 +1,13 @@
 """The scripted user: thinks of one entity, answers questions about it and judges guesses.
 
 What is not in the table, the user does not know, and says so; nothing is guessed. It is deterministic.
+
+How far it understands free questions: of 150 written by hand before the words of the table were chosen
+(tests/test_telepathy_gym.py), all of the 72 with which they were then chosen are read rightly. Of the 78 that were set aside,
+72 (92 %) were, when they were scored once at the end: two of the others were misread, four were answered with "I cannot say"
+though a person could have said. Five of these six faults have been mended since, so that the 78 are no longer unseen. All 150
+were written by the table's author; a model's questions will be stranger. What the table says is not measured against anything:
+it is one author's common sense, coarse in places (sizes, "dangerous", "expensive").
 """
 
 import re
@@ -85,10 +92,7 @@ class ScriptedUser:
     def value(self, reading: Reading) -> int:
         """What is asked, as `YES`, `NO` or `DEPENDS`."""
         clauses = reading.clauses
-        if len(clauses) == 1:
-            value = self._clause(clauses[0])
-        else:
-            value = (min if reading.every else max)(map(self._clause, clauses))
+        value = self._clause(clauses[0]) if len(clauses) == 1 else (min if reading.every else max)(map(self._clause, clauses))
         return YES - value if reading.denied else value
 
     def _clause(self, clause: Clause) -> int:
@@ -96,7 +100,9 @@ class ScriptedUser:
 
     def _literal(self, literal: Literal) -> int:
         entity = self._entity
-        value = entity.values[literal.feature] if literal.feature >= 0 else compare_size(entity.least, entity.most, *literal.than)
+        value = (
+            entity.values[literal.feature] if literal.feature >= 0 else compare_size(entity.least, entity.most, *literal.than)
+        )
         if not literal.denied:
             return value
         return YES - value if literal.within < 0 else min(YES - value, entity.values[literal.within])
@@ -111,6 +117,6 @@ class ScriptedUser:
         literal = reading.clauses[0][0]
         if literal.feature < 0:
             bigger = self._literal(literal) == (NO if literal.denied else YES)
-            return f"{word}, it is {'' if bigger else 'not '}bigger than {literal.name}."
+            return f"{word}, it is {'' if bigger else 'not '}bigger than that."
         feature: Feature = table().features[literal.feature]
         return f"{word}, {feature.holds if self._entity.values[literal.feature] == YES else feature.fails}."
