@@ -620,8 +620,8 @@ def test_an_unknown_prefix_is_a_named_error_and_no_character_is_deleted() -> Non
 def test_the_history_is_not_ignored() -> None:
     """UserRL's gym builds the history of questions and never shows it to the user, so "What about a tail?" is lost."""
     assert asked("penguin", "Does it have fur?", "What about a tail?") == YES_TEXT
-    assert asked("tiger", "Does it have fur?", "And hooves?") == NO_TEXT
-    assert asked("tiger", "And hooves?") == UNKNOWN_TEXT, "without the question before it, the fragment says nothing"
+    assert asked("tiger", "Does it have fur?", "And whiskers?") == YES_TEXT
+    assert asked("tiger", "And whiskers?") == UNKNOWN_TEXT, "without the question before it, the fragment says nothing"
     assert asked("tiger", "Is it found in Africa?", "In Asia?") == YES_TEXT
     assert asked("penguin", "Does it swim?", "Really?", "And fly?") == NO_TEXT
 
@@ -630,7 +630,7 @@ def test_a_new_episode_begins_without_history() -> None:
     gym = started()
     gym.step(Action("action", "Does it have fur?"))
     gym.reset(seed=0, options={"task": task_of("tiger")})
-    assert gym.step(Action("action", "Hooves?"))[0] == UNKNOWN_TEXT
+    assert gym.step(Action("action", "Whiskers?"))[0] == UNKNOWN_TEXT
 
 
 def test_an_answer_never_contradicts_an_earlier_one() -> None:
