@@ -216,6 +216,10 @@ def test_the_plain_question_of_every_feature_is_answered_from_its_column() -> No
         ("Is it warm-blooded and does it live in the sea?", "warmblood and sea"),
         ("Is it smaller than a horse?", "<6"),
         ("Does it fit inside a suitcase?", "<4.5"),
+        ("Does it consist of wood?", "wood"),
+        ("Does it live in the forest or the desert?", "forest or desert"),
+        ("Is it a flightless bird?", "!flies and bird"),
+        ("Do people live there?", "lived"),
     ],
 )
 def test_a_question_is_read_as_what_it_asks(question: str, reading: str) -> None:

@@ -27,7 +27,7 @@ _GENERIC = frozenset({"thing", "stuff", "something", "item", "object", "anything
 """Stems that say nothing inside a longer phrase."""
 
 
-_SUBS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+_ANYWHERE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), put)
     for pattern, put in (
         (r"\b(?:kind|type|sort|form|species|variety|piece|example|breed) of (?!body|skeleton)", ""),
@@ -37,6 +37,13 @@ _SUBS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:colour|colours|colors)\b", "color"),
         (r"\bhuman beings?\b", "human"),
         (r"\b4\b", "four"), (r"\b2\b", "two"), (r"\b6\b", "six"), (r"\b8\b", "eight"),
+    )
+)  # fmt: skip
+_ANYWHERE_HINT = re.compile(r" of |\b(?:oceans?|gr[ae]y|silvery|colou?rs?|beings?|[2468])\b")
+"""Most phrases hold nothing for the above, and one look is cheaper than nine."""
+_AT_THE_START: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), put)
+    for pattern, put in (
         (r"^(?:made|make|consists?|composed|built|constructed|manufactured|formed)(?: up)?(?: out)? (?:of|from|with) ",
          "of "),
         (r"^(?:related|connected|linked|associated|to do|has to do|involved) (?:to|with) ", "related to "),
@@ -52,11 +59,15 @@ _SUBS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          r"originally) "
          r"(?=(?:in|at|inside|within|around|near|from|to|on|throughout|under|underground|outdoors|outside|indoors|underwater)\b)",
          ""),
-        (r"^(?:inhabit) ", "in "),
+        (r"^inhabit ", "in "),
         (r"^(?:at|inside|within|around|near|into|throughout|from|across|native to|common in|inside of)(?: of)? ", "in "),
         (r"^of in ", "in "),
     )
 )  # fmt: skip
+_IN_PATTERNS = {word for pattern, _ in _AT_THE_START for word in re.findall(r"[a-z]+", pattern.pattern)}
+_STARTS = frozenset(_IN_PATTERNS | {word.removesuffix("s") for word in _IN_PATTERNS})
+"""Every word that one of the above can begin with, and some more."""
+_PLACE_OR_PURPOSE = ("in ", "on ", "under ", "underground", "outdoors", "indoors", "of ", "for ")
 _POWERED = re.compile(r"^(?:powered|run|driven|operated|fuelled|fueled) (?:by|with|on) ")
 _NEEDS = re.compile(r"^(?:need|needs|require|requires|take|takes|run on|runs on|work on|works on|consume) ")
 _FOR_YOU = re.compile(
@@ -71,14 +82,12 @@ _MUST = re.compile(r"^(?:have|need) to (?=\w)")
 def phrase_key(frame: str, rest: str) -> tuple[str, str]:
     """The frame and the stems by which a phrase is looked up."""
     frame, rest = canonical(frame, rest)
-    stems = [stem(word) for word in rest.split()]
-    kept = [word for word in stems if word not in _GENERIC]
-    return frame, " ".join(kept or stems)
+    return frame, stems_of(rest.split())
 
 
 def canonical(frame: str, rest: str) -> tuple[str, str]:
     """One form for the many ways to say where it is, what it is for and what it is made of."""
-    rest = " ".join(word for word in rest.replace("-", " ").split() if word not in SMALL)
+    rest = " ".join([word for word in rest.replace("-", " ").split() if word not in SMALL])
     if frame == "is":
         rest = _MUST.sub("", _BEING.sub("", rest))
         able = _ABLE.sub("", rest)
@@ -92,17 +101,25 @@ def canonical(frame: str, rest: str) -> tuple[str, str]:
         helped = _FOR_YOU.sub("for ", rest)
         if helped != rest:
             frame, rest = "is", helped
-    for pattern, put in _SUBS:
-        changed = pattern.sub(put, rest)
-        if changed != rest:
-            rest = changed
-            if frame == "does" and rest.startswith(
-                ("in ", "on ", "under ", "underground", "outdoors", "indoors", "of ", "for ")
-            ):
-                frame = "is"
+    if _ANYWHERE_HINT.search(rest):
+        for pattern, put in _ANYWHERE:
+            rest = pattern.sub(put, rest)
+    if rest.partition(" ")[0] in _STARTS:
+        for pattern, put in _AT_THE_START:
+            changed = pattern.sub(put, rest)
+            if changed != rest:
+                rest = changed
+                if frame == "does" and rest.startswith(_PLACE_OR_PURPOSE):
+                    frame = "is"
     if frame == "is" and rest.endswith((" with", " for")) and not rest.startswith("for ") and rest.count(" ") >= 1:
         rest = "for " + rest.rsplit(" ", 1)[0]
     return frame, rest
+
+
+def stems_of(words: list[str]) -> str:
+    """The stems of the words that say something."""
+    stems = [stem(word) for word in words]
+    return " ".join([word for word in stems if word not in _GENERIC] or stems)
 
 
 def expand(text: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from bao.gyms.telepathy.phrases import canonical, expand, phrase_key
+from bao.gyms.telepathy.phrases import canonical, expand, phrase_key, stems_of
 from bao.gyms.telepathy.sentence import AUXILIARY, CAN, IT, PEOPLE, VERBS, frame_of, words_of
 from bao.gyms.telepathy.table import Table, table
 from bao.gyms.telepathy.words import name_key, stem
@@ -78,6 +78,7 @@ _LONGEST = 200
 _THAN = re.compile(r"^(bigger|larger|greater|smaller|tinier|littler)(?: in size)? than (.+)$")
 _FITS = re.compile(r"^(?:fit|fits|be put|put|placed) (?:in|inside|into|within) (.+)$")
 _ANYTHING = frozenset({"someth", "thing", "object", "item", "anyth", "one", "creatur", "entity", "product"})
+_KIND_OF = re.compile(r"\b(?:kind|type|sort|species|piece) of ")
 _BOTH = re.compile(r"\b(?:both|either)\b ")
 _JOIN = re.compile(r",? (and|or) (?:is it |does it |can it |it )?|, ")
 
@@ -174,7 +175,7 @@ class Reader:
         if words[0] in AUXILIARY:
             own = frame_of(words)
             return None if own.denied or not own.rest else self._clauses(own.frame, own.rest, False)
-        if part != first and self._noun(part) is None:
+        if part != first and self._noun(words) is None:
             for shared, phrase in ((frame, first), canonical(frame, first)):
                 found = self._found(shared, f"{phrase.split()[0]} {part}")
                 if found is not None:
@@ -206,24 +207,24 @@ class Reader:
 
     def _split(self, rest: str) -> tuple[Clause, ...] | None:
         """A noun with what is said of it: ``big mammal``, ``animal that lives in water``, ``something you eat``."""
-        words = rest.split()
+        words = _KIND_OF.sub("", rest).split()
         for place in range(1, len(words)):
+            noun = self._noun(words[:place])
             head, tail = " ".join(words[:place]), " ".join(words[place:])
-            noun = self._noun(head)
             if noun is not None:
                 said = self._clause_after(tail)
                 if said is not None:
                     return (*noun, *said)
-            noun = self._noun(tail)
+            noun = self._noun(words[place:])
             if noun is not None:
                 said_before = self._found("is", head)
                 if said_before is not None:
                     return (said_before, *noun)
         return None
 
-    def _noun(self, words: str) -> tuple[Clause, ...] | None:
+    def _noun(self, words: list[str]) -> tuple[Clause, ...] | None:
         """The class that a noun stands for; an empty tuple for ``something`` and the like; None for any other word."""
-        stems = phrase_key("is", words)[1]
+        stems = stems_of(words)
         if stems in _ANYTHING:
             return ()
         found = self._nouns.get(stems)
