@@ -1,0 +1,100 @@
+"""The telepathy gym: find out by yes/no questions what the user is thinking of.
+
+It keeps UserRL's action kinds and reward: ``action`` asks, ``answer`` guesses as often as one likes, a right guess earns 1 and
+ends the episode. What differs: questions are answered from a table by rules, so that an answer never contradicts an earlier one
+and what the table does not hold is not guessed; a question that merely names an entity is sent back to be submitted; guesses
+are judged by name; nothing the agent sees holds the title, the end of an episode included; and text without a readable kind is
+an error that is named, not a question with its beginning cut off.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from bao.action import ActionKind
+from bao.errors import ConfigError
+from bao.gym import Gym, Outcome
+from bao.gyms.telepathy import agents, files, tasks
+from bao.gyms.telepathy.user import Judge, ScriptedUser, Verdict
+from bao.policies import Policy
+from bao.task import Split, Task, TaskSet
+
+_NOBODY = Outcome("Nobody answers questions here. Submit an answer.")
+_VERDICTS = {
+    Verdict.RIGHT: Outcome("Right, that is it.", reward=1.0, done=True, success=True),
+    Verdict.WRONG: Outcome("No, that is not it."),
+    Verdict.UNREADABLE: Outcome("Submit the name of one thing, in a few words."),
+    Verdict.SEVERAL: Outcome("Submit one name at a time."),
+}
+
+
+class Telepathy(Gym):
+    """``user="scripted"`` answers questions from the table; ``user="judge"`` answers none and judges guesses only, which is all
+    that can be done with tasks that have no row of the table."""
+
+    name = "telepathy"
+    about = "Find out by yes/no questions what the user is thinking of."
+    kinds = frozenset({ActionKind.ACTION, ActionKind.ANSWER, ActionKind.FINISH})
+    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
+        "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
+        "paper": frozenset({ActionKind.ANSWER}),
+    }
+    user_backends = ("scripted", "judge")
+
+    def begin(self, task: Task) -> str:
+        """Raises `ConfigError` where the scripted user is to play a task that has no row of the table."""
+        puzzle = tasks.load(task)
+        self._judge = Judge(puzzle.names)
+        self._user = None
+        if self.user_backend == "scripted":
+            if puzzle.entity is None:
+                raise ConfigError(
+                    f"user='scripted' cannot answer questions about task {task.id!r}, which has no class and facts: play the "
+                    "gym's own tasks, add both fields to its data, or make the gym with user='judge' to judge answers only"
+                )
+            self._user = ScriptedUser(puzzle.entity)
+        return puzzle.opening
+
+    def instructions(self) -> str:
+        asked = (
+            "[action] Is it alive? - one question to the user, who replies yes, no, that it depends, or that they cannot say\n"
+            if self.user_backend == "scripted"
+            else "[action] - nobody replies to questions in this episode\n"
+        )
+        return (
+            "A user is thinking of something and tells you what kind of thing it is. Find out what it is.\n"
+            f"You have {self.horizon} turns, with one action each:\n"
+            f"{asked}"
+            "[answer] abacus - submit the name of what you believe it is; if that is right, the episode ends and the task is "
+            "solved, otherwise you may go on\n"
+            "[finish] - stop here\n"
+            "Plain questions are understood: what it is, what it is made of, where it is found, what it has or does, what it "
+            "is used for, how its size compares. Each submission should name one thing."
+        )
+
+    def on_action(self, content: str) -> Outcome:
+        if self._user is None:
+            return _NOBODY
+        # Every question passes here, and Outcome's own constructor takes twice as long.
+        return tuple.__new__(Outcome, (self._user.reply(content), 0.0, False, False))
+
+    def on_answer(self, content: str) -> Outcome:
+        return _VERDICTS[self._judge.judge(content)]
+
+    @classmethod
+    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
+        """The gym's own tasks; level 1 opens with the kind, level 2 with the realm. See `tasks.own_tasks`."""
+        return tasks.own_tasks(Split(split), size, levels)
+
+    @classmethod
+    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
+        """Tasks from our JSON lines, or from UserRL's ``entities.json`` and its parquet files. See `files.read`."""
+        return files.read(Path(path), Split(split))
+
+    @classmethod
+    def check_task(cls, task: Task) -> None:
+        tasks.check(task)
+
+    @classmethod
+    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
+        return agents.POLICIES

@@ -1,0 +1,133 @@
+"""Phrases: the one form in which what people say about a thing is looked up.
+
+`phrase_key` takes the small words and the endings away and writes the many ways to say where a thing is, what it is for and
+what it is made of in one way, so that "often found in the oceans", "lives in the sea" and "at sea" are one phrase.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+
+from bao.gyms.telepathy.words import stem
+
+SMALL = frozenset(
+    {
+        "a", "actually", "also", "an", "any", "average", "basically", "chiefly", "classified", "commonly",
+        "considered", "currently", "especially", "essentially", "ever", "fairly", "frequently", "generally", "her",
+        "his", "itself", "just", "largely", "mainly", "maybe", "most", "mostly", "my", "naturally", "necessarily",
+        "normally", "often", "originally", "our", "own", "particularly", "perhaps", "please", "possibly",
+        "predominantly", "pretty", "primarily", "quite", "rather", "really", "regarded", "regularly", "relatively",
+        "some", "sometimes", "specifically", "still", "technically", "the", "their", "today", "traditionally",
+        "typical", "typically", "usually", "very", "your",
+    }
+)  # fmt: skip
+"""Words that are left out."""
+_GENERIC = frozenset({"thing", "stuff", "something", "item", "object", "anything", "people", "one", "type", "human", "person"})
+"""Stems that say nothing inside a longer phrase."""
+
+
+_ANYWHERE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), put)
+    for pattern, put in (
+        (r"\b(?:kind|type|sort|form|species|variety|piece|example|breed) of (?!body|skeleton)", ""),
+        (r"\bmember of ", "in "),
+        (r"\b(?:ocean|oceans)\b", "sea"),
+        (r"\b(?:grey|silvery)\b", "gray"),
+        (r"\b(?:colour|colours|colors)\b", "color"),
+        (r"\bhuman beings?\b", "human"),
+        (r"\b4\b", "four"), (r"\b2\b", "two"), (r"\b6\b", "six"), (r"\b8\b", "eight"),
+    )
+)  # fmt: skip
+_ANYWHERE_HINT = re.compile(r" of |\b(?:oceans?|gr[ae]y|silvery|colou?rs?|beings?|[2468])\b")
+"""Most phrases hold nothing for the above, and one look is cheaper than nine."""
+_AT_THE_START: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), put)
+    for pattern, put in (
+        (r"^(?:made|make|consists?|composed|built|constructed|manufactured|formed)(?: up)?(?: out)? (?:of|from|with) ",
+         "of "),
+        (r"^(?:related|connected|linked|associated|to do|has to do|involved) (?:to|with) ", "related to "),
+        (r"^(?:used|use|meant|made|make|designed|intended|good|useful|helpful|needed|need|suitable|supposed|employed|help|helps|"
+         r"helpful|built|ideal|serve|allow|allows|let|lets|enable|enables)(?: mostly| mainly)? "
+         r"(?:(?:you|people|us|someone|me|one|things|it|them) )?(?:to|for|when|while|in order to)(?: be)? "
+         r"(?:help )?(?:you |people )?", "for "),
+        (r"^(?:used|useful|helpful|involved|good) (?:in|at) (?=\w+ing\b)", "for "),
+        (r"^(?:for the purpose of|purpose is to|its purpose to|its (?:main )?(?:purpose|function|use) to) ", "for "),
+        (r"^(?:found|find|see|seen|located|situated|kept|keep|met|meet|encounter|encountered|spot|spotted|come across|stored|"
+         r"store|belong|belongs|used|use|live|lives|living|exist|exists|occur|occurs|grow|grows|grown|come|comes|"
+         r"originate|originates|reside|dwell|inhabit|placed|present|play|played|bought|lives out|native|indigenous|endemic|"
+         r"originally) "
+         r"(?=(?:in|at|inside|within|around|near|from|to|on|throughout|under|underground|outdoors|outside|indoors|underwater)\b)",
+         ""),
+        (r"^inhabit ", "in "),
+        (r"^(?:at|inside|within|around|near|into|throughout|from|across|native to|common in|inside of)(?: of)? ", "in "),
+        (r"^of in ", "in "),
+    )
+)  # fmt: skip
+_IN_PATTERNS = {word for pattern, _ in _AT_THE_START for word in re.findall(r"[a-z]+", pattern.pattern)}
+_STARTS = frozenset(_IN_PATTERNS | {word.removesuffix("s") for word in _IN_PATTERNS})
+"""Every word that one of the above can begin with, and some more."""
+_PLACE_OR_PURPOSE = ("in ", "on ", "under ", "underground", "outdoors", "indoors", "of ", "for ")
+_POWERED = re.compile(r"^(?:powered|run|driven|operated|fuelled|fueled) (?:by|with|on) ")
+_NEEDS = re.compile(r"^(?:need|needs|require|requires|take|takes|run on|runs on|work on|works on|consume) ")
+_FOR_YOU = re.compile(
+    r"^(?:help|helps|let|lets|allow|allows|enable|enables) (?:you |people |us |one |someone |humans? )?(?:to )?"
+)
+_ABLE = re.compile(r"^(?:able to|capable of|responsible for|known to|known for|likely to) ")
+_BEING = re.compile(r"^(?:known for being|considered to be|considered as|known as|regarded as|referred to as) ")
+_MUST = re.compile(r"^(?:have|need) to (?=\w)")
+
+
+@lru_cache(maxsize=50_000)
+def phrase_key(frame: str, rest: str) -> tuple[str, str]:
+    """The frame and the stems by which a phrase is looked up."""
+    frame, rest = canonical(frame, rest)
+    return frame, stems_of(rest.split())
+
+
+def canonical(frame: str, rest: str) -> tuple[str, str]:
+    """One form for the many ways to say where it is, what it is for and what it is made of."""
+    rest = " ".join([word for word in rest.replace("-", " ").split() if word not in SMALL])
+    if frame == "is":
+        rest = _MUST.sub("", _BEING.sub("", rest))
+        able = _ABLE.sub("", rest)
+        if able != rest:
+            frame, rest = "does", able
+        powered = _POWERED.sub("use ", rest)
+        if powered != rest:
+            frame, rest = "does", powered
+    if frame == "does":
+        rest = _NEEDS.sub("use ", rest)
+        helped = _FOR_YOU.sub("for ", rest)
+        if helped != rest:
+            frame, rest = "is", helped
+    if _ANYWHERE_HINT.search(rest):
+        for pattern, put in _ANYWHERE:
+            rest = pattern.sub(put, rest)
+    if rest.partition(" ")[0] in _STARTS:
+        for pattern, put in _AT_THE_START:
+            changed = pattern.sub(put, rest)
+            if changed != rest:
+                rest = changed
+                if frame == "does" and rest.startswith(_PLACE_OR_PURPOSE):
+                    frame = "is"
+    if frame == "is" and rest.endswith((" with", " for")) and not rest.startswith("for ") and rest.count(" ") >= 1:
+        rest = "for " + rest.rsplit(" ", 1)[0]
+    return frame, rest
+
+
+def stems_of(words: list[str]) -> str:
+    """The stems of the words that say something."""
+    stems = [stem(word) for word in words]
+    return " ".join([word for word in stems if word not in _GENERIC] or stems)
+
+
+def expand(text: str) -> Iterator[str]:
+    """The phrases of a line of predicates.toml: parts between ``;``, each with its alternatives ``(a|b|)``."""
+    for phrase in text.split(";"):
+        pieces = re.split(r"\(([^)]*)\)", phrase)
+        choices = [piece.split("|") if place % 2 else [piece] for place, piece in enumerate(pieces)]
+        for chosen in product(*choices):
+            words = " ".join("".join(chosen).split())
+            if words:
+                yield words
