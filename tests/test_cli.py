@@ -299,7 +299,7 @@ def test_help_names_every_command(bao: Bao) -> None:
         ("show transcript absent.parquet", ("absent.parquet", "bao eval")),
         ("show transcript ask_all --index 10", ("--index 10", "10 episodes", "from 0")),
         ("show transcript ask_all --task nothing", ("0 episodes of task 'nothing'",)),
-        ("check gym nothing", ("gym='nothing'", "function, travel")),
+        ("check gym nothing", ("gym='nothing'", "function, intention, persuade")),
     ],
 )
 def test_a_mistake_is_one_line_with_the_setting_and_the_fix(
