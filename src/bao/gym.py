@@ -18,6 +18,7 @@ from bao.action import CHOICES, Action, ActionKind
 from bao.errors import ConfigError, DataError, suggest
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason
+from bao.users.llm import Simulator
 
 if TYPE_CHECKING:
     from bao.policies import Policy
@@ -100,14 +101,22 @@ class Gym(gymnasium.Env[str, Action]):
     horizon_default: ClassVar[int] = 16
     user_backends: ClassVar[tuple[str, ...]] = ("scripted",)
 
-    def __init__(self, *, horizon: int | None = None, convention: str | None = None, user: str = "scripted") -> None:
+    def __init__(
+        self, *, horizon: int | None = None, convention: str | None = None, user: str = "scripted",
+        llm: Simulator | None = None, judge: Simulator | None = None,
+    ) -> None:  # fmt: skip
+        """`llm` plays the user where ``user="llm"`` and judges what rules cannot, unless `judge` is given for that."""
         if horizon is not None and horizon < 1:
             raise ConfigError(f"horizon={horizon} must be at least 1 turn")
         if convention is not None and convention not in self.conventions:
             raise ConfigError(f"convention={convention!r} is unknown to {self.name}: {suggest(convention, self.conventions)}")
         if user not in self.user_backends:
             raise ConfigError(f"user={user!r} is unknown to {self.name}: {suggest(user, self.user_backends)}")
+        if user == "llm" and llm is None:
+            raise ConfigError("user='llm' needs a model: give llm=.., its model and base_url")
         self.horizon = horizon or self.horizon_default
+        self.llm = llm
+        self.judge = judge or llm
         self.convention = convention or next(iter(self.conventions))
         self.user_backend = user
         self.user_kinds = self.conventions[self.convention]
