@@ -205,8 +205,9 @@ class Gym(gymnasium.Env[str, Action]):
         hook = self._hooks.get(kind)
         if hook is None:
             raise ValueError(f"{self.name} offers no action kind {kind!r}: {suggest(str(kind), map(str, self._hooks))}")
-        self._turn = turn = self._turn + 1
+        turn = self._turn + 1
         reply, reward, done, success = hook(content)
+        self._turn = turn  # only now: a hook that raises leaves the episode as it was
         truncated = False
         stop = None
         if done:
