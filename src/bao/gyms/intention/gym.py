@@ -33,6 +33,9 @@ from bao.users.voice import Voice, says, spelled
 MOST_CHARACTERS = 500
 """Longest question that the user reads."""
 
+_SAID_OF_ANYTHING = frozenset({"none", "nothing", "never", "neither", "nobody", "both", "little"})
+"""Words that a reply may hold whatever it is about, besides those that say nothing."""
+
 _TOO_LONG = Outcome(f"That is too long for me. Ask one short question, of at most {MOST_CHARACTERS} characters.")
 _ALL_KNOWN = " Now you know all that you need."
 
@@ -116,14 +119,19 @@ class Intention(Gym):
     def _unsaid(self) -> list[str]:
         """Every option of the details that the user has said nothing about, the chosen and the others.
 
-        Without those that anybody may say of anything (``yes``, ``one``), and those that were said of another detail.
+        Without those that are said of anything (``yes``, ``none``), and those that were said of another detail.
         """
         request = self._request
         hidden = [detail for index, detail in enumerate(request.missing) if index in self._uncovered]
         hidden += [detail for detail, told in request.others if told is None]
-        told = spelled("\n".join(c for index, c in enumerate(self._choices) if index not in self._uncovered))
+        told = [spelled(choice) for index, choice in enumerate(self._choices) if index not in self._uncovered]
         options = (option for detail in hidden for option in detail.options)
-        return [o for o in options if any(marks(word) for word in words(o)) and not says(told, o)]
+        return [
+            option
+            for option in options
+            if any(marks(word) and word not in _SAID_OF_ANYTHING for word in words(option))
+            and not any(says(each, option) for each in told)
+        ]
 
     def _without_gain(self, reply: str) -> Outcome:
         """The reply to a question that uncovered nothing, and perhaps a detail that the user tells unasked."""
