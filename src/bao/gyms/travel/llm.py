@@ -53,10 +53,10 @@ want."""
 _EVADE = {
     Topic.VAGUE: """\
 You have an agent book {trip} for you. The agent asked something too vague to answer. Say so, and ask it to ask about one thing.
-Name no wish, and confirm none that the agent suggests.""",
+Name no wish, and do not confirm one that the agent suggests.""",
     Topic.CHAT: """\
 You have an agent book {trip} for you. The agent wrote something that is no question about the trip. Reply in a friendly way,
-without telling what you like. Name no wish, and confirm none that the agent suggests.""",
+without telling what you like. Name no wish, and do not confirm one that the agent suggests.""",
 }
 _BY_RULE = {
     Topic.OTHER: "I have no wish about that.",
