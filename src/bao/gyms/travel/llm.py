@@ -81,7 +81,7 @@ class ModelTraveller(Traveller):
         )
         self._judge_role = _JUDGE.format(trip=self._trip, attributes="\n".join(attributes))
         self._judge = judge
-        self._voice = Voice(model, lambda: VALUE_ATTRIBUTE)
+        self._voice = Voice(model, VALUE_ATTRIBUTE.keys)
 
     def read(self, question: str) -> str:
         if len(question) > MOST_CHARACTERS:
