@@ -46,7 +46,7 @@ class Heard(NamedTuple):
 
 
 class Persuadee(Protocol):
-    """A user who holds a claim: scripted here, a language model elsewhere."""
+    """A user who holds a claim: scripted here, a language model in `bao.gyms.persuade.llm`."""
 
     def explain(self, question: str) -> str:
         """The answer to a question."""
