@@ -48,8 +48,8 @@ open which it means, is less exact than the right answer, or differs from it in 
 _WORD = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"\d+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_SQUEEZED_LEAST = 6
-"""Letters of a text that is looked for with the spaces taken out, too."""
+_SPREAD_LEAST = 6
+"""Letters that a name has at least to be looked for with its letters spread out, too."""
 
 
 class Said(BaseModel):
@@ -155,11 +155,11 @@ class _Check:
 
 
 def _holds(text: str, part: str) -> bool:
-    """Whether a text holds a part as whole words, or a long part with its letters spread out (``H-i-l-l M-i-l-l-s``)."""
+    """Whether a text holds a part as whole words, or a long one of letters only spread out (``H-i-l-l M-i-l-l-s``)."""
     if re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text):
         return True
-    squeezed = "".join(_WORD.findall(part))
-    return len(squeezed) >= _SQUEEZED_LEAST and squeezed in "".join(_WORD.findall(text))
+    letters = "".join(_WORD.findall(part))
+    return len(letters) >= _SPREAD_LEAST and not _NUMBER.search(part) and letters in "".join(_WORD.findall(text))
 
 
 def _numbers(text: str) -> set[str]:
