@@ -32,6 +32,7 @@ from bao.task import Split, Task, TaskSet
 
 class Persuade(Gym):
     name = "persuade"
+    version = 2
     about = "argue against a claim that a user holds (the scripted persona is plumbing, not a measure of persuasion)"
     user_backends = ("scripted", "llm")
     fidelity_notes: ClassVar[Mapping[str, str]] = {
