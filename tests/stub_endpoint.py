@@ -18,6 +18,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,9 @@ class StubEndpoint:
             return
         kind = self._draw(body)
         self.drawn[kind] += 1
+        if kind == Kind.HUGE:
+            self._later(connection, _huge(), kind)
+            return
         if kind == Kind.HANG:
             self._at_once -= 1
         elif kind == Kind.REFUSED:
@@ -192,8 +196,6 @@ class StubEndpoint:
             text = f'<think>The secret is {{"reply": "hidden"}}, hm.</think>\n{text}'
         elif kind == Kind.UNCLOSED_THINK:
             text = f"<think>It could be {text}, or"
-        elif kind == Kind.HUGE:
-            text = text + " " * 10_000_000
         message = {"role": "assistant", "content": text, **self._extra}
         usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
         whole = _response(200, {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage})
@@ -219,6 +221,8 @@ class _Connection(asyncio.Protocol):
         self._stub = stub
         self._buffer = b""
         self._transport: asyncio.Transport
+        self._rest = memoryview(b"")
+        self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -250,15 +254,36 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
         elif kind == Kind.TRICKLE:
             self._trickle(data, 0)
+        elif kind == Kind.HUGE:
+            self._rest = memoryview(data)
+            self._send_rest()
         else:
             self._transport.write(data)
             if kind == Kind.CUT_BODY:
                 self._transport.close()
 
+    def _send_rest(self) -> None:
+        """As much as the client takes: buffering the whole would hold up the other connections."""
+        while self._rest and not self._paused and not self._transport.is_closing():
+            piece, self._rest = self._rest[:65_536], self._rest[65_536:]
+            self._transport.write(piece)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._send_rest()
+
     def _trickle(self, data: bytes, place: int) -> None:
         if place < len(data) and not self._transport.is_closing():
             self._transport.write(data[place : place + 1])
             asyncio.get_running_loop().call_later(0.01, self._trickle, data, place + 1)
+
+
+@lru_cache(maxsize=1)
+def _huge() -> bytes:
+    return _response(200, {"choices": [{"message": {"role": "assistant", "content": "x" * 10_000_000}}]})
 
 
 def _response(status: int, value: object, headers: Mapping[str, str] | None = None) -> bytes:

@@ -1,5 +1,6 @@
 """What is read from a model's text: strictly the reply asked for, without thoughts; and which replies give secrets away."""
 
+import contextlib
 import json
 from enum import StrEnum
 from typing import Any
@@ -52,7 +53,8 @@ def test_one_whole_object_is_found_whatever_prose_stands_around_it(text: str) ->
         ('{"fits": true, "fits": false}', "stood twice"), ('{"fits": true, "share": NaN}', "NaN is no JSON value"),
         ('{"fits": true, "share": 1e999}', "fit"), ("{}", "fits: Field required"), ('{"other": true}', "fits: Field required"),
         ('{"reply": {"fits": true}}', "fits: Field required"), ('{"a": {"fits": true}, ', "broken"),
-        ('{"a":' * 5000, "nested too deeply"), ('{"a":1}' * 200, "more than 63"), ("x" * (MOST_CHARACTERS + 1), "more than 100000"),
+        ('{"a":' * 5000, "nested too deeply"), ('{"a":1}' * 200, "more than 63"),
+        ("x" * (MOST_CHARACTERS + 1), "more than 100000"),
         ('{"fits": true, "reply": "<think>it is a cat</think> yes"}', "thinking tags"),
         ('{"fits": true, "reply": "\\u003cthink\\u003e it is a cat"}', "thinking tags"),
     ],
@@ -69,7 +71,8 @@ def test_what_is_not_exactly_one_whole_object_is_refused_with_the_reason(text: s
     ("field", "value"),
     [
         ("fits", "True"), ("fits", "true"), ("fits", 1), ("fits", "yes"), ("fits", None), ("points", "1"), ("points", ["1"]),
-        ("points", [1.0]), ("points", [True]), ("share", "0.5"), ("share", True), ("stance", "For"), ("stance", 1), ("reply", 3),
+        ("points", [1.0]), ("points", [True]), ("share", "0.5"), ("share", True),
+        ("stance", "For"), ("stance", 1), ("reply", 3),
         ("reply", None), ("reply", ["x"]),
     ],
 )  # fmt: skip
@@ -83,7 +86,8 @@ def test_a_value_of_another_type_is_refused_naming_the_field(field: str, value: 
     [
         ("<think>hm</think>yes", "yes"), ("<think>hm\n</think>\n\nyes", "yes"), ("yes<think>hm", "yes"), ("<think>hm", ""),
         ("hm</think>yes", "yes"), ("a <THINK>b</Think> c", "a  c"), ("<think>a<think>b</think>c</think>d", "d"),
-        ("<think>a</think>b<think>c</think>d", "bd"), ("<thinking>a</thinking>b", "b"), ("<reasoning x='1'>a</reasoning>b", "b"),
+        ("<think>a</think>b<think>c</think>d", "bd"), ("<thinking>a</thinking>b", "b"),
+        ("<reasoning x='1'>a</reasoning>b", "b"),
         ("[THINK]a[/THINK]b", "b"), ("a</think>b</think>c", "c"), ("</think>", ""), ("no tags", "no tags"),
         ("I think, <b>so</b>", "I think, <b>so</b>"), ("<thinker>a", "<thinker>a"),
     ],
@@ -118,10 +122,8 @@ def test_any_text_survives_as_a_value(text: str, fits: bool) -> None:
 
 @given(st.text(alphabet='{}[]":,ab1 \n\\<think>/'))
 def test_any_text_is_read_or_refused_and_never_breaks_the_reader(text: str) -> None:
-    try:
+    with contextlib.suppress(MalformedError):
         read_reply(strip_thoughts(text), Verdict)
-    except MalformedError:
-        pass
 
 
 def test_a_form_closes_every_object_and_requires_every_field() -> None:
@@ -146,10 +148,13 @@ def test_a_form_closes_every_object_and_requires_every_field() -> None:
 @pytest.mark.parametrize(
     ("secret", "reply"),
     [
-        ("elephant", "It is an ELEPHANT."), ("Elephant", "an elephant, yes"), ("ice cream", "Ice-cream!"), ("ice cream", "icecream"),
-        ("icecream", "ice  cream"), ("elephant", "e l e p h a n t"), ("elephant", "e-l-e-p-h-a-n-t?"), ("café", "the CAFE\u0301"),
+        ("elephant", "It is an ELEPHANT."), ("Elephant", "an elephant, yes"), ("ice cream", "Ice-cream!"),
+        ("ice cream", "icecream"),
+        ("icecream", "ice  cream"), ("elephant", "e l e p h a n t"), ("elephant", "e-l-e-p-h-a-n-t?"),
+        ("café", "the CAFE\u0301"),
         ("Zürich", "zurich"), ("elephant", "ele\u200bphant"), ("elephant", "ｅｌｅｐｈａｎｔ"), ("Straße", "STRASSE"),
-        ("O'Brien", "o\u2019brien's? O\u2019Brien"), ("大象", "这是大象吗"), ("New\nYork", "new york city"), ("42", "It is 42."),
+        ("O'Brien", "o\u2019brien's"), ("O'Brien", "OBrien"),
+        ("elephant", "the elephant's trunk"), ("大象", "这是大象吗"), ("New\nYork", "new york city"), ("42", "It is 42."),
         ("file", "the \ufb01le"), ("elephant", "**elephant**"), ("elephant", "_elephant_"),
     ],
 )  # fmt: skip
