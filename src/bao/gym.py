@@ -105,9 +105,13 @@ class Gym(gymnasium.Env[str, Action]):
 
     def __init__(
         self, *, horizon: int | None = None, convention: str | None = None, user: str = "scripted",
-        llm: Simulator | None = None, judge: Simulator | None = None,
+        llm: Simulator | Mapping[str, Any] | None = None, judge: Simulator | Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """`llm` plays the user where ``user="llm"`` and judges what rules cannot, unless `judge` is given for that."""
+        """`llm` plays the user where ``user="llm"`` and judges what rules cannot, unless `judge` is given for that.
+
+        Either is a `Simulator`, or a table of `bao.users.settings.LLMSettings`, such as
+        ``{"model": "qwen3", "base_url": "http://127.0.0.1:8000/v1"}``. Raises `ConfigError` naming the setting.
+        """
         if horizon is not None and horizon < 1:
             raise ConfigError(f"horizon={horizon} must be at least 1 turn")
         if convention is not None and convention not in self.conventions:
@@ -119,8 +123,8 @@ class Gym(gymnasium.Env[str, Action]):
         if user == "llm" and llm is None:
             raise ConfigError("user='llm' needs a model: give llm=.., its model and base_url")
         self.horizon = horizon or self.horizon_default
-        self.llm = llm
-        self.judge = judge or llm
+        self.llm = _simulator(llm, "llm")
+        self.judge = self.llm if judge is None else _simulator(judge, "judge")
         self.convention = convention or next(iter(self.conventions))
         self.user_backend = user
         self.user_kinds = self.conventions[self.convention]
@@ -234,6 +238,14 @@ class Gym(gymnasium.Env[str, Action]):
     @np_random.setter
     def np_random(self, value: np.random.Generator) -> None:
         self._np_random = value
+
+
+def _simulator(value: Simulator | Mapping[str, Any] | None, name: str) -> Simulator | None:
+    if value is None:
+        return None
+    from bao.users.simulator import simulator  # HTTP and TLS take long to import, and most gyms do without
+
+    return simulator(value, name)
 
 
 GROUP = "bao.gyms"
