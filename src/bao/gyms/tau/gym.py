@@ -1,9 +1,9 @@
-"""The customer-service gym itself: tools on a shop's database, the shop's rules, and a customer to talk to.
+"""The customer-service gym itself: tools on the database of a shop or an airline, its rules, and a customer to talk to.
 
 It keeps the action kinds, the tools' names and the reward of UserRL's tau gym (tau-bench behind three choices): ``answer`` is
 a tool call, ``action`` a message to the customer, ``search`` a look at the tools or the rules. What differs: the agent can read
-the rules, the opening is the customer's own, ``finish`` is judged where UserRL gives what the last step gave, a number that has
-to be said must stand by itself, and the database of an episode is a view that is judged by its changed records.
+the rules, the opening is what the customer has said and no other, ``finish`` is judged where UserRL gives what the last step gave, a number that has to
+be said must stand by itself, and the database of an episode is a view that is judged by its changed records.
 
 The reward is 1 at the end if the final database is the one after the task's own calls and everything that had to be said was
 said, else 0. The end is the customer's goodbye, a transfer, ``finish`` or the horizon; the last is not judged and earns
@@ -23,7 +23,7 @@ from bao.gyms.tau.common import TRANSFER
 from bao.gyms.tau.customer import Customer
 from bao.gyms.tau.database import Database, Session
 from bao.gyms.tau.domains import AIRLINE, DOMAINS, read_databases
-from bao.gyms.tau.llm import LanguageCustomer, instruction_of
+from bao.gyms.tau.llm import OWN_RECITED_MOST, LanguageCustomer, instruction_of
 from bao.gyms.tau.retail import generate
 from bao.gyms.tau.retail.user import ScriptedCustomer
 from bao.gyms.tau.said import Output
@@ -150,7 +150,10 @@ class Tau(Gym):
     def _customer(self, task: Task, case: tasks.Case) -> Customer:
         if self.user_backend == "llm":
             assert self.llm is not None  # the base class sees to it
-            return LanguageCustomer(self.llm, case.instruction or instruction_of(case.identity, case.wishes), case.opening)
+            if case.instruction:
+                return LanguageCustomer(self.llm, case.instruction, case.opening)
+            told = instruction_of(case.identity, case.wishes)
+            return LanguageCustomer(self.llm, told, case.opening, recited_most=OWN_RECITED_MOST)
         if not case.wishes:
             raise ConfigError(
                 f"task {task.id!r} is told in free text, which user={self.user_backend!r} cannot act: give user='llm' with a "

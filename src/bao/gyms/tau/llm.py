@@ -25,6 +25,8 @@ SAID_MOST = 1_500
 RECITED_MOST = 14
 """Words in a row that the customer may share with the instruction. The first messages in UserRL's files share 13 at most, where
 an instruction says what to repeat; else 9."""
+OWN_RECITED_MOST = 24
+"""The same where the instruction is `instruction_of`: its sentences are the customer's, and the longest has 21 words."""
 GREETING = "Hello! How can I help you today?"
 """What the customer answers with the first message; the agent is not shown it."""
 
@@ -66,12 +68,15 @@ class CustomerReply(BaseModel):
 
 
 class LanguageCustomer:
-    """One customer who wants what `instruction` says, for one episode; `opening` is the first message where there is one."""
+    """One customer who wants what `instruction` says, for one episode; `opening` is the first message where there is one.
 
-    def __init__(self, llm: Simulator, instruction: str, opening: str = "") -> None:
+    A message may share `recited_most` words in a row with the instruction.
+    """
+
+    def __init__(self, llm: Simulator, instruction: str, opening: str = "", *, recited_most: int = RECITED_MOST) -> None:
         self._llm = llm
         self._role = _ROLE.format(instruction=instruction.strip())
-        self._check = _checker(instruction)
+        self._check = _checker(instruction, recited_most)
         self._opening = opening
         self._talk: tuple[tuple[str, str], ...] = (("agent", GREETING),)
 
@@ -120,8 +125,8 @@ def _stays(reply: CustomerReply) -> str | None:
     return "the first message cannot be the goodbye: say what you want, with done false" if reply.done else None
 
 
-def _checker(instruction: str) -> Check[CustomerReply]:
-    recited = _runs(instruction)
+def _checker(instruction: str, recited_most: int) -> Check[CustomerReply]:
+    recited = _runs(instruction, recited_most + 1)
 
     def check(reply: CustomerReply) -> str | None:
         text = reply.message
@@ -131,15 +136,14 @@ def _checker(instruction: str) -> Check[CustomerReply]:
             return f"the message has {len(text)} characters: a customer writes a few sentences"
         if _AS_AGENT.search(text):
             return "this is what the agent would say: write the customer's message"
-        if not recited.isdisjoint(_runs(text)):
-            return f"the message repeats more than {RECITED_MOST} words in a row of what you were told: use your own words"
+        if not recited.isdisjoint(_runs(text, recited_most + 1)):
+            return f"the message repeats more than {recited_most} words in a row of what you were told: use your own words"
         return None
 
     return check
 
 
-def _runs(text: str) -> frozenset[tuple[str, ...]]:
-    """Every run of `RECITED_MOST` + 1 words; none reaches over facts in brackets."""
-    size = RECITED_MOST + 1
+def _runs(text: str, size: int) -> frozenset[tuple[str, ...]]:
+    """Every run of `size` words; none reaches over facts in brackets."""
     parts = [_WORD.findall(part.lower()) for part in _FACTS.split(text)]
     return frozenset(tuple(words[i : i + size]) for words in parts for i in range(len(words) - size + 1))

@@ -105,10 +105,10 @@ def _identity(row: Mapping[str, str]) -> str:
 def check(task: Task) -> None:
     """Raise `ValueError` or `KeyError` naming the field where a task cannot be played; own tasks are played through."""
     case = load(task)
+    if not case.wishes and not case.instruction.strip():
+        raise ValueError("field 'wishes' is empty, and so is 'instruction': one of them must say what the customer wants")
     if case.database in DOMAINS:
         return
-    if not case.wishes:
-        raise ValueError("field 'wishes' is empty")
     session = Session(own_database(case.database))
     if session.find(Table.USERS, case.user_id) is None:
         raise ValueError(f"user_id={case.user_id!r} is not in the database {case.database!r}")
