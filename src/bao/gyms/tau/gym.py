@@ -1,9 +1,10 @@
 """The customer-service gym itself: tools on the database of a shop or an airline, its rules, and a customer to talk to.
 
 It keeps the action kinds, the tools' names and the reward of UserRL's tau gym (tau-bench behind three choices): ``answer`` is
-a tool call, ``action`` a message to the customer, ``search`` a look at the tools or the rules. What differs: the agent can read
-the rules, the opening is what the customer has said and no other, ``finish`` is judged where UserRL gives what the last step gave, a number that has to
-be said must stand by itself, and the database of an episode is a view that is judged by its changed records.
+a tool call, ``action`` a message to the customer, ``search`` a look at the tools or the rules. What differs: the agent can
+read the rules, the opening is what the customer has said and no other, ``finish`` is judged where UserRL gives what the last
+step gave, a number that has to be said must stand by itself, and the database of an episode is a view that is judged by its
+changed records.
 
 The reward is 1 at the end if the final database is the one after the task's own calls and everything that had to be said was
 said, else 0. The end is the customer's goodbye, a transfer, ``finish`` or the horizon; the last is not judged and earns
