@@ -100,6 +100,8 @@ class Gym(gymnasium.Env[str, Action]):
     """Which kinds involve the user, by the name of the convention; the first is the default."""
     horizon_default: ClassVar[int] = 16
     user_backends: ClassVar[tuple[str, ...]] = ("scripted",)
+    no_llm: ClassVar[str] = ""
+    """Why no language model can play the user, where none can; shown by ``bao gyms`` and where one is asked for."""
 
     def __init__(
         self, *, horizon: int | None = None, convention: str | None = None, user: str = "scripted",
@@ -110,6 +112,8 @@ class Gym(gymnasium.Env[str, Action]):
             raise ConfigError(f"horizon={horizon} must be at least 1 turn")
         if convention is not None and convention not in self.conventions:
             raise ConfigError(f"convention={convention!r} is unknown to {self.name}: {suggest(convention, self.conventions)}")
+        if user == "llm" and self.no_llm:
+            raise ConfigError(f"user='llm' is of no use to {self.name}: {self.no_llm}; leave it at 'scripted'")
         if user not in self.user_backends:
             raise ConfigError(f"user={user!r} is unknown to {self.name}: {suggest(user, self.user_backends)}")
         if user == "llm" and llm is None:
@@ -209,7 +213,7 @@ class Gym(gymnasium.Env[str, Action]):
             raise ValueError(f"{self.name} offers no action kind {kind!r}: {suggest(str(kind), map(str, self._hooks))}")
         turn = self._turn + 1
         reply, reward, done, success = hook(content)
-        self._turn = turn  # only now: a hook that raises leaves the episode as it was
+        self._turn = turn  # only now: a turn in which the user broke has not been taken
         truncated = False
         stop = None
         if done:

@@ -28,6 +28,7 @@ def gyms() -> list[dict[str, Any]]:
                     for convention, kinds in cls.conventions.items()
                 },
                 "users": list(cls.user_backends),
+                "no_llm": cls.no_llm,
                 "policies": sorted(cls.scripted_policies()),
                 "horizon": cls.horizon_default,
             }
@@ -51,7 +52,7 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
             ("  turns", f"{row['horizon']} at most"),
             ("  actions", ", ".join(row["kinds"])),
             ("  of these involve the user", involve),
-            ("  users", ", ".join(row["users"])),
+            ("  users", ", ".join(row["users"]) + (f" (not llm: {row['no_llm']})" if row["no_llm"] else "")),
             ("  policies", ", ".join(f"scripted:{policy}" for policy in row["policies"])),
         ):
             view.add_row(name, Text(text))
