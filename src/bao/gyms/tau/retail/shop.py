@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from bao.gyms.tau.database import Database, Record
+from bao.gyms.tau.database import Record
+from bao.gyms.tau.retail.database import Shop
 from bao.task import Split
 
 CUSTOMERS: Mapping[Split, int] = {Split.TRAIN: 400, Split.VALID: 60, Split.TEST: 120}
@@ -26,17 +27,17 @@ AVAILABLE = 0.75
 
 @lru_cache(maxsize=1)
 def policy() -> str:
-    return files("bao.gyms.tau").joinpath("policy.md").read_text(encoding="utf-8").strip()
+    return files("bao.gyms.tau.retail").joinpath("policy.md").read_text(encoding="utf-8").strip()
 
 
 @lru_cache(maxsize=1)
 def parts() -> Mapping[str, Any]:
     """What ``shop.toml`` holds."""
-    return tomllib.loads(files("bao.gyms.tau").joinpath("shop.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files("bao.gyms.tau.retail").joinpath("shop.toml").read_text(encoding="utf-8"))
 
 
 @lru_cache(maxsize=1)
-def databases() -> Mapping[Split, Database]:
+def databases() -> Mapping[Split, Shop]:
     """The shop as the customers of each split see it."""
     rng = np.random.default_rng(20_240)
     numbers = _Numbers(rng)
@@ -50,7 +51,7 @@ def databases() -> Mapping[Split, Database]:
         orders: dict[str, Record] = {}
         for _ in range(count):
             _customer(names[order.pop()], users, orders, products, places, numbers, rng)
-        found[split] = Database(f"shop-{split}", users, orders, products, policy())
+        found[split] = Shop(f"shop-{split}", users, orders, products, policy())
     return found
 
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bao.gyms.tau.tools import REASONS
-from bao.gyms.tau.wishes import ADDRESS_FIELDS, Item, Operation, Wish, address_text
+from bao.gyms.tau.retail.tools import REASONS
+from bao.gyms.tau.retail.wishes import ADDRESS_FIELDS, Item, Operation, Wish, address_text
 
 _WHO = re.compile(
     r"Your name is (?P<first_name>\w+) (?P<last_name>\w+) and your (?:zip code is (?P<zip>\d+)|email is (?P<email>\S+@\S+))\. "

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from bao.gyms.tau.wishes import Topic
+from bao.gyms.tau.retail.wishes import Topic
 
 MESSAGE_MOST = 4_000
 """Characters of a message that the customer reads."""

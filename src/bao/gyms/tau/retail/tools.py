@@ -1,116 +1,54 @@
 """The tools of the shop: what an agent can look up and change.
 
-The names and meanings are those of tau-bench's retail tools; the code is written from the shop's rules. A tool that cannot do
-what it is asked changes nothing and says why.
+The names and meanings are those of tau-bench's retail tools; the code is written from the shop's rules.
 """
 
-import ast
-import json
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from bao.gyms.tau.database import Record, Session, Table
+from bao.gyms.tau.common import CALCULATE, HAND_OVER
+from bao.gyms.tau.database import Record, Session
+from bao.gyms.tau.parameters import Text, Texts, shown
+from bao.gyms.tau.retail.database import Shop, Table, user_by_email, user_by_name_zip
+from bao.gyms.tau.toolbox import Tool, Toolbox, ToolError, found
 
 REASONS = ("no longer needed", "ordered by mistake")
 PENDING, DELIVERED = "pending", "delivered"
-TRANSFER = "transfer_to_human_agents"
-EXPRESSION_MOST = 200
-"""Characters of an expression that `calculate` takes."""
-
-
-class ToolReply(NamedTuple):
-    text: str
-    ok: bool
-
-
-class ToolError(Exception):
-    """Why a tool did nothing, in words for the agent."""
-
-
-@dataclass(frozen=True)
-class Tool:
-    name: str
-    about: str
-    parameters: Mapping[str, str]
-    """What each parameter holds; those in `LISTS` are lists of texts, all others texts."""
-    run: Callable[..., str]
-    writes: bool = False
-
-
-LISTS = frozenset({"item_ids", "new_item_ids"})
-
-
-def call(session: Session, name: str, arguments: Mapping[str, Any]) -> ToolReply:
-    """Call a tool by name; never raises on what an agent wrote."""
-    tool = TOOLS.get(name)
-    if tool is None:
-        return ToolReply(f"Error: there is no tool {shown(name)}. The tools are: {', '.join(TOOLS)}.", False)
-    try:
-        _check(tool, arguments)
-        return ToolReply(tool.run(session, **arguments), True)
-    except ToolError as error:
-        return ToolReply(f"Error: {error}", False)
-
-
-def shown(value: object) -> str:
-    """An agent's text for a reply: short, and in ASCII, so that it can be written anywhere."""
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _check(tool: Tool, arguments: Mapping[str, Any]) -> None:
-    if len(arguments) != len(tool.parameters) or any(name not in tool.parameters for name in arguments):
-        wanted = ", ".join(tool.parameters) or "no arguments"
-        raise ToolError(f"{tool.name} takes exactly {wanted}; given: {shown(', '.join(arguments)) if arguments else 'none'}")
-    for name, value in arguments.items():
-        if name in LISTS:
-            if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
-                raise ToolError(f'{name} must be a list of texts such as ["1234567890"], not {shown(value)}')
-        elif not isinstance(value, str):
-            raise ToolError(f'{name} must be a text in quotes, not {shown(value)}; write "{name}": "..."')
 
 
 # Looking up.
 
 
-def _find_by_email(session: Session, email: str) -> str:
-    return _found(session.user_by_email(email.strip()), f"no user has the e-mail {shown(email)}")
+def _find_by_email(session: Session[Shop], email: str) -> str:
+    return found(user_by_email(session, email.strip()), f"no user has the e-mail {shown(email)}")
 
 
-def _find_by_name_zip(session: Session, first_name: str, last_name: str, zip: str) -> str:
-    user = session.user_by_name_zip(first_name.strip(), last_name.strip(), zip.strip())
-    return _found(user, f"no user has the name {shown(f'{first_name} {last_name}')} and the zip code {shown(zip)}")
+def _find_by_name_zip(session: Session[Shop], first_name: str, last_name: str, zip: str) -> str:
+    user = user_by_name_zip(session, first_name.strip(), last_name.strip(), zip.strip())
+    return found(user, f"no user has the name {shown(f'{first_name} {last_name}')} and the zip code {shown(zip)}")
 
 
-def _user_details(session: Session, user_id: str) -> str:
-    return _found(session.text(Table.USERS, user_id), f"there is no user {shown(user_id)}")
+def _user_details(session: Session[Shop], user_id: str) -> str:
+    return found(session.text(Table.USERS, user_id), f"there is no user {shown(user_id)}")
 
 
-def _order_details(session: Session, order_id: str) -> str:
-    return _found(session.text(Table.ORDERS, order_id), f"there is no order {shown(order_id)}; order ids begin with #")
+def _order_details(session: Session[Shop], order_id: str) -> str:
+    return found(session.text(Table.ORDERS, order_id), f"there is no order {shown(order_id)}; order ids begin with #")
 
 
-def _product_details(session: Session, product_id: str) -> str:
+def _product_details(session: Session[Shop], product_id: str) -> str:
     missing = f"there is no product {shown(product_id)}; a product id is not an item id"
-    return _found(session.text(Table.PRODUCTS, product_id), missing)
+    return found(session.text(Table.PRODUCTS, product_id), missing)
 
 
-def _product_types(session: Session) -> str:
+def _product_types(session: Session[Shop]) -> str:
     return session.database.product_types
-
-
-def _found(text: str | None, message: str) -> str:
-    if text is None:
-        raise ToolError(message)
-    return text
 
 
 # Changing.
 
 
-def _cancel(session: Session, order_id: str, reason: str) -> str:
+def _cancel(session: Session[Shop], order_id: str, reason: str) -> str:
     order = _order(session, order_id, PENDING, "cancelled")
     if reason not in REASONS:
         raise ToolError(f"reason must be {REASONS[0]!r} or {REASONS[1]!r}, not {shown(reason)}")
@@ -121,7 +59,9 @@ def _cancel(session: Session, order_id: str, reason: str) -> str:
     return _put(session, order, status="cancelled", cancel_reason=reason, payment_history=history)
 
 
-def _modify_items(session: Session, order_id: str, item_ids: list[str], new_item_ids: list[str], payment_method_id: str) -> str:
+def _modify_items(
+    session: Session[Shop], order_id: str, item_ids: list[str], new_item_ids: list[str], payment_method_id: str
+) -> str:
     order = _order(session, order_id, PENDING, "modified")
     pairs = _pairs(session, order, item_ids, new_item_ids)
     difference = _difference(session, order, pairs, payment_method_id)
@@ -137,12 +77,12 @@ def _modify_items(session: Session, order_id: str, item_ids: list[str], new_item
     return _put(session, order, status="pending (items modified)", items=items, payment_history=history)
 
 
-def _modify_address(session: Session, order_id: str, **address: str) -> str:
+def _modify_address(session: Session[Shop], order_id: str, **address: str) -> str:
     order = _order(session, order_id, PENDING, "modified")
     return _put(session, order, address=address)
 
 
-def _modify_payment(session: Session, order_id: str, payment_method_id: str) -> str:
+def _modify_payment(session: Session[Shop], order_id: str, payment_method_id: str) -> str:
     order = _order(session, order_id, PENDING, "modified")
     method = _method(session, order, payment_method_id)
     paid = {name: amount for name, amount in _paid(order).items() if amount > 0}
@@ -158,7 +98,7 @@ def _modify_payment(session: Session, order_id: str, payment_method_id: str) -> 
     return _put(session, order, payment_history=history)
 
 
-def _return(session: Session, order_id: str, item_ids: list[str], payment_method_id: str) -> str:
+def _return(session: Session[Shop], order_id: str, item_ids: list[str], payment_method_id: str) -> str:
     order = _order(session, order_id, DELIVERED, "returned")
     _positions(order, item_ids)
     method = _method(session, order, payment_method_id)
@@ -168,7 +108,9 @@ def _return(session: Session, order_id: str, item_ids: list[str], payment_method
     return _put(session, order, status="return requested", return_items=items, return_payment_method_id=payment_method_id)
 
 
-def _exchange(session: Session, order_id: str, item_ids: list[str], new_item_ids: list[str], payment_method_id: str) -> str:
+def _exchange(
+    session: Session[Shop], order_id: str, item_ids: list[str], new_item_ids: list[str], payment_method_id: str
+) -> str:
     order = _order(session, order_id, DELIVERED, "exchanged")
     pairs = _pairs(session, order, item_ids, new_item_ids)
     difference = _difference(session, order, pairs, payment_method_id)
@@ -179,7 +121,7 @@ def _exchange(session: Session, order_id: str, item_ids: list[str], new_item_ids
     )  # fmt: skip
 
 
-def _modify_user_address(session: Session, user_id: str, **address: str) -> str:
+def _modify_user_address(session: Session[Shop], user_id: str, **address: str) -> str:
     user = session.find(Table.USERS, user_id)
     if user is None:
         raise ToolError(f"there is no user {shown(user_id)}")
@@ -187,11 +129,7 @@ def _modify_user_address(session: Session, user_id: str, **address: str) -> str:
     return session.text(Table.USERS, user_id) or ""
 
 
-def _transfer(session: Session, summary: str) -> str:
-    return "The customer is transferred to a human agent."
-
-
-def _order(session: Session, order_id: str, status: str, done: str) -> Record:
+def _order(session: Session[Shop], order_id: str, status: str, done: str) -> Record:
     order = session.find(Table.ORDERS, order_id)
     if order is None:
         raise ToolError(f"there is no order {shown(order_id)}; order ids begin with #")
@@ -200,7 +138,7 @@ def _order(session: Session, order_id: str, status: str, done: str) -> Record:
     return order
 
 
-def _put(session: Session, order: Record, **fields: Any) -> str:
+def _put(session: Session[Shop], order: Record, **fields: Any) -> str:
     session.put(Table.ORDERS, order["order_id"], {**order, **fields})
     return session.text(Table.ORDERS, order["order_id"]) or ""
 
@@ -216,7 +154,9 @@ def _positions(order: Record, item_ids: Sequence[str]) -> list[int]:
     return places
 
 
-def _pairs(session: Session, order: Record, item_ids: list[str], new_item_ids: list[str]) -> list[tuple[int, Record, str]]:
+def _pairs(
+    session: Session[Shop], order: Record, item_ids: list[str], new_item_ids: list[str]
+) -> list[tuple[int, Record, str]]:
     """Place, present item and new item id of each change."""
     if len(item_ids) != len(new_item_ids):
         raise ToolError(
@@ -231,7 +171,7 @@ def _pairs(session: Session, order: Record, item_ids: list[str], new_item_ids: l
     return pairs
 
 
-def _variant(session: Session, old: Record, new: str) -> Record:
+def _variant(session: Session[Shop], old: Record, new: str) -> Record:
     product = session.find(Table.PRODUCTS, old["product_id"])
     variant: Record | None = product["variants"].get(new) if product else None
     if variant is None:
@@ -239,7 +179,9 @@ def _variant(session: Session, old: Record, new: str) -> Record:
     return variant
 
 
-def _difference(session: Session, order: Record, pairs: Sequence[tuple[int, Record, str]], payment_method_id: str) -> float:
+def _difference(
+    session: Session[Shop], order: Record, pairs: Sequence[tuple[int, Record, str]], payment_method_id: str
+) -> float:
     """What the customer has still to pay for the new items (negative: gets back)."""
     method = _method(session, order, payment_method_id)
     difference: float = round(sum(_variant(session, old, new)["price"] - old["price"] for _, old, new in pairs), 2)
@@ -247,7 +189,7 @@ def _difference(session: Session, order: Record, pairs: Sequence[tuple[int, Reco
     return difference
 
 
-def _method(session: Session, order: Record, payment_method_id: str) -> Record:
+def _method(session: Session[Shop], order: Record, payment_method_id: str) -> Record:
     user = session.find(Table.USERS, order["user_id"])
     methods: Mapping[str, Record] = user["payment_methods"] if user else {}
     if payment_method_id not in methods:
@@ -273,7 +215,7 @@ def _transaction(kind: str, amount: float, payment_method_id: str) -> Mapping[st
     return {"transaction_type": kind, "amount": amount, "payment_method_id": payment_method_id}
 
 
-def _move(session: Session, user_id: str, payment_method_id: str, amount: float) -> None:
+def _move(session: Session[Shop], user_id: str, payment_method_id: str, amount: float) -> None:
     """Put `amount` on a gift card (negative: take it off); other methods have no balance here."""
     user = session.find(Table.USERS, user_id)
     method = user["payment_methods"].get(payment_method_id) if user else None
@@ -283,62 +225,32 @@ def _move(session: Session, user_id: str, payment_method_id: str, amount: float)
     session.put(Table.USERS, user_id, {**user, "payment_methods": methods})
 
 
-# Arithmetic.
-
-_OPERATORS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-}  # fmt: skip
-
-
-def _calculate(session: Session, expression: str) -> str:
-    if len(expression) > EXPRESSION_MOST:
-        raise ToolError(f"expression has {len(expression)} characters; at most {EXPRESSION_MOST} are read")
-    try:
-        value = _value(ast.parse(expression.strip(), mode="eval").body)
-        return f"{value:.2f}" if isinstance(value, float) else str(value)
-    except ZeroDivisionError:
-        raise ToolError("division by zero") from None
-    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
-        raise ToolError(f"expression must be numbers with + - * / and brackets, not {shown(expression)}") from None
-
-
-def _value(node: ast.expr) -> float:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        return node.value
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        return _OPERATORS[type(node.op)](_value(node.left), _value(node.right))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_value(node.operand)
-    raise ValueError("not arithmetic")
-
-
-_ORDER = {"order_id": "such as '#B1234567'"}
-_ITEMS = {"item_ids": "list of the items' ids, each as often as it is meant"}
-_SWAP = {**_ITEMS, "new_item_ids": "list of the new items' ids, in the same order"}
-_PAY = {"payment_method_id": "such as 'gift_card_1234567' or 'credit_card_1234567'"}
+_ORDER = {"order_id": Text("such as '#B1234567'")}
+_ITEMS = {"item_ids": Texts("list of the items' ids, each as often as it is meant")}
+_SWAP = {**_ITEMS, "new_item_ids": Texts("list of the new items' ids, in the same order")}
+_PAY = {"payment_method_id": Text("such as 'gift_card_1234567' or 'credit_card_1234567'")}
 _ADDRESS = {
-    "address1": "street and number", "address2": "flat or suite", "city": "", "state": "such as 'CA'", "country": "",
-    "zip": "such as '12345'",
+    "address1": Text("street and number"), "address2": Text("flat or suite"), "city": Text(), "state": Text("such as 'CA'"),
+    "country": Text(), "zip": Text("such as '12345'"),
 }  # fmt: skip
-_USER = {"user_id": "such as 'sara_doe_496'"}
+_USER = {"user_id": Text("such as 'sara_doe_496'")}
 
-TOOLS: Mapping[str, Tool] = {
-    tool.name: tool
-    for tool in (
-        Tool("find_user_id_by_email", "the user id that goes with an e-mail", {"email": ""}, _find_by_email),
+TOOLBOX = Toolbox(
+    (
+        Tool("find_user_id_by_email", "the user id that goes with an e-mail", {"email": Text()}, _find_by_email),
         Tool(
             "find_user_id_by_name_zip", "the user id that goes with a name and a zip code",
-            {"first_name": "", "last_name": "", "zip": ""}, _find_by_name_zip,
+            {"first_name": Text(), "last_name": Text(), "zip": Text()}, _find_by_name_zip,
         ),
         Tool("get_user_details", "a user's profile: name, address, payment methods, orders", _USER, _user_details),
         Tool("get_order_details", "an order: status, items, address, payments, tracking", _ORDER, _order_details),
         Tool(
             "get_product_details", "a product's variants: item id, options, price, availability",
-            {"product_id": "not an item id"}, _product_details,
+            {"product_id": Text("not an item id")}, _product_details,
         ),
         Tool("list_all_product_types", "the name and product id of every product", {}, _product_types),
         Tool(
-            "cancel_pending_order", "cancel a pending order", {**_ORDER, "reason": f"'{REASONS[0]}' or '{REASONS[1]}'"},
+            "cancel_pending_order", "cancel a pending order", {**_ORDER, "reason": Text(f"'{REASONS[0]}' or '{REASONS[1]}'")},
             _cancel, writes=True,
         ),
         Tool(
@@ -365,24 +277,7 @@ TOOLS: Mapping[str, Tool] = {
             "modify_user_address", "change the address in a user's profile", {**_USER, **_ADDRESS}, _modify_user_address,
             writes=True,
         ),
-        Tool("calculate", "the value of an expression", {"expression": "such as '2 * (3.5 + 1)'"}, _calculate),
-        Tool(
-            TRANSFER, "hand the customer over to a human agent, which ends the conversation",
-            {"summary": "what the customer wants"}, _transfer,
-        ),
+        CALCULATE,
+        HAND_OVER,
     )
-}  # fmt: skip
-
-
-def listing() -> str:
-    """Every tool with its parameters, for the agent."""
-    lines = []
-    for tool in TOOLS.values():
-        named = "; ".join(f"{name} ({about})" if about else name for name, about in tool.parameters.items())
-        lines.append(f"- {tool.name}: {tool.about}. Arguments: {named or 'none'}.")
-    return "Tools:\n" + "\n".join(lines)
-
-
-def arguments_text(name: str, arguments: Mapping[str, Any]) -> str:
-    """A tool call as an agent writes it."""
-    return json.dumps({"name": name, "arguments": dict(arguments)})
+)  # fmt: skip

@@ -133,6 +133,18 @@ class Wish:
                 return self.statement
         return None
 
+    def details(self) -> Iterator[str]:
+        """Everything about the wish, a sentence each."""
+        yield self.statement
+        if self.order and not self.order_known:
+            yield f"The order is the one with the {self.about} (its number is not at hand)."
+        elif self.order:
+            yield f"The order is {self.order}."
+        for topic in (Topic.ITEMS, Topic.VARIANT, Topic.PAYMENT, Topic.ADDRESS, Topic.REASON):
+            said = self.said(topic)
+            if said is not None and not (topic is Topic.ITEMS and self.operation in SWAPS):  # the variant names the items
+                yield said
+
     @property
     def instead(self) -> str:
         """What the customer says on hearing that the wish before this one cannot be had."""

@@ -4,22 +4,22 @@ Deterministic given its generator. It gives no more than it is asked for: at mos
 one wish at a time. It learns of a change from the shop's e-mail (`note`), not from what an agent claims; it believes a refusal.
 It confirms whatever is proposed, unless an order number or a payment method in the proposal is not its own.
 
-It reads words and phrases, not sentences (`bao.gyms.tau.messages`). Of 250 messages written by hand (tests/tau_messages.py) 200
-served to choose the words: it takes 99 % of them for exactly what they are about. Of the 50 that were set aside and scored once
-it takes 86 %; two earlier sets of 60, since used to widen the words, scored 67 % and 68 % when they were set aside. What it
-misreads it mostly does not understand: it then says what it wants, and after `PATIENCE` such messages in a row it tells a
-detail that it was not asked for. It has no traits of character, does not insist, and does not check whether the item ids in a
-proposal are the ones it wants.
+It reads words and phrases, not sentences (`bao.gyms.tau.retail.messages`). Of 250 messages written by hand
+(tests/tau_messages.py) 200 served to choose the words: it takes 99 % of them for exactly what they are about. Of the 50 that
+were set aside and scored once it takes 86 %; two earlier sets of 60, since used to widen the words, scored 67 % and 68 % when
+they were set aside. What it misreads it mostly does not understand: it then says what it wants, and after `PATIENCE` such
+messages in a row it tells a detail that it was not asked for. It has no traits of character, does not insist, and does not
+check whether the item ids in a proposal are the ones it wants.
 """
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from bao.gyms.tau.messages import MESSAGE_MOST, ORDER_ID, classify
-from bao.gyms.tau.wishes import SWAPS, Operation, Topic, Wish
+from bao.gyms.tau.customer import Reply
+from bao.gyms.tau.retail.messages import MESSAGE_MOST, ORDER_ID, classify
+from bao.gyms.tau.retail.wishes import SWAPS, Operation, Topic, Wish
 
 TOPICS_MOST = 3
 """Things that one reply answers at most; the first ones by the order of `Topic`."""
@@ -28,11 +28,6 @@ PATIENCE = 2
 DETAILS = (Topic.ORDER, Topic.ITEMS, Topic.VARIANT, Topic.PAYMENT, Topic.ADDRESS, Topic.REASON)
 GREETINGS = ("Hello.", "Hi there.", "Good day.", "Hi, I hope you can help me.")
 GOODBYE = "Thank you, that is all. Goodbye."
-
-
-class Reply(NamedTuple):
-    text: str
-    goodbye: bool = False
 
 
 _PAYMENT_ID = re.compile(r"\b(?:credit_card|gift_card|paypal)_\d+")
