@@ -21,6 +21,7 @@ from bao.errors import ConfigError
 from bao.gyms.intention.detail import TENTHS, Detail, best_points
 from bao.gyms.intention.frames import Frame, frames_of
 from bao.gyms.intention.reader import Reader
+from bao.gyms.loading import kept
 from bao.task import Split, Task, TaskSet
 
 NAME = "intention"
@@ -62,22 +63,10 @@ class Request:
 
 def load(task: Task) -> Request:
     """The request of a task. Raises `KeyError` on a missing field and `ValueError` on one that is wrong."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    request = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, request)
-    return request
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Request]] = {}
-"""Requests by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 5_000
-
-
+@kept(most=5_000)
 def _load(data: Mapping[str, Any]) -> Request:
     for field in ("category", "task"):
         if not isinstance(data[field], str) or not data[field].strip():

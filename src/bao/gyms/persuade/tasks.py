@@ -20,6 +20,7 @@ from random import Random
 from typing import Any
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.persuade.stance import TOP
 from bao.gyms.persuade.words import FUNCTION_WORDS, Kind, all_forms
 from bao.task import Split, Task, TaskSet
@@ -84,21 +85,10 @@ def concepts(text: str) -> tuple[frozenset[str], ...]:
 
 def load(task: Task) -> Case:
     """The case of a task. Raises `KeyError` on a missing field and `ValueError` on one that cannot be played."""
-    kept = _LOADED.get(id(task.data))
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    case = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[id(task.data)] = (task.data, case)
-    return case
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Case]] = {}
-"""Cases by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 5_000
-
-
+@kept(most=5_000)
 def _load(data: Mapping[str, Any]) -> Case:
     claim, reason = (_text(data, name) for name in ("claim", "reason"))
     weighs = _kinds(data["weighs"], "weighs")

@@ -26,6 +26,7 @@ from random import Random
 from typing import Any
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.search.judge import ExactJudge, normal_form
 from bao.gyms.search.relations import RELATIONS, SORTS, Kind, Shape
 from bao.gyms.search.user import TELLABLE, Meant, ScriptedAsker
@@ -64,22 +65,10 @@ class Case:
 
 def load(task: Task) -> Case:
     """The case of a task. Raises `KeyError` on a missing field and `ValueError` on one that cannot be played."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    case = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, case)
-    return case
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Case]] = {}
-"""Cases by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 20_000
-
-
+@kept(most=20_000)
 def _load(data: Mapping[str, Any]) -> Case:
     question, answers, place = data["question"], data["answers"], data.get("world")
     if not isinstance(question, str) or not question.strip():

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.tau.database import Database, Record, Session, Table
 from bao.gyms.tau.said import Output, output
 from bao.gyms.tau.shop import CUSTOMERS, databases
@@ -57,22 +58,10 @@ class Case:
 
 def load(task: Task) -> Case:
     """The case of a task, kept for the next time. Raises `KeyError` on a missing field and `ValueError` on a wrong one."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    case = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, case)
-    return case
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Case]] = {}
-"""Cases by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 20_000
-
-
+@kept(most=20_000)
 def _load(data: Mapping[str, Any]) -> Case:
     if data["database"] not in DATABASES:
         raise ValueError(f"database={data['database']!r} is unknown; known: {', '.join(DATABASES)}")
@@ -124,20 +113,10 @@ Changes = Mapping[tuple[Table, str], Record]
 """Changed records by their place."""
 
 
+@kept(most=20_000)
 def goal(case: Case, database: Database) -> Changes:
     """The changed records after the case's calls, worked out once."""
-    key = id(case)
-    kept = _GOALS.get(key)
-    if kept is not None and kept[0] is case and kept[1] is database:
-        return kept[2]
-    changes = outcome(case, database)[0]
-    if len(_GOALS) >= _LOADED_MOST:
-        _GOALS.clear()
-    _GOALS[key] = case, database, changes
-    return changes
-
-
-_GOALS: dict[int, tuple[Case, Database, Changes]] = {}
+    return outcome(case, database)[0]
 
 
 def outcome(case: Case, database: Database) -> tuple[Changes, int]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.travel.catalogue import ASPECTS, VALUES_PER_ATTRIBUTE
 from bao.task import Split, Task
 
@@ -68,22 +69,10 @@ class Booking:
 
 def load(task: Task) -> tuple[Booking, ...]:
     """The trip of a task. Raises `KeyError` on a missing field and `ValueError` on one that breaks the rules above."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    bookings = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, bookings)
-    return bookings
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], tuple[Booking, ...]]] = {}
-"""Trips by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 20_000
-
-
+@kept(most=20_000)
 def _load(data: Mapping[str, Any]) -> tuple[Booking, ...]:
     bookings = tuple(_booking(row) for row in data["bookings"])
     if not bookings:

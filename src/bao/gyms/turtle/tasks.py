@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import Any
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.turtle.concepts import Concept, parse_concepts
 from bao.task import Split, Task, TaskSet
 
@@ -69,22 +70,10 @@ class Story:
 
 def load(task: Task) -> Story:
     """The story of a task. Raises `KeyError` on a missing field and `ValueError` on a wrong one, naming it."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    story = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, story)
-    return story
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Story]] = {}
-"""Stories by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 5_000
-
-
+@kept(most=5_000)
 def _load(data: Mapping[str, Any]) -> Story:
     for name in ("title", "surface", "bottom"):
         if not isinstance(data[name], str) or not data[name].strip():
