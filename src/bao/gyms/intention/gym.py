@@ -24,6 +24,7 @@ from bao.gym import Gym, Outcome
 from bao.gyms.intention import agents, files, tasks
 from bao.gyms.intention.detail import points
 from bao.gyms.intention.user import USERS, Asked, User
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -131,6 +132,14 @@ class Intention(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

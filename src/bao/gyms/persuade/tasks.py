@@ -23,6 +23,7 @@ from bao.errors import ConfigError
 from bao.gyms.loading import kept
 from bao.gyms.persuade.stance import TOP
 from bao.gyms.persuade.words import FUNCTION_WORDS, Kind, all_forms
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task, TaskSet
 
 NAME = "persuade"
@@ -182,3 +183,19 @@ def _task(split: Split, name: str, row: Mapping[str, str], user: int) -> Task:
         "considerations": [{"kind": str(kind), "text": text} for kind, text in texts.items()],
     }  # fmt: skip
     return Task(f"{NAME}-{split}-{name}-{user + 1}", NAME, data, split, aside)
+
+
+def components(task: Task) -> frozenset[str]:
+    """The claim and all that speaks against it; of UserRL's tasks the claim and the argument."""
+    if is_userrl(task):
+        return frozenset({task.data["claim"], task.data["argument"]})
+    case = load(task)
+    return frozenset({case.claim, *(consideration.text for consideration in case.considerations)})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """Why the user holds the claim, and what would change their mind. Which kinds weigh is no text of its own."""
+    if is_userrl(task):
+        return (Hidden(task.data["argument"]),)
+    case = load(task)
+    return tuple(Hidden(text, Until.ASKED) for text in (case.reason, *(each.text for each in case.considerations)))

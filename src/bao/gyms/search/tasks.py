@@ -31,6 +31,7 @@ from bao.gyms.search.judge import ExactJudge, normal_form
 from bao.gyms.search.relations import RELATIONS, SORTS, Kind, Shape
 from bao.gyms.search.user import TELLABLE, Meant, ScriptedAsker
 from bao.gyms.search.world import Thing, World, world, world_names
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task, TaskSet
 
 NAME = "search"
@@ -276,3 +277,17 @@ def _found(place: World, start: str, thing: Thing, chain: list[str]) -> bool:
     """Whether searching for `start` shows `thing`, and searching for each name of the chain shows the passage on it."""
     queries = [(start, thing.name), *((name, name) for name in (thing.name, *chain[:-1]))]
     return all(any(passage.title == title for passage in place.corpus.find(query)) for query, title in queries)
+
+
+def components(task: Task) -> frozenset[str]:
+    """The world that the question is about; a question about none is its own."""
+    return frozenset({load(task).world or task.data["question"]})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The accepted answers, and what the user knows about the thing that is meant: all of it can be found in the corpus."""
+    meant = task.data.get("meant")
+    texts = [*task.data["answers"]]
+    if meant is not None:
+        texts += [meant["candidates"][meant["index"]], *meant["facts"].values()]
+    return tuple(Hidden(text, Until.SOUGHT) for text in dict.fromkeys(texts))

@@ -23,6 +23,7 @@ from bao.gyms.tau.database import Database, Session, read_database
 from bao.gyms.tau.said import Output
 from bao.gyms.tau.tools import TOOLS, TRANSFER, call, listing
 from bao.gyms.tau.user import ScriptedCustomer
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -148,6 +149,14 @@ class Tau(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

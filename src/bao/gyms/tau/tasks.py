@@ -21,7 +21,8 @@ from bao.gyms.tau.database import Database, Record, Session, Table
 from bao.gyms.tau.said import Output, output
 from bao.gyms.tau.shop import CUSTOMERS, databases
 from bao.gyms.tau.tools import REASONS, TOOLS, call
-from bao.gyms.tau.wishes import Item, Operation, Wish, address_text, options_text, wish_from_json, wish_to_json
+from bao.gyms.tau.wishes import Item, Operation, Topic, Wish, address_text, options_text, wish_from_json, wish_to_json
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task
 
 NAME = "tau"
@@ -404,3 +405,33 @@ class _Writer:
     def _keep_question(self, wish: Wish) -> None:
         if all(wish.output != other.output for other in self.wishes):
             self._keep(replace(wish, order_known=not wish.order))
+
+
+def components(task: Task) -> frozenset[str]:
+    """The customer, the orders, the payment methods, and each wished change of an item."""
+    found = {f"user {task.data['user_id']}"}
+    for wish in (each for top in load(task).wishes for each in top.chain()):
+        found |= {f"order {wish.order}"} if wish.order else set()
+        for item in wish.items:
+            if item.options and item.change:
+                wished = {**item.options, **item.change}
+                found.add(f"change {item.product}|{options_text(item.options)}|{options_text(wished)}")
+    for step in load(task).steps:
+        if "payment_method_id" in step.arguments:
+            found.add(f"payment {step.arguments['payment_method_id']}")
+    return frozenset(found)
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """Who the customer is and what they want beyond what the opening says, which only they can tell; and the ids, addresses and
+    answers, which the tools show."""
+    case = load(task)
+    wishes = [wish for top in case.wishes for wish in top.chain()]
+    said = {case.identity, *(text for wish in wishes for topic in Topic if (text := wish.said(topic)))}
+    said -= {wish.statement for wish in case.wishes[:1]}
+    sought = {task.data["user_id"], *task.data["outputs"]}
+    sought |= {text for wish in wishes for text in (wish.order, wish.address)}
+    return (
+        *(Hidden(text, Until.ASKED) for text in sorted(said) if text),
+        *(Hidden(text, Until.SOUGHT) for text in sorted(sought) if text),
+    )

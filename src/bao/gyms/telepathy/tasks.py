@@ -21,6 +21,7 @@ from bao.errors import ConfigError
 from bao.gyms.loading import kept
 from bao.gyms.telepathy.table import NO, YES, Entity, make_entity, table
 from bao.gyms.telepathy.words import name_key
+from bao.hidden import Hidden
 from bao.task import Split, Task, TaskSet
 
 NAME = "telepathy"
@@ -132,3 +133,13 @@ def distinct(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
 
 def _digest(title: str) -> bytes:
     return blake2b(title.encode(), digest_size=8).digest()
+
+
+def components(task: Task) -> frozenset[str]:
+    """The entity."""
+    return frozenset({name_key(task.data["title"])})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The entity's names."""
+    return tuple(map(Hidden, (task.data["title"], *task.data.get("aliases", ()))))

@@ -8,6 +8,7 @@ whose answer is ``yes``, ``no`` or ``irrelevant``. `Task.level` is the number of
 The own stories lie in ``stories/*.toml``, one file per split, and were written for this project. No two splits share a story.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from typing import Any
 from bao.errors import ConfigError
 from bao.gyms.loading import kept
 from bao.gyms.turtle.concepts import Concept, parse_concepts
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task, TaskSet
 
 NAME = "turtle"
@@ -147,3 +149,20 @@ def _task(row: Mapping[str, Any], split: Split, number: int) -> Task:
         "facts": {str(truth): row[truth] for truth in Truth},
     }
     return Task(f"{NAME}-{split}-{number}", NAME, data, split, len(data["criteria"]))
+
+
+def components(task: Task) -> frozenset[str]:
+    """The story: its title, its surface and its bottom."""
+    story = load(task)
+    return frozenset({story.title, story.surface, story.bottom})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The bottom and each of its sentences; and the criteria's statements, of which an account may earn the confirmation."""
+    story = load(task)
+    statements = dict.fromkeys(criterion.statement for criterion in story.criteria)
+    told = (story.bottom, *re.split(r"(?<=[.!?])\s+", story.bottom))
+    return (
+        *(Hidden(text) for text in told if text not in statements),
+        *(Hidden(text, Until.SOUGHT) for text in statements),
+    )
