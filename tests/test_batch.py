@@ -1,12 +1,14 @@
 """Scoring is exact however it is batched, and the loss sees the agent's tokens only."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bao.train.batch import collate, score, split_by_tokens
+from bao.train.batch import collate, score, similar_rows, split_by_tokens
 from bao.train.loss import clipped_policy_loss, k3
 from bao.trajectory import TokenTrace
 from tests.small_model import small_local
@@ -47,6 +49,45 @@ def test_batched_logprobs_equal_those_of_each_trace_alone() -> None:
         together = score(LOCAL.model, collate(rows, LOCAL.template.pad_id)).logprob
         alone = torch.cat([score(LOCAL.model, collate([row], LOCAL.template.pad_id)).logprob for row in rows])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
+
+
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=40))
+def test_rows_forwarded_together_are_of_similar_length_and_none_is_lost(lengths: list[int]) -> None:
+    parts = similar_rows(lengths)
+    assert sorted(row for rows, _ in parts for row in rows) == list(range(len(lengths)))
+    for rows, width in parts:
+        assert width == max(lengths[row] for row in rows)
+    for (rows, width), (following, _) in pairwise(parts):
+        assert len(rows) * width >= 512
+        assert lengths[following[0]] < 0.8 * width
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_gradients_do_not_depend_on_how_rows_of_unlike_length_are_parted(shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(5, 600, size=n).astype(np.int32) for n in (30, 11)]
+    traces = []
+    for row, length in enumerate((400, 30, 210, 7, 390, 120, 1, 220)):
+        turn = rng.integers(-1, 3, size=length).astype(np.int16)
+        turn[0] = 0
+        ids = rng.integers(5, 600, size=length).astype(np.int32)
+        traces.append(TokenTrace(prompts[row // 4], ids, turn, np.zeros(length, np.float32)))
+    batch = collate(traces, LOCAL.template.pad_id)
+    assert len(similar_rows(batch.lengths.tolist())) > 1
+
+    def gradients() -> tuple[torch.Tensor, list[torch.Tensor]]:
+        LOCAL.model.zero_grad()
+        scored = score(LOCAL.model, batch, share_prompt=shared)
+        (scored.logprob * torch.linspace(-1, 1, len(scored.logprob))).sum().backward()
+        return scored.logprob.detach(), [p.grad.clone() for p in LOCAL.model.parameters()]
+
+    parted_logprob, parted = gradients()
+    monkeypatch.setattr("bao.train.batch._PART_TOKENS", 10**9)
+    assert len(similar_rows(batch.lengths.tolist())) == 1
+    whole_logprob, whole = gradients()
+    assert torch.allclose(parted_logprob, whole_logprob, atol=1e-5)
+    for a, b in zip(parted, whole, strict=True):
+        assert (a - b).norm() <= 1e-5 * b.norm()
 
 
 def test_an_observation_token_carries_no_loss() -> None:

@@ -97,7 +97,11 @@ def test_gyms_are_listed_with_splits_kinds_user_kinds_and_users(bao: Bao, tmp_pa
     assert set(travel["kinds"]) == {"action", "search", "answer", "finish"}
     assert travel["conventions"] == {"everyday": ["action", "answer"], "paper": ["answer"]}
     assert travel["users"] == ["scripted"]
+    assert rows["persuade"]["users"] == rows["search"]["users"] == ["scripted", "llm"]
+    assert rows["function"]["users"] == ["scripted"]
+    assert "nothing for a language model to do" in rows["function"]["no_llm"]
     view = run("gyms", cwd=tmp_path).out
+    assert "scripted (not llm: arithmetic" in " ".join(view.split())
     for text in ("travel", "function", "1000 train", "action, answer (convention everyday, the default)", "scripted:ask_all"):
         assert text in view
 

@@ -101,23 +101,31 @@ class Gym(gymnasium.Env[str, Action]):
     """Which kinds involve the user, by the name of the convention; the first is the default."""
     horizon_default: ClassVar[int] = 16
     user_backends: ClassVar[tuple[str, ...]] = ("scripted",)
+    no_llm: ClassVar[str] = ""
+    """Why no language model can play the user, where none can; shown by ``bao gyms`` and where one is asked for."""
 
     def __init__(
         self, *, horizon: int | None = None, convention: str | None = None, user: str = "scripted",
-        llm: Simulator | None = None, judge: Simulator | None = None,
+        llm: Simulator | Mapping[str, Any] | None = None, judge: Simulator | Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """`llm` plays the user where ``user="llm"`` and judges what rules cannot, unless `judge` is given for that."""
+        """`llm` plays the user where ``user="llm"`` and judges what rules cannot, unless `judge` is given for that.
+
+        Either is a `Simulator`, or a table of `bao.users.settings.LLMSettings`, such as
+        ``{"model": "qwen3", "base_url": "http://127.0.0.1:8000/v1"}``. Raises `ConfigError` naming the setting.
+        """
         if horizon is not None and horizon < 1:
             raise ConfigError(f"horizon={horizon} must be at least 1 turn")
         if convention is not None and convention not in self.conventions:
             raise ConfigError(f"convention={convention!r} is unknown to {self.name}: {suggest(convention, self.conventions)}")
+        if user == "llm" and self.no_llm:
+            raise ConfigError(f"user='llm' is of no use to {self.name}: {self.no_llm}; leave it at 'scripted'")
         if user not in self.user_backends:
             raise ConfigError(f"user={user!r} is unknown to {self.name}: {suggest(user, self.user_backends)}")
         if user == "llm" and llm is None:
             raise ConfigError("user='llm' needs a model: give llm=.., its model and base_url")
         self.horizon = horizon or self.horizon_default
-        self.llm = llm
-        self.judge = judge or llm
+        self.llm = _simulator(llm, "llm")
+        self.judge = self.llm if judge is None else _simulator(judge, "judge")
         self.convention = convention or next(iter(self.conventions))
         self.user_backend = user
         self.user_kinds = self.conventions[self.convention]
@@ -216,8 +224,9 @@ class Gym(gymnasium.Env[str, Action]):
         hook = self._hooks.get(kind)
         if hook is None:
             raise ValueError(f"{self.name} offers no action kind {kind!r}: {suggest(str(kind), map(str, self._hooks))}")
-        self._turn = turn = self._turn + 1
+        turn = self._turn + 1
         reply, reward, done, success = hook(content)
+        self._turn = turn  # only now: a turn in which the user broke has not been taken
         truncated = False
         stop = None
         if done:
@@ -240,6 +249,14 @@ class Gym(gymnasium.Env[str, Action]):
     @np_random.setter
     def np_random(self, value: np.random.Generator) -> None:
         self._np_random = value
+
+
+def _simulator(value: Simulator | Mapping[str, Any] | None, name: str) -> Simulator | None:
+    if value is None:
+        return None
+    from bao.users.simulator import simulator  # HTTP and TLS take long to import, and most gyms do without
+
+    return simulator(value, name)
 
 
 GROUP = "bao.gyms"

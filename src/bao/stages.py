@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bao.behavior.synthesize import Demonstration, Rejection, counts, demonstrations
-from bao.config import EvaluationSection, GymSection, ModelSection, Recipe
+from bao.config import MODEL_TABLES, EvaluationSection, GymSection, ModelSection, Recipe
 from bao.errors import ConfigError, DataError, suggest
 from bao.folder import logger, open_folder
 from bao.gym import Gym, gym_class, make
@@ -29,9 +29,11 @@ from bao.shaping import check_weights, largest_paying_weight
 from bao.store import read_episodes, write_episodes
 from bao.task import Split, TaskSet
 from bao.trajectory import Trajectory
+from bao.users.settings import llm_settings
 
 if TYPE_CHECKING:
     from bao.pareto import Frontier
+    from bao.policies import Policy
     from bao.policies.local import LocalModel
 
 EPISODES, SUMMARY, FRONTIER, REPORT = "episodes.parquet", "summary.json", "frontier.json", "report.html"
@@ -70,9 +72,8 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
 
     Warns of weights that silence some tasks; raises `ConfigError` on one that silences the gym.
     """
-    gym = make_gym(recipe.gym)
-    oracle = gym.scripted_policies()["oracle"](gym, 0)
-    episodes = play_all(gym, oracle, task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks)).tasks)
+    tasks = task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks))
+    episodes = _play_scripted("oracle", "oracle", recipe.gym, tasks, EvaluationSection(), 0, progress)
     try:
         warnings = check_weights(recipe.grpo.effort_weights, episodes)
     except ConfigError as error:
@@ -231,8 +232,8 @@ def evaluate_weights(
             out, {
                 "policy": policy if kind == "scripted" else f"local:{_beside(Path(name), out)}", "series": series,
                 "effort_weight": weight, "seed": seed, "tasks": len(tasks), "first_task": tasks[0].id,
-                "last_task": tasks[-1].id, "gym": gym.model_dump(mode="json"),
-                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted"}),
+                "last_task": tasks[-1].id, "gym": gym.identity(),
+                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted", "concurrency"}),
             },
         )  # fmt: skip
         judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
@@ -241,7 +242,7 @@ def evaluate_weights(
     if not missing:
         return judged
     if kind == "scripted":
-        played = dict.fromkeys(missing, _play_scripted(name, series, gym, tasks, settings, seed))
+        played = dict.fromkeys(missing, _play_scripted(name, series, gym, tasks, settings, seed, progress))
     else:
         section = model or ModelSection()
         played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
@@ -253,6 +254,8 @@ def evaluate_weights(
         part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
         part.replace(out / SUMMARY)
         logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
+        if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
+            progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
     return judged
 
 
@@ -298,12 +301,36 @@ def _beside(path: Path, out: Path) -> str:
 
 
 def _play_scripted(
-    name: str, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int
+    name: str, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int, progress: Progress
 ) -> list[Trajectory]:
     gym = make_gym(section)
-    policy = gym.scripted_policies()[name](gym, seed)
-    policy.name = series
-    return play_all(gym, policy, tasks.tasks, range(seed, seed + settings.rollouts))
+    make_policy = gym.scripted_policies()[name]
+    seeds = range(seed, seed + settings.rollouts)
+    if gym.llm is None and gym.judge is None:
+        policy = make_policy(gym, seed)
+        policy.name = series
+        return play_all(gym, policy, tasks.tasks, seeds)
+
+    def named(gym: Gym, seed: int) -> "Policy":
+        policy = make_policy(gym, seed)
+        policy.name = series
+        return policy
+
+    done, whole = 0, len(tasks) * settings.rollouts
+    with progress.task(f"playing {series}", whole) as update:
+
+        def note(episode: Trajectory) -> None:
+            nonlocal done
+            done += 1
+            update(done, whole, {})
+
+        concurrency = settings.concurrency or _requests_at_once(section)
+        return play_all(partial(make_gym, section), named, tasks.tasks, seeds, on_episode=note, concurrency=concurrency)
+
+
+def _requests_at_once(section: GymSection) -> int:
+    """How many requests the models of a gym may get at once, of the one that may get the fewest."""
+    return min(llm_settings(section.settings[name]).concurrency for name in MODEL_TABLES if name in section.settings)
 
 
 def _play_local(

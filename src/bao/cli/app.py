@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bao import __version__, stages
 from bao.cli import listing
-from bao.config import ModelSection, check_recipe, load_recipe
+from bao.config import ModelSection, check_recipe, load_recipe, override_setting
 from bao.errors import ConfigError
 from bao.folder import open_folder
 from bao.gym import gym_class
@@ -40,6 +40,14 @@ RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML f
 Set = Annotated[
     list[str] | None,
     Parameter(name=["--set", "-s"], help="A setting in place of the recipe's, such as grpo.steps=20; may be repeated."),
+]
+EvalSet = Annotated[
+    list[str] | None,
+    Parameter(
+        name=["--set", "-s"],
+        help="A setting of the gym or the evaluation, in place of what the options say, such as gym.settings.llm.timeout=20; "
+        "may be repeated.",
+    ),
 ]
 JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
 Several = Parameter(consume_multiple=True)
@@ -103,6 +111,11 @@ def evaluate(
     levels: Annotated[tuple[int, ...] | None, Several] = None,
     horizon: int | None = None,
     convention: str | None = None,
+    user: str | None = None,
+    user_model: str | None = None,
+    judge_model: str | None = None,
+    api_key_env: str | None = None,
+    concurrency: int | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
     temperature: float = 0.0,
@@ -110,6 +123,7 @@ def evaluate(
     trajectory_tokens: int | None = None,
     seed: int = 0,
     device: str = "cpu",
+    set_: EvalSet = None,
 ) -> None:
     """Evaluate a policy; leaves episodes.parquet and summary.json.
 
@@ -117,6 +131,7 @@ def evaluate(
         bao eval scripted:ask_all --out runs/ask_all
         bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
+        bao eval scripted:ask_all --gym turtle --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/turtle
 
     Parameters
     ----------
@@ -136,6 +151,16 @@ def evaluate(
         The most turns of an episode; the gym's own where not given.
     convention
         What counts as user effort (`bao gyms` lists the conventions); the gym's default where not given.
+    user
+        Who plays the user: scripted, or llm for a model (`bao gyms` lists which gyms have which).
+    user_model
+        The model that plays the user, as MODEL@BASE_URL of an OpenAI-compatible endpoint; implies --user llm.
+    judge_model
+        The model that judges what rules cannot, as MODEL@BASE_URL; the user's model where not given.
+    api_key_env
+        The environment variable that holds the key of these endpoints; no key is sent where not given.
+    concurrency
+        Episodes of a scripted policy at once where a model plays the user; where not given, as many as it may get requests.
     effort_weight
         The price of a user-involving turn that a conditioned policy is told.
     rollouts
@@ -151,25 +176,47 @@ def evaluate(
     device
         Where a local model runs.
     """
-    settings = {"horizon": horizon, "convention": convention}
+    if user_model is not None and user not in (None, "llm"):
+        raise ConfigError(f"--user {user} and --user-model contradict each other: leave one out")
+    settings = {
+        "horizon": horizon,
+        "convention": convention,
+        "user": "llm" if user_model is not None else user,
+        "llm": _model_at(user_model, "--user-model", api_key_env),
+        "judge": _model_at(judge_model, "--judge-model", api_key_env),
+    }
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
     if levels is not None:
         chosen_gym["levels"] = levels
     evaluation: dict[str, Any] = {"split": split.value, "rollouts": rollouts, "temperature": temperature}
-    limits = {"turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens}
+    limits = {"turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens, "concurrency": concurrency}
     evaluation |= {key: value for key, value in limits.items() if value is not None}
-    checked = check_recipe({"gym": chosen_gym, "evaluation": evaluation, "seed": seed}, "bao eval")
+    values = {"gym": chosen_gym, "evaluation": evaluation, "seed": seed}
+    for override in set_ or ():
+        override_setting(values, override)
+    checked = check_recipe(values, "bao eval")
     stages.make_gym(checked.gym)
     if tasks.isdigit():
-        played = stages.task_set(checked.gym, split, int(tasks))
+        played = stages.task_set(checked.gym, checked.evaluation.split, int(tasks))
     else:
-        played = gym_class(gym).read_tasks(Path(tasks), split)
+        played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
     judged = stages.evaluate(
         policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
-        seed=seed, model=ModelSection(device=device),
+        seed=checked.seed, model=ModelSection(device=device),
     )  # fmt: skip
     results_console().print(table([judged.summary()]))
+    for line in listing.model_usage():
+        print(line)
     print(f"results: {out}")
+
+
+def _model_at(text: str | None, option: str, api_key_env: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    model, _, base_url = text.rpartition("@")
+    if not model or not base_url.startswith(("http://", "https://")):
+        raise ConfigError(f"{option} must be MODEL@BASE_URL, such as {option} qwen3@http://127.0.0.1:8000/v1")
+    return {"model": model, "base_url": base_url} | ({} if api_key_env is None else {"api_key_env": api_key_env})
 
 
 @app.command

@@ -9,8 +9,7 @@ Each episode draws from its own random stream, so what it samples does not depen
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +20,10 @@ from torch import Tensor
 from bao.action import Parsed, parse
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.policies.local import cache_argument
 from bao.policies.template import Template
 from bao.prompt import PromptForm, system_text
-from bao.rollout.kv import ATTENTION, RowCache
+from bao.rollout.forward import Forward, forward_of
+from bao.rollout.kv import RowCache
 from bao.task import Task
 from bao.trajectory import Fault, FaultError, StopReason, TokenTrace, Trajectory, Turn
 
@@ -69,7 +68,7 @@ class _Episode:
     system: str
     opening: str
     prompt: list[int]
-    noise: np.ndarray[Any, Any]
+    noise: list[float]
     started: float
     ids: list[int] = field(default_factory=list)
     turn_index: list[int] = field(default_factory=list)
@@ -124,8 +123,8 @@ class Engine:
         was_training = self.model.training
         self.model.eval()
         try:
-            with torch.no_grad(), _attention(self.model):
-                _Run(self, requests, finish).loop()
+            with torch.no_grad(), forward_of(self.model) as forward:
+                _Run(self, requests, finish, forward).loop()
         finally:
             self.model.train(was_training)
         self.stats.seconds += time.perf_counter() - start
@@ -153,72 +152,72 @@ class Engine:
 class _Run:
     """The state of one `Engine.run`: which episode is in which row."""
 
-    def __init__(self, engine: Engine, requests: Sequence[Request], finish: Callable[..., None]) -> None:
+    def __init__(self, engine: Engine, requests: Sequence[Request], finish: Callable[..., None], forward: Forward) -> None:
         self.engine, self.template, self.limits = engine, engine.template, engine.limits
-        self.finish = finish
+        self.finish, self.forward = finish, forward
         self.waiting = deque(enumerate(requests))
-        self.rows: list[_Episode | None] = [None] * min(engine.rows, len(requests))
-        self.cache = RowCache(len(self.rows))
+        self.most = min(engine.rows, len(requests))
+        self.rows: list[_Episode] = []
+        self.cache = RowCache(self.most)
         self.device = engine._device
-        self.logits: dict[int, Tensor] = {}
+        self.over: list[int] = []
+        """Rows whose episodes have ended since the last step."""
 
     def loop(self) -> None:
         while True:
             self._admit()
-            live = [r for r, episode in enumerate(self.rows) if episode is not None]
-            if not live:
+            if not self.rows:
                 return
-            starved = [r for r in live if self._at(r).pending]
-            writing = len(live) - len(starved)
+            starved = [r for r, episode in enumerate(self.rows) if episode.pending]
+            writing = len(self.rows) - len(starved)
             # Feeding a few rows costs nearly as much as feeding many, so observations wait until enough have gathered.
             if starved and len(starved) >= max(1, writing):
                 self._feed(starved)
             else:
-                self._decode([r for r in live if not self._at(r).pending])
-            self._shrink()
-
-    def _at(self, row: int) -> _Episode:
-        episode = self.rows[row]
-        assert episode is not None
-        return episode
+                self._decode([r for r, episode in enumerate(self.rows) if not episode.pending])
+            self._close_up()
 
     def _admit(self) -> None:
-        """Fill free rows with waiting episodes once enough are free to make the prefill worth it; prompts are fed once."""
-        free = [r for r, episode in enumerate(self.rows) if episode is None]
-        if not self.waiting or len(free) < min(len(self.waiting), max(1, len(self.rows) // 4)):
+        """Take waiting episodes once enough rows are free to make the prefill worth it; prompts are fed once."""
+        free = self.most - len(self.rows)
+        if not self.waiting or free < min(len(self.waiting), max(1, self.most // 4)):
             return
         admitted: list[int] = []
-        while self.waiting and free:
+        while self.waiting and len(self.rows) < self.most:
             index, request = self.waiting.popleft()
             episode = self._start(index, request)
             if episode is not None:
-                row = free.pop(0)
-                self.rows[row] = episode
-                admitted.append(row)
+                admitted.append(len(self.rows))
+                self.rows.append(episode)
         if not admitted:
             return
         leaders: list[int] = []
         follows: dict[int, int] = {}
         for row in admitted:
-            if leaders and self._at(leaders[-1]).prompt == self._at(row).prompt:
+            if leaders and self.rows[leaders[-1]].prompt == self.rows[row].prompt:
                 follows[row] = leaders[-1]
             else:
                 leaders.append(row)
         for row in leaders:
-            self._at(row).pending = self._at(row).prompt
+            self.rows[row].pending = self.rows[row].prompt
         logits = self._forward(leaders)
         places = {row: i for i, row in enumerate(leaders)}
         if follows:
-            length = max(len(self._at(row).prompt) for row in leaders)
-            self.cache.copy_prefix(self._tensor(list(follows.values())), self._tensor(list(follows)), length)
+            length = max(len(self.rows[row].prompt) for row in leaders)
+            self.cache.copy(list(follows.values()), list(follows), length)
             for row, leader in follows.items():
-                self._at(row).fed = self._at(leader).fed
+                self.rows[row].fed = self.rows[leader].fed
         self._sample(admitted, logits[self._tensor([places[follows.get(row, row)] for row in admitted])])
+        self._close_up()
 
     def _start(self, index: int, request: Request) -> _Episode | None:
         gym = self.engine.take_gym()
         system = system_text(gym, self.engine.form, request.effort_weight)
-        noise = np.random.Generator(np.random.Philox(key=request.seed)).random(self.limits.trajectory_tokens, dtype=np.float32)
+        noise = (
+            np.random.Generator(np.random.Philox(key=request.seed))
+            .random(self.limits.trajectory_tokens, dtype=np.float32)
+            .tolist()
+        )
         episode = _Episode(index, request, gym, system, "", [], noise, time.perf_counter())
         try:
             episode.opening, _ = gym.reset(seed=request.seed, options={"task": request.task})
@@ -240,43 +239,37 @@ class _Run:
     def _decode(self, rows: list[int]) -> None:
         self.engine.stats.decode_steps += 1
         for row in rows:
-            episode = self._at(row)
+            episode = self.rows[row]
             episode.pending = episode.ids[-1:]
         self._sample(rows, self._forward(rows))
 
     def _forward(self, rows: list[int]) -> Tensor:
         """Feed what is pending in `rows`; logits [rows, vocabulary] after each row's last token."""
-        chunks = [self._at(row).pending for row in rows]
-        starts = [self._at(row).fed for row in rows]
+        chunks = [self.rows[row].pending for row in rows]
+        starts = [self.rows[row].fed for row in rows]
         for row, chunk in zip(rows, chunks, strict=True):
-            self._at(row).fed += len(chunk)
-            self._at(row).pending = []
+            self.rows[row].fed += len(chunk)
+            self.rows[row].pending = []
         width = max(map(len, chunks))
-        where = rows
+        fed = rows
         if width == 1 and len(rows) >= 0.4 * len(self.rows):
             # Nearly all rows take part: running the rest idly is cheaper than gathering the others' keys. What an idle row
             # writes lies beyond its length, where it is masked and later overwritten.
-            where = list(range(len(self.rows)))
+            fed = list(range(len(self.rows)))
             tokens, begins = dict(zip(rows, chunks, strict=True)), dict(zip(rows, starts, strict=True))
-            chunks = [tokens.get(row, [self.template.pad_id]) for row in where]
-            starts = [begins.get(row, episode.fed if (episode := self.rows[row]) else 0) for row in where]
+            chunks = [tokens.get(row, [self.template.pad_id]) for row in fed]
+            starts = [begins.get(row, episode.fed) for row, episode in enumerate(self.rows)]
         pad = self.template.pad_id
         ids = torch.tensor([chunk + [pad] * (width - len(chunk)) for chunk in chunks], device=self.device)
         columns = self._tensor(starts).unsqueeze(1) + torch.arange(width, device=self.device)
-        span = max(starts) + width
-        self.cache.aim(self._tensor(where), columns, span)
-        visible = torch.arange(span, device=self.device) <= columns.unsqueeze(-1)
-        states = self.engine.model.model(
-            input_ids=ids, attention_mask=visible.unsqueeze(1), position_ids=columns, use_cache=True,
-            **cache_argument(self.engine.model.model, self.cache),
-        ).last_hidden_state  # fmt: skip
-        if where is rows:
+        self.cache.aim(fed, columns, max(starts) + width)
+        states = self.forward(ids, columns, self.cache)
+        if width > 1:
+            self.engine.stats.prefilled += sum(map(len, chunks))
             last = self._tensor([len(chunk) - 1 for chunk in chunks])
             states = states[torch.arange(len(rows), device=self.device), last]
         else:
-            states = states[self._tensor(rows), 0]
-        if width > 1:
-            self.engine.stats.prefilled += sum(map(len, chunks))
+            states = states[:, 0] if len(fed) == len(rows) else states[self._tensor(rows), 0]
         logits: Tensor = self.engine.model.lm_head(states)
         return logits.float()
 
@@ -290,12 +283,12 @@ class _Run:
         else:
             logprobs = torch.log_softmax(logits / temperature, -1)
             cumulative = logprobs.exp().cumsum(-1)
-            noise = [float(self._at(row).noise[len(self._at(row).ids)]) for row in rows]
+            noise = [self.rows[row].noise[len(self.rows[row].ids)] for row in rows]
             target = torch.tensor(noise, device=self.device).unsqueeze(1) * cumulative[:, -1:]
             tokens = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
         chosen = logprobs.gather(1, tokens.unsqueeze(1)).squeeze(1).tolist()
         for row, token, logprob in zip(rows, tokens.tolist(), chosen, strict=True):
-            episode = self._at(row)
+            episode = self.rows[row]
             episode.ids.append(token)
             episode.turn_index.append(len(episode.turns))
             episode.logprobs.append(logprob)
@@ -333,17 +326,22 @@ class _Run:
         episode.logprobs += [0.0] * len(observation)
 
     def _close(self, row: int, episode: _Episode, stop: StopReason, success: bool, error: FaultError | None = None) -> None:
-        self.rows[row] = None
+        self.over.append(row)
         self.finish(episode, stop, success, error)
 
-    def _shrink(self) -> None:
-        """Drop empty rows once half of them are empty and nothing waits."""
-        if self.waiting or not self.rows:
+    def _close_up(self) -> None:
+        """Move the last rows into the places of those whose episodes have ended, so that no step computes an empty row."""
+        over, self.over = set(self.over), []
+        if not over:
             return
-        live = [r for r, episode in enumerate(self.rows) if episode is not None]
-        if live and len(live) <= len(self.rows) // 2:
-            self.cache.keep(self._tensor(live))
-            self.rows = [self.rows[r] for r in live]
+        count = len(self.rows) - len(over)
+        targets = [row for row in range(count) if row in over]
+        sources = [row for row in range(count, len(self.rows)) if row not in over]
+        if targets:
+            self.cache.copy(sources, targets, max(self.rows[row].fed for row in sources))
+            for source, target in zip(sources, targets, strict=True):
+                self.rows[target] = self.rows[source]
+        del self.rows[count:]
 
     def _tensor(self, values: list[int]) -> Tensor:
         return torch.tensor(values, device=self.device, dtype=torch.long)
@@ -351,17 +349,6 @@ class _Run:
 
 def _turn(parsed: Parsed, reply: str, reward: float, involves_user: bool, tokens: int) -> Turn:
     return Turn(parsed.thinking, parsed.action, reply, reward, involves_user, parsed.fault, tokens)
-
-
-@contextmanager
-def _attention(model: Any) -> Iterator[None]:
-    """Use the row attention for the duration of a run."""
-    before = model.config._attn_implementation
-    model.set_attn_implementation(ATTENTION)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
 
 
 __all__ = ["Engine", "EngineStats", "Fault", "Limits", "Request"]

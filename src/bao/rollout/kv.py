@@ -1,7 +1,8 @@
 """The KV store of the rollout engine: one row per running episode, each with a length of its own.
 
-Rows are written in place at their own positions; nothing is copied per token. A row may be fed garbage beyond its length
-(padding of a ragged chunk): it is masked, and overwritten by what comes next.
+Rows are written in place at their own positions; nothing is copied per token. The rows in use are always the first ones, so
+that attention reads them without gathering. A row may be fed garbage beyond its length (padding of a ragged chunk): it is
+masked, and overwritten by what comes next.
 """
 
 from typing import Any
@@ -21,54 +22,58 @@ _BLOCK = 64
 class RowCache(Cache):
     """Keys and values [rows, kv heads, capacity, head dim] per layer, written at each row's own position.
 
-    Before a forward pass, `aim` says which rows it covers, where their chunks begin and how long the longest of them will be.
+    Before a forward pass, `aim` says which rows it covers and where their chunks begin.
     """
 
     def __init__(self, rows: int) -> None:
         super().__init__(layers=[])
         self.rows = rows
+        self.span = 0
+        """Columns that attention sees."""
+        self.visible = torch.empty(0, dtype=torch.bool)
+        """[b, n, span]: which columns each fed token may look at."""
         self._keys: list[Tensor] = []
         self._values: list[Tensor] = []
-        self._subset: Tensor | None = None
+        self._rows: list[int] | None = None
+        self._subset: Tensor | int = 0
         self._write_rows = torch.empty(0, dtype=torch.long)
         self._columns = torch.empty(0, dtype=torch.long)
-        self._span = 0
 
-    def aim(self, rows: Tensor, columns: Tensor, span: int) -> None:
-        """Cover `rows` [b]; write to `columns` [b, n]; let attention see the first `span` columns."""
-        self._subset = None if len(rows) == self.rows else rows
-        self._write_rows, self._columns, self._span = rows.unsqueeze(1), columns, span
+    def aim(self, rows: list[int], columns: Tensor, span: int) -> None:
+        """Cover `rows` [b]; write to `columns` [b, n]; let attention see the first `span` columns, each token up to itself."""
+        index = torch.tensor(rows, device=columns.device)
+        self._subset = len(rows) if rows == list(range(len(rows))) else index
+        self._write_rows, self._columns, self.span = index.unsqueeze(1), columns, span
+        self.visible = torch.arange(span, device=columns.device) <= columns.unsqueeze(-1)
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Store [b, n, kv heads, dim]; return all that the covered rows hold: both [b, kv heads, span, dim]."""
+        if layer == len(self._keys):
+            shape = (self.rows, keys.shape[2], 0, keys.shape[3])
+            self._keys.append(keys.new_zeros(shape))
+            self._values.append(values.new_zeros(shape))
+        if self._keys[layer].shape[2] < self.span:
+            self._grow(layer, -(-self.span // _BLOCK) * _BLOCK)
+        all_keys, all_values = self._keys[layer], self._values[layer]
+        all_keys[self._write_rows, :, self._columns] = keys
+        all_values[self._write_rows, :, self._columns] = values
+        if isinstance(self._subset, int):
+            return all_keys[: self._subset, :, : self.span], all_values[: self._subset, :, : self.span]
+        return all_keys[self._subset, :, : self.span], all_values[self._subset, :, : self.span]
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        if layer_idx == len(self._keys):
-            shape = (self.rows, key_states.shape[1], 0, key_states.shape[3])
-            self._keys.append(key_states.new_zeros(shape))
-            self._values.append(value_states.new_zeros(shape))
-        needed = int(self._span)
-        if self._keys[layer_idx].shape[2] < needed:
-            self._grow(layer_idx, -(-needed // _BLOCK) * _BLOCK)
-        keys, values = self._keys[layer_idx], self._values[layer_idx]
-        keys[self._write_rows, :, self._columns] = key_states.transpose(1, 2)
-        values[self._write_rows, :, self._columns] = value_states.transpose(1, 2)
-        if self._subset is None:
-            return keys[:, :, :needed], values[:, :, :needed]
-        return keys[self._subset, :, :needed], values[self._subset, :, :needed]
+        """transformers' name for `write`, with its order of dimensions [b, kv heads, n, dim]."""
+        return self.write(layer_idx, key_states.transpose(1, 2), value_states.transpose(1, 2))
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        return self._span
+        return self.span
 
-    def copy_prefix(self, source: Tensor, target: Tensor, length: int) -> None:
-        """Copy the first `length` columns of the rows `source` [b] to the rows `target` [b]: a prompt to its group."""
+    def copy(self, sources: list[int], targets: list[int], length: int) -> None:
+        """Copy the first `length` columns of rows to other rows: a prompt to its group, or a row into a free place."""
         for store in (*self._keys, *self._values):
-            store[target, :, :length] = store[source, :, :length]
-
-    def keep(self, rows: Tensor) -> None:
-        """Drop every row but `rows`, which become 0, 1, ... in their order."""
-        self._keys = [store[rows] for store in self._keys]
-        self._values = [store[rows] for store in self._values]
-        self.rows = len(rows)
+            store[targets, :, :length] = store[sources, :, :length]
 
     def _grow(self, layer: int, capacity: int) -> None:
         for stores in (self._keys, self._values):

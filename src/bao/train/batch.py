@@ -1,8 +1,8 @@
 """Token traces to padded tensors, and the model's log-probabilities at the loss positions.
 
 A batch holds whole groups. Where trajectories share a prompt, it is forwarded once, with gradient, and its keys and values are
-expanded to the group's rows; the LM head is applied at loss positions only. Both are exact: gradients equal those of the plain
-forward pass.
+expanded to the group's rows; rows of unlike lengths are forwarded apart, so that little is computed on padding; the LM head is
+applied at loss positions only. All three are exact: gradients equal those of the plain forward pass.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,8 @@ from transformers import DynamicCache
 
 from bao.policies.local import cache_argument
 from bao.trajectory import TokenTrace
+
+_PART_TOKENS = 512
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,19 @@ def score(
     `temperature` divides the logits, as the sampler did. `share_prompt` forwards each prompt once for all of its rows.
     `entropy_gradient` lets gradients flow through the entropies (for an entropy bonus).
     """
-    hidden = _shared(model, batch) if share_prompt else _plain(model, batch)
     mask = batch.loss_mask
-    logits = model.lm_head(hidden[mask]).float() / temperature
+    prompts = _prompts(model, batch) if share_prompt else None
+    states, places = [], []
+    index = mask.flatten().cumsum(0).view_as(mask) - 1
+    for rows, width in similar_rows(batch.lengths.tolist()):
+        chosen_rows = torch.tensor(rows, device=mask.device)
+        part = mask[chosen_rows, :width]
+        hidden = (
+            _plain(model, batch, chosen_rows, width) if prompts is None else _after(model, batch, prompts, chosen_rows, width)
+        )
+        states.append(hidden[part])
+        places.append(index[chosen_rows, :width][part])
+    logits = model.lm_head(torch.cat(states)[torch.cat(places).argsort()]).float() / temperature
     logprobs = torch.log_softmax(logits, dim=-1)
     chosen = logprobs.gather(1, batch.ids[mask].unsqueeze(1)).squeeze(1)
     with torch.set_grad_enabled(entropy_gradient and torch.is_grad_enabled()):
@@ -105,41 +117,76 @@ def score(
     return Scored(chosen, entropy)
 
 
-def _plain(model: Any, batch: Batch) -> Tensor:
-    """[B, C, hidden]: states that predict each completion token, every row forwarded whole and right-padded.
+def similar_rows(lengths: Sequence[int]) -> list[tuple[list[int], int]]:
+    """Rows in parts of similar length, the longest first, each with its longest length.
+
+    A part is closed where the next row would be padded by more than a quarter, unless the part holds too few tokens to keep
+    the machine busy.
+    """
+    parts: list[tuple[list[int], int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if parts:
+            rows, width = parts[-1]
+            if lengths[row] >= 0.8 * width or len(rows) * width < _PART_TOKENS:
+                rows.append(row)
+                continue
+        parts.append(([row], lengths[row]))
+    return parts
+
+
+def _plain(model: Any, batch: Batch, rows: Tensor, width: int) -> Tensor:
+    """[b, width, hidden]: states that predict the completion tokens of `rows` [b], forwarded whole and right-padded.
 
     Without holes in a row the causal mask alone is right, which keeps attention on its fast path.
     """
-    lengths = batch.prompt_mask.sum(1)[batch.row_prompt]
-    width = batch.prompts.shape[1]
-    ids = torch.cat([batch.prompts[batch.row_prompt], batch.ids], 1)
-    shift = (width - lengths).unsqueeze(1)
+    prompts = batch.row_prompt[rows]
+    lengths = batch.prompt_mask.sum(1)[prompts]
+    ids = torch.cat([batch.prompts[prompts], batch.ids[rows, :width]], 1)
+    shift = (batch.prompts.shape[1] - lengths).unsqueeze(1)
     columns = torch.arange(ids.shape[1], device=ids.device).unsqueeze(0)
     ids = ids.gather(1, (columns + shift).clamp(max=ids.shape[1] - 1))
     states = model.model(input_ids=ids, use_cache=False).last_hidden_state
-    wanted = torch.arange(batch.ids.shape[1], device=ids.device).unsqueeze(0) + lengths.unsqueeze(1) - 1
+    wanted = torch.arange(width, device=ids.device).unsqueeze(0) + lengths.unsqueeze(1) - 1
     picked: Tensor = states.gather(1, wanted.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
     return picked
 
 
-def _shared(model: Any, batch: Batch) -> Tensor:
-    """[B, C, hidden] as `_plain`, each prompt forwarded once with gradient and its KV expanded to its rows."""
-    cache = DynamicCache(config=model.config)
+class _Prompts(NamedTuple):
+    """What forwarding the prompts once, with gradient, left."""
+
+    last: Tensor
+    """[P, 1, hidden] state after each prompt."""
+    keys_values: list[tuple[Tensor, Tensor]]
+    """Of every layer: both [P, kv heads, L, head dim]."""
+
+
+def _prompts(model: Any, batch: Batch) -> _Prompts:
+    cache: Any = DynamicCache(config=model.config)
     positions = (batch.prompt_mask.cumsum(1) - 1).clamp(min=0)
-    first: Tensor = model.model(
+    states = model.model(
         input_ids=batch.prompts, attention_mask=batch.prompt_mask.long(), position_ids=positions, use_cache=True,
         **cache_argument(model.model, cache),
-    ).last_hidden_state[:, -1:][batch.row_prompt]  # fmt: skip
-    if batch.ids.shape[1] == 1:
+    ).last_hidden_state  # fmt: skip
+    return _Prompts(states[:, -1:], [(layer.keys, layer.values) for layer in cache.layers])
+
+
+def _after(model: Any, batch: Batch, prompts: _Prompts, rows: Tensor, width: int) -> Tensor:
+    """[b, width, hidden] as `_plain`, going on from the prompts' keys and values, expanded to `rows` [b]."""
+    owners = batch.row_prompt[rows]
+    first = prompts.last[owners]
+    if width == 1:
         return first
-    cache.batch_select_indices(batch.row_prompt)
-    prompt_mask = batch.prompt_mask[batch.row_prompt]
-    steps = torch.arange(batch.ids.shape[1] - 1, device=batch.ids.device)
+    cache = DynamicCache(config=model.config)
+    for layer, (keys, values) in enumerate(prompts.keys_values):
+        cache.update(keys[owners], values[owners], layer)
+    prompt_mask = batch.prompt_mask[owners]
+    ids = batch.ids[rows, : width - 1]
+    steps = torch.arange(width - 1, device=ids.device)
     # Padding at a row's end needs no mask: nothing after it carries loss.
-    mask = torch.cat([prompt_mask, torch.ones_like(batch.ids[:, :-1], dtype=torch.bool)], 1).long()
+    mask = torch.cat([prompt_mask, torch.ones_like(ids, dtype=torch.bool)], 1).long()
     rest = model.model(
-        input_ids=batch.ids[:, :-1], attention_mask=mask, position_ids=prompt_mask.sum(1, keepdim=True) + steps,
-        use_cache=True, **cache_argument(model.model, cache),
+        input_ids=ids, attention_mask=mask, position_ids=prompt_mask.sum(1, keepdim=True) + steps, use_cache=True,
+        **cache_argument(model.model, cache),
     ).last_hidden_state  # fmt: skip
     return torch.cat([first, rest], 1)
 

@@ -32,6 +32,7 @@ class Function(Gym):
     about = "Find a hidden rule of four numbers by probing it; answer with its value on the test inputs."
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"paper": frozenset({ActionKind.ANSWER})}
+    no_llm = "arithmetic answers every probe and judges every answer, so there is nothing for a language model to do"
 
     def begin(self, task: Task) -> str:
         a, b, c, d = task.data["test_case"]

@@ -23,13 +23,19 @@ from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.intention import agents, files, tasks
 from bao.gyms.intention.detail import points
-from bao.gyms.intention.user import USERS, Asked, User
+from bao.gyms.intention.llm import Judge, ModelUser
+from bao.gyms.intention.user import Asked, ScriptedUser, User
+from bao.gyms.intention.words import marks, words
 from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
+from bao.users.voice import Voice, says, spelled
 
 MOST_CHARACTERS = 500
 """Longest question that the user reads."""
+
+_SAID_OF_ANYTHING = frozenset({"none", "nothing", "never", "neither", "nobody", "both", "little"})
+"""Words that a reply may hold whatever it is about, besides those that say nothing."""
 
 _TOO_LONG = Outcome(f"That is too long for me. Ask one short question, of at most {MOST_CHARACTERS} characters.")
 _ALL_KNOWN = " Now you know all that you need."
@@ -41,7 +47,7 @@ class Intention(Gym):
     about = "ask a user for the details that a vague task leaves open"
     kinds = frozenset({ActionKind.ACTION, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"everyday": frozenset({ActionKind.ACTION})}
-    user_backends = tuple(USERS)
+    user_backends = ("scripted", "llm")
 
     def __init__(self, *, volunteer_after: int | None = None, **settings: Any) -> None:
         """After `volunteer_after` questions in a row that uncovered nothing the user tells a detail, which earns nothing;
@@ -58,11 +64,20 @@ class Intention(Gym):
         self._uncovered = set(range(len(request.missing)))
         self._fruitless = 0
         self._user = self.make_user(request.opening)
+        self._read = self.make_reader(request)
         return request.opening
 
     def make_user(self, opening: str) -> User:
         """The user of one episode, who learns the details only as they are asked about."""
-        return USERS[self.user_backend](opening, self.np_random)
+        if self.user_backend == "scripted" or self.llm is None:
+            return ScriptedUser(opening, self.np_random)
+        return ModelUser(opening, Voice(self.llm, self._unsaid))
+
+    def make_reader(self, request: tasks.Request) -> Callable[[str], tuple[int, ...]]:
+        """What says which details a question is about: indices of ``missing``, followed by ``others``."""
+        if self.user_backend == "scripted" or self.judge is None:
+            return request.reader.read
+        return Judge(self.judge, request).read
 
     def instructions(self) -> str:
         return (
@@ -80,7 +95,7 @@ class Intention(Gym):
     def on_action(self, content: str) -> Outcome:
         if len(content) > MOST_CHARACTERS:
             return _TOO_LONG
-        found = self._request.reader.read(content)
+        found = self._read(content)
         if not found:
             return self._without_gain(self._user.unsure(content))
         new = [index for index in found if index in self._uncovered]
@@ -102,10 +117,27 @@ class Intention(Gym):
         detail, told = request.others[index - len(request.missing)]
         return Asked(detail.description, told, told is not None)
 
+    def _unsaid(self) -> list[str]:
+        """Every option of the details that the user has said nothing about, the chosen and the others.
+
+        Without those that are said of anything (``yes``, ``none``), and those that were said of another detail.
+        """
+        request = self._request
+        hidden = [detail for index, detail in enumerate(request.missing) if index in self._uncovered]
+        hidden += [detail for detail, told in request.others if told is None]
+        told = [spelled(choice) for index, choice in enumerate(self._choices) if index not in self._uncovered]
+        options = (option for detail in hidden for option in detail.options)
+        return [
+            option
+            for option in options
+            if any(marks(word) and word not in _SAID_OF_ANYTHING for word in words(option))
+            and not any(says(each, option) for each in told)
+        ]
+
     def _without_gain(self, reply: str) -> Outcome:
         """The reply to a question that uncovered nothing, and perhaps a detail that the user tells unasked."""
-        self._fruitless += 1
-        if self.volunteer_after is None or self._fruitless < self.volunteer_after:
+        if self.volunteer_after is None or self._fruitless + 1 < self.volunteer_after:
+            self._fruitless += 1
             return Outcome(reply)
         left = sorted(self._uncovered)
         index = left[int(self.np_random.integers(len(left)))]

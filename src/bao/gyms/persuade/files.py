@@ -1,6 +1,6 @@
 """Reads the persuade gym's tasks from files: our JSON lines, and UserRL's parquet files; and finds what two sets share.
 
-UserRL's rows hold a claim and an argument for it, but no considerations: they load, and the scripted user refuses to play them.
+UserRL's rows hold a claim and an argument for it, but no considerations: a model plays them, and the scripted user refuses to.
 """
 
 from collections.abc import Iterable

@@ -46,7 +46,7 @@ class Heard(NamedTuple):
 
 
 class Persuadee(Protocol):
-    """A user who holds a claim: scripted here, a language model elsewhere."""
+    """A user who holds a claim: scripted here, a language model in `bao.gyms.persuade.llm`."""
 
     def explain(self, question: str) -> str:
         """The answer to a question."""
@@ -101,10 +101,10 @@ class ScriptedPersuadee:
         return self._weigh(self._named(readable))
 
     def _named(self, sentences: list[list[str]]) -> list[int]:
-        """The considerations that the sentences name, by number, in that order and at most one for each sentence.
+        """The considerations that the sentences name, by number, in that order.
 
-        A consideration may spread over two neighbouring sentences. Where a sentence names several, one that is new and weighs
-        goes first, so that a word with two meanings is read in the agent's favour.
+        A consideration may spread over two neighbouring sentences. A sentence makes one point: where it names several, one that
+        is new and weighs goes first. Those that do not weigh are named all the same, so that nothing is hidden by stuffing.
         """
         case, bits = self._case, self._case.bits
         found: list[int] = []
@@ -119,7 +119,9 @@ class ScriptedPersuadee:
                 # One that spreads over the sentence before counts only if none stands whole in this sentence.
                 named = [i for i in named if case.needs[i] & here == case.needs[i]] or named
                 if named:
-                    found.append(min(named, key=self._rank))
+                    point = min(named, key=self._rank)
+                    found.append(point)
+                    found += [i for i in named if i != point and not case.considerations[i].weighs]
             before = here
         return found
 

@@ -5,8 +5,10 @@ worth 0 and may be followed by others, a search costs nothing) and reads its que
 
 * Searches go to a corpus at hand, not to the web: the gym's own worlds, or a corpus of the user's (`corpus`). Every search
   works, as often as the turns allow; there is no sixth search that is refused, no key and no connection.
-* Answers are judged by `bao.gyms.search.judge`, which needs no model, cannot fail, and takes one answer at a time.
-* ``action`` is a question to the user, because some of the gym's own questions fit several things. UserRL offers none.
+* Answers are judged by `bao.gyms.search.judge`, which needs no model, cannot fail, and takes one answer at a time. Where the
+  gym is given a model (`judge`, or `llm`), that looks again at what the rules call wrong; a hedge never gets so far.
+* ``action`` is a question to the user, because some of the gym's own questions fit several things. UserRL offers none. The user
+  is scripted, or a model with the same knowledge (``user="llm"``, `bao.gyms.search.llm`).
 * The end of an episode does not reveal the answer.
 
 A wrong guess costs the user as much as a question. Between two candidates, guessing on takes 1.5 answers in the mean, asking
@@ -23,7 +25,8 @@ from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.search import agents, files, tasks
 from bao.gyms.search.corpus import SHOWN, Corpus, read_corpus
-from bao.gyms.search.judge import Verdict
+from bao.gyms.search.judge import ExactJudge, Verdict
+from bao.gyms.search.llm import LLMAsker, LLMJudge
 from bao.gyms.search.user import ScriptedAsker
 from bao.gyms.search.world import world
 from bao.hidden import Hidden
@@ -51,6 +54,7 @@ class Search(Gym):
 
     name = "search"
     about = "answer questions of one to three hops with a search tool; some fit several things, and only the user knows which"
+    user_backends = ("scripted", "llm")
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
@@ -64,7 +68,8 @@ class Search(Gym):
         self.corpus = None if corpus is None else str(corpus)
         self._own = None if corpus is None or corpus == NO_CORPUS else read_corpus(Path(corpus))
         self._searched: Corpus | None = None
-        self._user = ScriptedAsker("", None)
+        self._user: ScriptedAsker | LLMAsker = ScriptedAsker("", None)
+        self._judge: ExactJudge | LLMJudge = ExactJudge(())
 
     def instructions(self) -> str:
         return (
@@ -94,7 +99,12 @@ class Search(Gym):
         else:
             self._searched = self._own
         self._judge = case.judge
+        if self.judge is not None:
+            self._judge = LLMJudge(case.question, case.answers, case.judge, self.judge)
         self._user = case.user
+        if self.user_backend == "llm":
+            assert self.llm is not None, "Gym.__init__ refuses user='llm' without a model"
+            self._user = LLMAsker(case.question, case.meant, case.answers, self.llm)
         return case.question
 
     def on_search(self, content: str) -> Outcome:

@@ -59,7 +59,9 @@ class Case:
     """A task made ready to be played; holds nothing that an episode changes, so episodes share it."""
 
     question: str
+    answers: tuple[str, ...]
     world: str | None
+    meant: Meant | None
     judge: ExactJudge
     user: ScriptedAsker
 
@@ -82,7 +84,7 @@ def _load(data: Mapping[str, Any]) -> Case:
         world(place)
     row = data.get("meant")
     meant = None if row is None else _meant(row)
-    return Case(question.strip(), place, ExactJudge(answers), ScriptedAsker(question, meant))
+    return Case(question.strip(), tuple(answers), place, meant, ExactJudge(answers), ScriptedAsker(question, meant))
 
 
 def _meant(row: Any) -> Meant:

@@ -32,7 +32,7 @@ NO_OTHER = "None of those is the one that I mean."
 SAID = "That is in my question already."
 UNKNOWN = "That I do not know."
 
-_TOLD: Mapping[str, str] = MappingProxyType({
+TOLD: Mapping[str, str] = MappingProxyType({
     "founded": "It was founded in {value}.",
     "founder": "{value} founded it.",
     "emblem": "Its mark is a {value}.",
@@ -50,8 +50,9 @@ _TOLD: Mapping[str, str] = MappingProxyType({
     "publisher": "It was published by {value}.",
     "setting": "It is set in {value}.",
 })  # fmt: skip
+"""How the user tells what it knows, by relation."""
 
-TELLABLE = tuple(_TOLD)
+TELLABLE = tuple(TOLD)
 """The relations that the user may know something by."""
 
 _TIME = "when year date old age century decade began begin started start early established founded"
@@ -157,7 +158,7 @@ class ScriptedAsker:
         if not isinstance(reading, str):
             return f"I mean {meant.candidates[meant.index]}." if meant.index in reading else NO_OTHER
         if reading in meant.facts:
-            return _TOLD[reading].format(value=meant.facts[reading])
+            return TOLD[reading].format(value=meant.facts[reading])
         return SAID if reading in SORTS[meant.kind].described_by else UNKNOWN
 
 

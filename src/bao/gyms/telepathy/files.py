@@ -1,7 +1,8 @@
 """Reads the telepathy gym's tasks from files: our JSON lines, and UserRL's entity list and parquet files.
 
-UserRL's entities come without a table of attributes: their tasks can be judged (``user="judge"``), and asked about only once
-someone adds ``class`` and ``facts`` to their data. Their glosses are kept in ``gloss`` for users that can read.
+UserRL's entities come without a table of attributes: a model can answer questions about them (``user="llm"``), rules can judge
+guesses (``user="judge"``), and the scripted user needs ``class`` and ``facts`` added to their data. Their glosses are kept in
+``gloss`` for users that can read.
 """
 
 import re

@@ -28,8 +28,8 @@ _TEXT_OF_SORT = {
     Sort.UNKNOWN: UNKNOWN_TEXT, Sort.GUESS: GUESS_TEXT, Sort.NO_QUESTION: NO_QUESTION_TEXT, Sort.SEVERAL: SEVERAL_TEXT,
 }  # fmt: skip
 
-_LONGEST_ANSWER = 200
-"""Characters; what is longer is no name."""
+ANSWER_CHARACTERS_MOST = 200
+"""What is longer is no name."""
 _LEAD = re.compile(
     r"^\s*(?:(?:is it|it is|it's|i think|i guess|i believe|i would say|my (?:final )?(?:guess|answer) is|the answer is|answer|"
     r"guess|final answer|maybe|perhaps|could it be|are you thinking of|you are thinking of|you're thinking of|the entity is|"
@@ -59,7 +59,7 @@ class Judge:
 
     def judge(self, answer: str) -> Verdict:
         """Whether `answer` names the entity. An answer with several names is refused whether or not one of them is right."""
-        if len(answer) > _LONGEST_ANSWER:
+        if len(answer) > ANSWER_CHARACTERS_MOST:
             return Verdict.UNREADABLE
         key = name_key(answer)
         if not key:
