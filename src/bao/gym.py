@@ -16,6 +16,7 @@ import numpy as np
 
 from bao.action import CHOICES, Action, ActionKind
 from bao.errors import ConfigError, DataError, suggest
+from bao.hidden import Hidden
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason
 from bao.users.llm import Simulator
@@ -162,6 +163,16 @@ class Gym(gymnasium.Env[str, Action]):
     @abstractmethod
     def check_task(cls, task: Task) -> None:
         """Raise `ValueError` or `KeyError` naming the field if ``task.data`` cannot be played."""
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        """What a task is made of that no two splits may share: its entity, story, claim, rule, world. By default its id."""
+        return frozenset({task.id})
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        """The texts that an episode of `task` must not give away, and what may show each (`bao.hidden.Until`)."""
+        return ()
 
     @classmethod
     @abstractmethod

@@ -14,6 +14,7 @@ from bao.gym import Gym, Outcome
 from bao.gyms.function import agents, files, tasks
 from bao.gyms.function.content import PLAIN_INTEGERS, UnreadableError, read_answer, read_probe
 from bao.gyms.function.rules import INPUT_LIMIT, compile_rule, parts_text
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -99,6 +100,14 @@ class Function(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -26,6 +26,7 @@ from bao.gyms.intention.detail import points
 from bao.gyms.intention.llm import Judge, ModelUser
 from bao.gyms.intention.user import Asked, ScriptedUser, User
 from bao.gyms.intention.words import marks, words
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 from bao.users.voice import Voice, says, spelled
@@ -163,6 +164,14 @@ class Intention(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -26,6 +26,7 @@ from bao.gyms.persuade.llm import QUESTION_MOST, LLMPersuadee
 from bao.gyms.persuade.stance import LEVEL, STANCES, TOP, Stance, read_stance
 from bao.gyms.persuade.user import LEVELS_A_TURN, WORDS_MOST, Persuadee, ScriptedPersuadee
 from bao.gyms.persuade.words import Kind
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -132,6 +133,14 @@ class Persuade(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

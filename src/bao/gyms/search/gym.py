@@ -29,6 +29,7 @@ from bao.gyms.search.judge import ExactJudge, Verdict
 from bao.gyms.search.llm import LLMAsker, LLMJudge
 from bao.gyms.search.user import ScriptedAsker
 from bao.gyms.search.world import world
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -128,6 +129,14 @@ class Search(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -28,6 +28,7 @@ from bao.gyms.tau.llm import OWN_RECITED_MOST, LanguageCustomer, instruction_of
 from bao.gyms.tau.retail import generate
 from bao.gyms.tau.retail.user import ScriptedCustomer
 from bao.gyms.tau.said import Output
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -177,6 +178,14 @@ class Tau(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

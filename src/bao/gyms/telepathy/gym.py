@@ -18,6 +18,7 @@ from bao.gym import Gym, Outcome
 from bao.gyms.telepathy import agents, files, tasks
 from bao.gyms.telepathy.llm import QUESTION_CHARACTERS_MOST, ModelJudge, ModelUser
 from bao.gyms.telepathy.user import Judge, ScriptedUser, Verdict
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -108,6 +109,14 @@ class Telepathy(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

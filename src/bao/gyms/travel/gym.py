@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
-from bao.gyms.travel import agents
+from bao.gyms.travel import agents, tasks
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
 from bao.gyms.travel.llm import MOST_CHARACTERS, ModelTraveller
 from bao.gyms.travel.tasks import LEVELS, Booking, Source, generate, load
 from bao.gyms.travel.user import Traveller
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 from bao.users import scripted
@@ -159,6 +160,14 @@ class Travel(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -25,6 +25,7 @@ from bao.gyms.turtle import agents, files, tasks
 from bao.gyms.turtle.llm import ModelUser
 from bao.gyms.turtle.tasks import Story, exact, load
 from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, ScriptedUser, StoryUser, check
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -141,6 +142,14 @@ class Turtle(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
