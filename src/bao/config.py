@@ -35,7 +35,7 @@ class GymSection(Section):
     levels: tuple[int, ...] | None = None
     """Difficulty levels to draw tasks from; none: all that the gym has."""
     settings: dict[str, Any] = {}
-    """Passed to the gym: ``horizon``, ``convention``, ``user`` and what is the gym's own."""
+    """Passed to the gym: ``horizon``, ``convention``, ``user``, ``persona`` and what is the gym's own."""
 
 
 class ModelSection(Section):

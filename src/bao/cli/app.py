@@ -103,6 +103,7 @@ def evaluate(
     levels: Annotated[tuple[int, ...] | None, Several] = None,
     horizon: int | None = None,
     convention: str | None = None,
+    persona: str | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
     temperature: float = 0.0,
@@ -116,6 +117,7 @@ def evaluate(
     For example:
         bao eval scripted:ask_all --out runs/ask_all
         bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
+        bao eval scripted:ask_needed --persona busy --out runs/busy
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
 
     Parameters
@@ -136,6 +138,8 @@ def evaluate(
         The most turns of an episode; the gym's own where not given.
     convention
         What counts as user effort (`bao gyms` lists the conventions); the gym's default where not given.
+    persona
+        How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
     effort_weight
         The price of a user-involving turn that a conditioned policy is told.
     rollouts
@@ -151,7 +155,7 @@ def evaluate(
     device
         Where a local model runs.
     """
-    settings = {"horizon": horizon, "convention": convention}
+    settings = {"horizon": horizon, "convention": convention, "persona": persona}
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
     if levels is not None:
         chosen_gym["levels"] = levels

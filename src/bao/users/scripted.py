@@ -56,6 +56,28 @@ class ScriptedTraveller:
         self._told.add(attribute)
         return _WISH[int(self._rng.integers(len(_WISH)))].format(value=value)
 
+    def mistaken(self, question: str, rng: np.random.Generator) -> str | None:
+        """A wrong answer to a question about a wish: another value than the wished one; None to any other question.
+
+        The wish stays what it is and counts as untold, so it can still be volunteered.
+        """
+        attribute = self.classify(question)
+        aspect = None if attribute is None else ATTRIBUTE_ASPECT[attribute]
+        wished = self._wishes.get(aspect, {}).get(attribute) if aspect and attribute else None
+        if wished is None or aspect is None or attribute is None:
+            return None
+        others = [value for value in ASPECTS[aspect].attributes[attribute] if value != wished]
+        return _WISH[int(rng.integers(len(_WISH)))].format(value=others[int(rng.integers(len(others)))])
+
+    def volunteer(self, rng: np.random.Generator) -> str | None:
+        """A sentence that tells a wish unasked; None where the agent knows them all, or they matter no more."""
+        remaining = [(n, v) for wishes in self._wishes.values() for n, v in wishes.items() if n not in self._told]
+        if not remaining:
+            return None
+        attribute, value = remaining[int(rng.integers(len(remaining)))]
+        self._told.add(attribute)
+        return f"By the way, for the {ATTRIBUTE_ASPECT[attribute]} {attribute} I prefer {value}."
+
     @staticmethod
     def classify(question: str) -> str | None:
         """The attribute that a question is about: the first it names, itself or by one of its values; None if vague.
@@ -77,10 +99,8 @@ class ScriptedTraveller:
         self._fruitless += 1
         if self._fruitless < self._volunteer_after:
             return text
-        remaining = [(n, v) for wishes in self._wishes.values() for n, v in wishes.items() if n not in self._told]
-        if not remaining:
+        told = self.volunteer(self._rng)
+        if told is None:
             return text
         self._fruitless = 0
-        attribute, value = remaining[int(self._rng.integers(len(remaining)))]
-        self._told.add(attribute)
-        return f"{text} By the way, for the {ATTRIBUTE_ASPECT[attribute]} {attribute} I prefer {value}."
+        return f"{text} {told}"

@@ -31,6 +31,8 @@ class Function(Gym):
     about = "Find a hidden rule of four numbers by probing it; answer with its value on the test inputs."
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"paper": frozenset({ActionKind.ANSWER})}
+    questions = frozenset()
+    """A probe goes to the rule, and nobody is asked."""
 
     def begin(self, task: Task) -> str:
         a, b, c, d = task.data["test_case"]

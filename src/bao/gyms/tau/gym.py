@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
@@ -45,6 +47,7 @@ class Tau(Gym):
         "everyday": frozenset({ActionKind.ACTION}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
+    submissions = frozenset()
     """Here a message is what takes the user's time and a tool call costs them nothing; ``paper`` is by the paper's letter."""
     horizon_default = 30
 
@@ -106,6 +109,15 @@ class Tau(Gym):
             self._user.hear(wanted.text)
         text, goodbye = self._user.reply(content)
         return self._end(text) if goodbye else Outcome(text)
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """A detail of what the customer wants that was not told yet."""
+        told = self._user.volunteer(rng)
+        return None if told is None else Outcome(told)
+
+    def evadable(self, content: str) -> bool:
+        """Only a message that asks for something, and tells nothing that the customer waits for."""
+        return self._user.asked_for_detail(content) and not any(each.occurs(content) for each in self._unsaid)
 
     def on_finish(self, content: str) -> Outcome:
         return self._end("The episode is over.")
