@@ -114,6 +114,14 @@ def test_it_plugs_in_and_every_command_takes_it(installed: Installed, tmp_path: 
     assert (summary["gym"], summary["score"]["mean"]) == (NAME, 1.0)
     command("frontier", "oracle", "guess", "--out", "frontier")
     command("check", "recipe", str(installed.folder / f"{NAME}.toml"))
+    with_class_gone = run(
+        installed.python,
+        "-c",
+        f"import bao, {NAME}_gym; del {NAME}_gym.BookShopGym; bao.make({NAME!r})",
+        cwd=tmp_path,
+        status=1,
+    )
+    assert f"gym='{NAME}' is installed as '{NAME}_gym:BookShopGym', which cannot be loaded" in with_class_gone
     assert f"name='{NAME}' is the name of an installed gym" in command("init", "gym", NAME, status=2).replace("\n", "")
 
 

@@ -289,11 +289,17 @@ GROUP = "bao.gyms"
 
 
 def gym_class(name: str) -> type[Gym]:
-    """The gym class of an entry point. Raises `ConfigError` naming the nearest known gym."""
+    """The gym class of an entry point. Raises `ConfigError` naming the nearest known gym, or what keeps it from loading."""
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:
         raise ConfigError(f"gym={name!r} is unknown: {suggest(name, found)}")
-    loaded = found[name].load()
+    try:
+        loaded = found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"gym={name!r} is installed as {found[name].value!r}, which cannot be loaded ({error}): install its package again, "
+            "or uninstall it"
+        ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, Gym)):
         raise ConfigError(f"the entry point {name!r} gives {loaded!r}, which is not a bao.Gym")
     return loaded
