@@ -41,7 +41,8 @@ EPISODES = st.builds(
     Trajectory, gym=TEXT, task_id=TEXT, policy=TEXT, seed=st.integers(-(2**63), 2**63 - 1), opening=TEXT,
     turns=st.lists(TURNS, max_size=4).map(tuple), stop=st.sampled_from(list(StopReason)), success=st.booleans(),
     horizon=COUNT, system=TEXT, effort_weight=st.none() | NUMBER, level=COUNT,
-    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER, trace=st.none() | traces(),
+    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER,
+    satisfaction=st.none() | st.floats(0, 1), trace=st.none() | traces(),
 )  # fmt: skip
 
 
@@ -158,9 +159,24 @@ def rewritten(path, change):
     pq.write_table(change(pq.read_table(path)), path)
 
 
+def test_a_file_of_the_first_version_is_read_as_episodes_without_a_satisfaction(tmp_path):
+    write_episodes(tmp_path / "new.parquet", [episode(satisfaction=0.5), episode(seed=4, satisfaction=None)])
+    table = pq.read_table(tmp_path / "new.parquet").drop_columns(["satisfaction"])
+    table = table.replace_schema_metadata({b"bao.format": b"1", b"bao.episodes": b"2"})
+    pq.write_table(table, tmp_path / "old.parquet")
+    assert read_episodes(tmp_path / "old.parquet") == [episode(), episode(seed=4)]
+
+
+def test_a_file_of_this_version_without_satisfaction_is_refused(tmp_path):
+    write_episodes(tmp_path / "new.parquet", [episode()])
+    pq.write_table(pq.read_table(tmp_path / "new.parquet").drop_columns(["satisfaction"]), tmp_path / "cut.parquet")
+    with pytest.raises(DataError, match="lacks the column 'satisfaction'"):
+        read_episodes(tmp_path / "cut.parquet")
+
+
 def test_an_unknown_version_is_named(tmp_path):
     rewritten(tmp_path / "e.parquet", lambda table: table.replace_schema_metadata({b"bao.format": b"99"}))
-    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1'"):
+    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1' and '2'"):
         read_episodes(tmp_path / "e.parquet")
 
 

@@ -39,7 +39,7 @@ class GymSection(Section):
     levels: tuple[int, ...] | None = None
     """Difficulty levels to draw tasks from; none: all that the gym has."""
     settings: dict[str, Any] = {}
-    """Passed to the gym: ``horizon``, ``convention``, ``user``, the tables ``llm`` and ``judge`` (see
+    """Passed to the gym: ``horizon``, ``convention``, ``user``, ``persona``, the tables ``llm`` and ``judge`` (see
     `bao.users.settings.LLMSettings`) and what is the gym's own."""
 
     @field_validator("settings")

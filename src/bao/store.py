@@ -22,14 +22,19 @@ from bao.action import Action, ActionKind, ParseFault
 from bao.errors import DataError
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
-FORMAT = "1"
-"""Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one."""
+FORMAT = "2"
+"""Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one.
+
+2: with ``satisfaction``, and ``user_left`` among the stop reasons."""
+READABLE = ("1", FORMAT)
+"""The versions that `read_episodes` reads; to an older file's episodes it gives what they meant."""
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
 _ROW_GROUP = 2048
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
 
+_SATISFACTION = "satisfaction"
 _TURN = pa.struct(
     [
         ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
@@ -41,7 +46,7 @@ _EPISODE = [
     ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
     ("fault", pa.string()), ("fault_detail", pa.string()), ("horizon", pa.int64()), ("system", pa.string()),
     ("opening", pa.string()), ("seconds", pa.float64()), ("task_return", pa.float64()), ("user_effort", pa.int64()),
-    ("turns", pa.int64()), ("tokens", pa.int64()), ("transcript", pa.list_(_TURN)),
+    ("turns", pa.int64()), ("tokens", pa.int64()), (_SATISFACTION, pa.float64()), ("transcript", pa.list_(_TURN)),
 ]  # fmt: skip
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())), ("trace_ids", pa.list_(pa.int32())), ("trace_turn", pa.list_(pa.int16())),
@@ -122,13 +127,16 @@ def _check_schema(path: Path, schema: pa.Schema) -> bool:
             f"{path} is a Parquet file but holds no episodes (its metadata lacks 'bao.format'): "
             "give an episodes.parquet that `bao eval` wrote"
         )
-    if version != FORMAT.encode():
+    if version.decode(errors="replace") not in READABLE:
         raise DataError(
-            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads {FORMAT!r}: "
+            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads "
+            f"{' and '.join(map(repr, READABLE))}: "
             "use the bao that wrote it, or evaluate again"
         )
     traced = "trace_ids" in schema.names
     for name, kind in _EPISODE + (_TRACE if traced else []):
+        if name == _SATISFACTION and version == b"1":
+            continue
         if name not in schema.names or schema.field(name).type != kind:
             raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
     return traced
@@ -146,6 +154,7 @@ def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
         "fault_detail": _text(episode.fault_detail), "horizon": episode.horizon, "system": _text(episode.system),
         "opening": _text(episode.opening), "seconds": episode.seconds, "task_return": episode.task_return,
         "user_effort": episode.user_effort, "turns": len(episode.turns), "tokens": episode.tokens,
+        _SATISFACTION: episode.satisfaction,
         "transcript": [
             {
                 "thinking": _text(turn.thinking), "kind": _text(str(turn.action.kind)),
@@ -173,6 +182,8 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
         "gym", "task_id", "policy", "seed", "effort_weight", "level", "stop", "success", "fault", "fault_detail", "horizon",
         "system", "opening", "seconds",
     ]  # fmt: skip
+    if _SATISFACTION in batch.schema.names:
+        names.append(_SATISFACTION)
     columns = (batch.column(name).to_pylist() for name in names)
     for index, values in enumerate(zip(*columns, strict=True)):
         row = dict(zip(names, values, strict=True))

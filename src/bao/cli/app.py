@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bao import __version__, stages
 from bao.cli import listing
+from bao.cli.init import init
 from bao.config import ModelSection, check_recipe, load_recipe, override_setting
 from bao.errors import ConfigError
 from bao.folder import open_folder
@@ -34,6 +35,7 @@ check = App(
 )  # fmt: skip
 app.command(show)
 app.command(check)
+app.command(init)
 
 Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
 RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]
@@ -116,6 +118,7 @@ def evaluate(
     judge_model: str | None = None,
     api_key_env: str | None = None,
     concurrency: int | None = None,
+    persona: str | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
     temperature: float = 0.0,
@@ -130,6 +133,7 @@ def evaluate(
     For example:
         bao eval scripted:ask_all --out runs/ask_all
         bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
+        bao eval scripted:ask_needed --persona busy --out runs/busy
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
         bao eval scripted:ask_all --gym turtle --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/turtle
 
@@ -161,6 +165,8 @@ def evaluate(
         The environment variable that holds the key of these endpoints; no key is sent where not given.
     concurrency
         Episodes of a scripted policy at once where a model plays the user; where not given, as many as it may get requests.
+    persona
+        How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
     effort_weight
         The price of a user-involving turn that a conditioned policy is told.
     rollouts
@@ -184,6 +190,7 @@ def evaluate(
         "user": "llm" if user_model is not None else user,
         "llm": _model_at(user_model, "--user-model", api_key_env),
         "judge": _model_at(judge_model, "--judge-model", api_key_env),
+        "persona": persona,
     }
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
     if levels is not None:

@@ -13,8 +13,9 @@ const seriesOf = new Map([...report.summaries, ...policies].map((row) => [row.la
 const ABOUT = {
   score: "mean best task reward", best_score: "best of a task's rollouts", success: "share of episodes solved", user_effort: "turns that involve the user",
   user_involvement_rate: "share of turns that involve the user", turns: "turns per episode", tokens: "tokens the agent wrote", unparsable: "share of unreadable turns",
+  satisfaction: "estimate of the user's satisfaction, not validated on people",
 };
-const HIGHER = new Set(["score", "best_score", "success"]);
+const HIGHER = new Set(["score", "best_score", "success", "satisfaction"]);
 const objectives = new Map((frontier.objectives || []).map((objective) => [objective.name, String(objective.direction).startsWith("max")]));
 const higherIsBetter = (name) => objectives.get(name) ?? HIGHER.has(name);
 function measured(policy, name) {

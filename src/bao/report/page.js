@@ -10,7 +10,7 @@ function measureColumns() {
     { key: "series", title: "series", group: "always", text: (row) => row.series, sort: (row) => row.series, left: true },
     { key: "weight", title: "w", group: "always", text: (row) => exact(policy(row).effort_weight), sort: (row) => policy(row).effort_weight },
   ];
-  for (const [group, names] of [["Outcome", ["score", "best_score", "success"]], ["Cost", ["user_effort", "user_involvement_rate", "turns", "tokens", "unparsable"]]]) {
+  for (const [group, names] of [["Outcome", ["score", "best_score", "success", "satisfaction"]], ["Cost", ["user_effort", "user_involvement_rate", "turns", "tokens", "unparsable"]]]) {
     for (const name of names.filter(has)) columns.push(measure(group, name, words(name), (row) => measuredIn(row.summary, name)));
   }
   const nested = (group, field, title) => {
@@ -164,6 +164,7 @@ function episodeColumn(state, side, list, paint) {
       el("span", { class: episode.success ? "verdict-good" : "verdict-bad" }, episode.success ? "✓ solved" : "✗ not solved"),
       fact("stop", words(episode.stop)), fact("R", number(episode.turns.reduce((sum, turn) => sum + (turn.reward || 0), 0), 2)), fact("U", String(effort)),
       fact("turns", `${episode.turns.length} of ${episode.horizon}`), fact("tokens", number(episode.turns.reduce((sum, turn) => sum + turn.tokens, 0), 0)),
+      ...(episode.satisfaction === null ? [] : [fact("satisfaction", number(episode.satisfaction, 2))]),
       episode.fault ? el("span", { class: "badge fault" }, `fault: ${words(episode.fault)} ${episode.fault_detail}`) : null),
     el("div", { class: "strip", role: "img", "aria-label": `${effort} of ${episode.turns.length} turns involve the user` }, episode.turns.map((turn) => el("i", { class: turn.involves_user ? "user" : null }))));
   if (episode.system) home.append(el("details", { class: "texts" }, el("summary", {}, "Instructions to the agent"), el("p", { class: "words" }, episode.system)));

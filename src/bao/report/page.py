@@ -30,7 +30,7 @@ SCRIPTS = ("plot.js", "figures.js", "page.js")
 TURN_FIELDS = ("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens")
 EPISODE_FIELDS = (
     "task_id", "seed", "level", "stop", "success", "effort_weight", "horizon", "fault", "fault_detail", "opening", "system",
-    "turns",
+    "satisfaction", "turns",
 )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def _packed_episodes(episodes: Mapping[str, Sequence[Trajectory]]) -> dict[str, 
     def row(one: Trajectory) -> list[Any]:
         return [
             one.task_id, one.seed, one.level, one.stop, one.success, one.effort_weight, one.horizon, one.fault,
-            one.fault_detail, place(one.opening), place(one.system), [turn_row(turn) for turn in one.turns],
+            one.fault_detail, place(one.opening), place(one.system), one.satisfaction, [turn_row(turn) for turn in one.turns],
         ]  # fmt: skip
 
     rows = [[label, [row(one) for one in chosen]] for label, chosen in episodes.items()]

@@ -69,6 +69,8 @@ def _outcome(trajectory: Trajectory) -> Text:
     solved = ("✓ solved", "bold green") if trajectory.success else ("✗ not solved", "bold red")
     told = f"   stop {trajectory.stop}   R {trajectory.task_return:.2f}   U {trajectory.user_effort}"
     told += f"   turns {len(trajectory.turns)} of {trajectory.horizon}   tokens {trajectory.tokens}"
+    if trajectory.satisfaction is not None:
+        told += f"   satisfaction {trajectory.satisfaction:.2f}"
     text = Text.assemble(solved, told)
     if trajectory.fault is not None:
         text.append_text(_inert(f"\nfault {trajectory.fault} {trajectory.fault_detail}", "bold red"))

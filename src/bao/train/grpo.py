@@ -240,6 +240,9 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
         members = [t for group in groups if group.effort_weight == weight for t in group.trajectories]
         metrics[f"user_effort/w={weight:g}"] = mean([t.user_effort for t in members])
         metrics[f"score/w={weight:g}"] = mean([t.task_return for t in members])
+    satisfied = [trajectory.satisfaction for trajectory in trajectories if trajectory.satisfaction is not None]
+    if satisfied:
+        metrics["satisfaction"] = mean(satisfied)
     stops = [str(trajectory.stop) for trajectory in trajectories]
     metrics.update({f"stop/{stop}": stops.count(stop) / len(stops) for stop in sorted(set(stops))})
     return metrics

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
@@ -56,6 +58,7 @@ class Tau(Gym):
         "everyday": frozenset({ActionKind.ACTION}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
+    submissions = frozenset()
     """Here a message is what takes the user's time and a tool call costs them nothing; ``paper`` is by the paper's letter."""
     horizon_default = 30
 
@@ -131,6 +134,16 @@ class Tau(Gym):
         for wanted in said:  # only now: a fault leaves the episode as it was
             self._unsaid.remove(wanted)
         return self._end(text) if goodbye else Outcome(text)
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """A detail of what the customer wants that was not told yet."""
+        told = self._user.volunteer(rng) if isinstance(self._user, ScriptedCustomer) else None
+        return None if told is None else Outcome(told)
+
+    def evadable(self, content: str) -> bool:
+        """Only a message that asks for something, and tells nothing that the customer waits for."""
+        asks = self._user.asked_for_detail(content) if isinstance(self._user, ScriptedCustomer) else "?" in content
+        return asks and not any(each.occurs(content) for each in self._unsaid)
 
     def on_finish(self, content: str) -> Outcome:
         return self._end("The episode is over.")
