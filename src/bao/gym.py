@@ -209,8 +209,10 @@ class Gym(gymnasium.Env[str, Action]):
             raise DataError(f"task {task.id!r} is of the gym {task.gym!r}, and this is {self.name!r}: make that gym for it")
         self.task = task
         self._turn = 0
+        self._live = False  # should `begin` refuse the task, a step says that no episode has begun
+        opening = self.begin(task)
         self._live = True
-        return self.begin(task), {"task_id": task.id, "turn": 0}
+        return opening, {"task_id": task.id, "turn": 0}
 
     def step(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """One turn. ``info`` holds ``turn``, ``involves_user``, ``success`` and ``stop`` (a `StopReason` or None).
