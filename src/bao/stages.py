@@ -25,6 +25,7 @@ from bao.gym import Gym, gym_class, make
 from bao.measures import summarize
 from bao.progress import Progress
 from bao.rollout.episodes import play_all
+from bao.rollout.preflight import check_playable
 from bao.shaping import check_weights, largest_paying_weight
 from bao.store import read_episodes, write_episodes
 from bao.task import Split, TaskSet
@@ -221,9 +222,11 @@ def evaluate_weights(
 ) -> list[Judged]:  # fmt: skip
     """As `evaluate` at several effort weights, each with a folder of its own; what is missing is played in one go.
 
-    Raises `ConfigError` on an unknown policy and on an effort weight that it cannot be told.
+    Raises `ConfigError` on an unknown policy, on an effort weight that it cannot be told, and before any episode is played on
+    tasks that the gym refuses.
     """
     _check_policy(policy, gym, list(folders), progress)
+    check_playable(make_gym(gym), tasks)
     kind, _, name = policy.partition(":")
     series = series or (name if kind == "scripted" else Path(name).parent.name or name)
     judged, missing = [], []

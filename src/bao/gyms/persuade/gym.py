@@ -62,7 +62,6 @@ class Persuade(Gym):
             assert self.llm is not None, "Gym.__init__ refuses user='llm' without a model"
             self.persuadee = LLMPersuadee(task, self.llm)
         elif tasks.is_userrl(task):
-            self._live = False  # so that a step says that no episode has begun
             raise ConfigError(
                 f"user={self.user_backend!r} cannot play the task {task.id!r}: UserRL's tasks hold no considerations. "
                 "Let a model play the user (user='llm'), play the gym's own tasks (task_set), or add the fields reason, "
