@@ -108,9 +108,7 @@ def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Traje
                 count += batch.num_rows
                 yield from _trajectories(batch, traced)
             if b"%d" % count != file.schema_arrow.metadata.get(_COUNT_KEY):
-                raise DataError(
-                    f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again"
-                )
+                raise DataError(f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again")
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): it is damaged or another kind of file; "

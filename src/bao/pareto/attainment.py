@@ -1,8 +1,8 @@
 """How surely a goal is reached: empirical attainment surfaces of sets of points that vary from sample to sample.
 
-A set attains a goal if one of its points is at least as good in every objective. The attainment function gives each goal the share
-of the sets that attain it, and its surface at level p bounds the goals that at least a share p of them attains (Grunert da Fonseca,
-Fonseca and Hall, EMO 2001). Sets may be bootstrap resamples of one evaluation, or the same method under several seeds.
+A set attains a goal if one of its points is at least as good in every objective. The attainment function gives each goal the
+share of the sets that attain it, and its surface at level p bounds the goals that at least a share p of them attains (Grunert
+da Fonseca, Fonseca and Hall, EMO 2001). Sets may be bootstrap resamples of one evaluation, or one method under several seeds.
 """
 
 from collections.abc import Sequence

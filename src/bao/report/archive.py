@@ -1,7 +1,7 @@
 """Every episode of a report in little room: a row of numbers each for the table, and its words in gzipped blocks.
 
-The page inflates the rows when it opens and a block when one of its episodes is read, so what a report costs to open hardly depends
-on how much was said. Episodes are taken one by one and let go.
+The page inflates the rows when it opens and a block when one of its episodes is read, so what a report costs to open hardly
+depends on how much was said. Episodes are taken one by one and let go.
 """
 
 import gzip
@@ -57,11 +57,13 @@ class EpisodeRow(NamedTuple):
         return self.fault is None
 
 
-def row_of(label: str, episode: Trajectory) -> EpisodeRow:
-    """The row of an episode that the policy `label` played."""
+def row_of(episode: Trajectory, label: str | None = None) -> EpisodeRow:
+    """The row of an episode; `label` names the policy, else its own name and effort weight do."""
+    weight = episode.effort_weight
+    label = label or (episode.policy if weight is None else f"{episode.policy} w={weight:g}")
     fault = str(episode.fault) if episode.fault is not None else "unnamed" if episode.stop == StopReason.FAULT else None
     return EpisodeRow(
-        policy=label, task=episode.task_id, level=episode.level, seed=episode.seed, effort_weight=episode.effort_weight,
+        policy=label, task=episode.task_id, level=episode.level, seed=episode.seed, effort_weight=weight,
         stop=str(episode.stop), success=bool(episode.success), score=episode.task_return, effort=episode.user_effort,
         turns=len(episode.turns), tokens=episode.tokens,
         unparsable=sum(turn.parse_fault is not None for turn in episode.turns), fault=fault,
@@ -87,7 +89,7 @@ class Archive:
     def __init__(self) -> None:
         self.rows: list[EpisodeRow] = []
         self.blocks: list[bytes] = []
-        """Gzipped JSON: ``strings``, each text once, and ``episodes``, rows of `STORY_FIELDS` that name texts by their place."""
+        """Gzipped JSON: ``strings``, each text once, and ``episodes``, rows of `STORY_FIELDS` that name texts by place."""
         self.starts: list[int] = []
         """Index of the first episode of each block."""
         self._places: dict[str, int] = {}
@@ -98,7 +100,7 @@ class Archive:
         for episode in episodes:
             if not self._stories:
                 self.starts.append(len(self.rows))
-            self.rows.append(row_of(label, episode))
+            self.rows.append(row_of(episode, label))
             self._stories.append(self._story(episode))
             if self._characters >= BLOCK_CHARACTERS or len(self._stories) >= BLOCK_EPISODES:
                 self.close()

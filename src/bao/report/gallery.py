@@ -1,7 +1,7 @@
 """Which of many episodes to read first: the worst, the most expensive, the most disputed, each with the reason why.
 
-Only healthy episodes are picked. An episode is told against what is usual for its policy, so that a policy that always fails does not
-fill the gallery with failures that nobody wonders at.
+Only healthy episodes are picked. An episode is told against what is usual for its policy, so that a policy that always fails
+does not fill the gallery with failures that nobody wonders at.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +81,7 @@ def expensive(rows: Sequence[EpisodeRow], own: Sequence[int]) -> list[Pick]:
     for index in sorted(own, key=lambda index: (-rows[index].effort, rows[index].score)):
         row = rows[index]
         bought = "solved" if row.success else f"not solved, return {row.score:.2f}"
-        why = f"{row.effort} user turns, where {row.policy} takes {means[row.policy]:.1f} on average; {bought}."
+        why = f"{_turns(row.effort)}, where {row.policy} takes {means[row.policy]:.1f} on average; {bought}."
         found.append(Pick((index,), why, row.effort - means[row.policy]))
     return found
 
@@ -89,8 +89,8 @@ def expensive(rows: Sequence[EpisodeRow], own: Sequence[int]) -> list[Pick]:
 def disputed(rows: Sequence[EpisodeRow]) -> list[Pick]:
     """One pick for each task with opposite outcomes, the most evenly split task first.
 
-    Of its episodes stand against each other: a failure by the policy that otherwise succeeds most, and a success by the one that
-    otherwise succeeds least. Of equally split tasks, first the one where these two lie furthest apart.
+    Of its episodes stand against each other: a failure by the policy that succeeds most, and a success by the one that
+    succeeds least. Of equally split tasks, first the one where these two lie furthest apart.
     """
     rates = _means(rows, lambda row: float(row.success))
     tasks: dict[str, list[int]] = {}
@@ -116,13 +116,17 @@ def _stand(rows: Sequence[EpisodeRow], rates: Mapping[str, float], failed: int, 
     loser, winner = rows[failed], rows[solver]
     if loser.policy == winner.policy:
         return (
-            f"{loser.policy} fails under seed {loser.seed} after {loser.effort} user turns and solves it under seed "
-            f"{winner.seed} with {winner.effort}."
+            f"{loser.policy} fails under seed {loser.seed} after {_turns(loser.effort)} and solves it under seed {winner.seed} "
+            f"with {winner.effort}."
         )
     return (
-        f"{loser.policy}, which solves {rates[loser.policy]:.0%} of all, fails after {loser.effort} user turns; "
+        f"{loser.policy}, which solves {rates[loser.policy]:.0%} of all, fails after {_turns(loser.effort)}; "
         f"{winner.policy}, which solves {rates[winner.policy]:.0%}, solves it with {winner.effort}."
     )
+
+
+def _turns(effort: int) -> str:
+    return f"{effort} user turn{'' if effort == 1 else 's'}"
 
 
 def _means(rows: Sequence[EpisodeRow], value: Callable[[EpisodeRow], float]) -> dict[str, float]:

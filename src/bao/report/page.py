@@ -1,8 +1,8 @@
 """The report of a run: one HTML file that needs no network and runs no text of a model.
 
 The page's own script and style lie in ``web/`` and are written into the file, which names their hashes in its content security
-policy: a browser runs nothing else in it. Numbers for the figures travel as JSON in a data block, ready to draw; the episodes, by far
-the largest part, as gzipped rows and blocks of transcripts (`bao.report.archive`), inflated when they are needed.
+policy: a browser runs nothing else in it. Numbers for the figures travel as JSON in a data block, ready to draw; the episodes,
+by far the largest part, as gzipped rows and blocks of transcripts (`bao.report.archive`), inflated when they are needed.
 """
 
 import base64
@@ -71,7 +71,7 @@ def render_report(data: ReportData) -> str:
 
 
 def _pieces(data: ReportData) -> Iterator[str]:
-    """The page in order. Only its template is searched for marks, so that a text which happens to read "{{script}}" stays text."""
+    """The page in order. Only its template is searched for marks, so a text that happens to read "{{script}}" stays text."""
     style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
     archive = Archive()
     for label, episodes in data.episodes.items():

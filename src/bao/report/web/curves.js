@@ -109,6 +109,7 @@ function turnSection() {
   for (const { series } of lines) if (!seriesNames.includes(series)) seriesNames.push(series);
   const longest = Math.max(...lines.map((line) => line.points.length));
   const turns = Array.from({ length: longest }, (_, i) => i + 1);
+  for (const { points } of lines) if (points.length < longest) points.push({ x: points.length + 1, y: 0, low: 0, high: 0 });  // all have ended
   const alone = (line) => lines.filter((other) => other.series === line.series).length === 1;
   for (const line of lines) if (!alone(line)) delete line.dashed;
   home.append(el("p", { class: "lede" }, "How often the user is involved at each turn: the area under a curve is the policy's mean user effort, and its shape says when that is spent."),
