@@ -17,7 +17,7 @@ function episodesSection(archive) {
   const state = { key: null, down: true, text: "", hits: null, only: {}, from: {}, to: {}, current: -1 };
   let order = new Int32Array(0);
   const status = el("p", { class: "found", role: "status", id: "episode-count" });
-  const scroller = el("div", { class: "scroll rows", role: "region", tabindex: 0, "aria-labelledby": "episodes-title" });
+  const scroller = el("div", { class: "scroll rows", role: "region", tabindex: 0, "aria-label": "Table of episodes" });
   const table = el("table", { class: "episodes" }, el("caption", { class: "hidden-text" }, "Episodes; the buttons in the header sort the rows, the links open transcripts"));
   const above = el("tbody", { "aria-hidden": "true" }), rows = el("tbody", { id: "episode-rows" }), below = el("tbody", { "aria-hidden": "true" });
   const head = el("thead");

@@ -72,7 +72,7 @@ function measuresSection() {
   home.append(
     el("div", { class: "controls" }, el("div", { class: "chips", role: "group", "aria-label": "Columns shown" }, groups.map((group) =>
       chip(group, shown.has(group), (on) => { shown[on ? "add" : "delete"](group); paint(); })))),
-    el("div", { class: "scroll", role: "region", tabindex: 0, "aria-labelledby": "measures-title" }, table),
+    el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Table of measures" }, table),
     el("figcaption", {}, el("b", {}, "Table 1. "), "Means with 95 % intervals over tasks. The bar under a number places it and its interval within its column."));
   paint();
 }

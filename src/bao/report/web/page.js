@@ -35,8 +35,7 @@ Archive.open().then((archive) => {
   gallerySection(archive, reader);
   if (reader) {
     reader.follow();
-    addEventListener("hashchange", reader.follow);
-    addEventListener("popstate", reader.follow);
+    addEventListener("popstate", reader.follow);  // back, forward, and a link within the page
   } else body("transcript").replaceChildren(el("p", { class: "empty" }, "No transcripts belong to this report."));
   document.documentElement.dataset.ready = "true";
   performance.mark("report-ready");
