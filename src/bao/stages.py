@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from bao.progress import Progress
 from bao.rollout.episodes import play_all
 from bao.rollout.preflight import check_playable
 from bao.shaping import check_weights, largest_paying_weight
-from bao.store import read_episodes, write_episodes
+from bao.store import iterate_episodes, read_episodes, write_episodes
 from bao.task import Split, TaskSet
 from bao.trajectory import Trajectory
 from bao.users.settings import llm_settings
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 EPISODES, SUMMARY, FRONTIER, REPORT = "episodes.parquet", "summary.json", "frontier.json", "report.html"
 MODEL = "model"
-TRANSCRIPTS = 60
-"""Episodes of each policy that a report shows."""
 
 
 def make_gym(section: GymSection) -> Gym:
@@ -191,6 +189,10 @@ class Judged:
 
     def episodes(self) -> list[Trajectory]:
         return read_episodes(self.folder / EPISODES)
+
+    def stream(self) -> Iterator[Trajectory]:
+        """Its episodes one by one, without their token traces."""
+        return iterate_episodes(self.folder / EPISODES, traces=False)
 
     def summary(self) -> dict[str, Any]:
         path = self.folder / SUMMARY
@@ -392,7 +394,7 @@ def draw_frontier(
     """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
     from bao.pareto import Evaluation, frontier
 
-    evaluations = [Evaluation.of(each.episodes(), label=each.label, series=each.series) for each in judged]
+    evaluations = [Evaluation.of(each.stream(), label=each.label, series=each.series) for each in judged]
     return write_frontier(frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples), out)
 
 
@@ -419,8 +421,7 @@ def make_report(
         path,
         ReportData(
             title=title, frontier=frontier_result, summaries=[(j.label, j.series, j.summary()) for j in judged],
-            curves=curves or {}, episodes={j.label: j.episodes()[:TRANSCRIPTS] for j in judged}, settings=settings or {},
-            notes=notes,
+            curves=curves or {}, episodes={j.label: j.stream() for j in judged}, settings=settings or {}, notes=notes,
         ),
     )  # fmt: skip
     return path

@@ -91,7 +91,12 @@ def write_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> None
 
 
 def read_episodes(path: Path | str) -> list[Trajectory]:
-    """The trajectories of a file that `write_episodes` wrote, in its order.
+    """The trajectories of a file that `write_episodes` wrote, in its order; raises as `iterate_episodes`."""
+    return list(iterate_episodes(path))
+
+
+def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Trajectory]:
+    """As `read_episodes`, one by one, so that no more than some thousand are held; without their token traces on request.
 
     Raises `DataError` naming the file and the fix where it is missing, damaged (its pages carry checksums), of another origin,
     or of another version of the format.
@@ -99,16 +104,16 @@ def read_episodes(path: Path | str) -> list[Trajectory]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"no episodes at {path}: give the path of an episodes.parquet that `bao eval` wrote")
-    episodes: list[Trajectory] = []
+    count = 0
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            traced = _check_schema(path, file.schema_arrow)
-            for batch in file.iter_batches(batch_size=_ROW_GROUP):
-                episodes.extend(_trajectories(batch, traced))
-            if b"%d" % len(episodes) != file.schema_arrow.metadata.get(_COUNT_KEY):
-                raise DataError(
-                    f"{path} gives {len(episodes)} episodes, not as many as were written: restore it or evaluate again"
-                )
+            traced = _check_schema(path, file.schema_arrow) and traces
+            columns = None if traced else [name for name, _ in _EPISODE]
+            for batch in file.iter_batches(batch_size=_ROW_GROUP, columns=columns):
+                count += batch.num_rows
+                yield from _trajectories(batch, traced)
+            if b"%d" % count != file.schema_arrow.metadata.get(_COUNT_KEY):
+                raise DataError(f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again")
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): it is damaged or another kind of file; "
@@ -116,7 +121,6 @@ def read_episodes(path: Path | str) -> list[Trajectory]:
         ) from error
     except (TypeError, ValueError) as error:
         raise DataError(f"{path} holds an episode that this bao cannot read ({error}): evaluate again") from error
-    return episodes
 
 
 def _check_schema(path: Path, schema: pa.Schema) -> bool:

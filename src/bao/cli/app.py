@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -254,7 +254,7 @@ def frontier(
 
 @app.command
 def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None) -> None:
-    """Write one self-contained HTML page: frontier, learning curves, measures, transcripts.
+    """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
 
     For example:
         bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report
@@ -309,30 +309,50 @@ def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: 
 
 
 @show.command
-def transcript(episodes: Path, /, *, index: int = 0, task: str | None = None) -> None:
+def transcript(
+    episodes: Path,
+    /,
+    *,
+    index: int = 0,
+    task: str | None = None,
+    pick: Literal["worst", "expensive", "disputed"] | None = None,
+) -> None:
     """Print an episode, user-involving turns marked.
 
     For example:
         bao show transcript runs/ask_all --index 3
+        bao show transcript runs/quickstart/eval --pick disputed
 
     Parameters
     ----------
     episodes
-        A folder of `bao eval`, or the episodes.parquet in it.
+        A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
     index
-        Which of its episodes, from 0.
+        Which of the episodes (with --pick, which of the picks), from 0.
     task
         Count only the episodes of this task (its id).
+    pick
+        Begin with the lowest return, with the most user turns, or with the tasks that are solved by one policy or seed and
+        not by another, of which both episodes are printed. Says why.
     """
-    from bao.report import print_transcript
+    from bao.report.archive import row_of
+    from bao.report.gallery import Pick, Room, picks
+    from bao.report.transcript import print_transcript
     from bao.store import read_episodes
 
-    file = episodes / stages.EPISODES if episodes.is_dir() else episodes
-    rows = [row for row in read_episodes(file) if task is None or row.task_id == task]
-    if not 0 <= index < len(rows):
+    files = sorted(episodes.rglob(stages.EPISODES)) if episodes.is_dir() else []
+    read = [row for file in files or [episodes] for row in read_episodes(file)]
+    rows = [row for row in read if task is None or row.task_id == task]
+    chosen = (
+        [Pick((place,), "", 0.0) for place in range(len(rows))] if pick is None else picks(list(map(row_of, rows)), Room(pick))
+    )
+    if not 0 <= index < len(chosen):
         of_task = f" of task {task!r}" if task else ""
-        raise ConfigError(f"--index {index}: {file} holds {len(rows)} episodes{of_task}, counted from 0")
-    print_transcript(Console(), rows[index])
+        what = "episodes" if pick is None else f"{pick} picks"
+        raise ConfigError(f"--index {index}: {episodes} holds {len(chosen)} {what}{of_task}, counted from 0")
+    console = Console()
+    for place in chosen[index].episodes:
+        print_transcript(console, rows[place], chosen[index].why)
 
 
 @show.command
