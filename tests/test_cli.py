@@ -17,7 +17,7 @@ from bao.store import read_episodes
 
 COMMANDS = (
     "gyms", "sft", "train", "eval", "frontier", "report", "run", "show", "show transcript", "show mask", "check", "check gym",
-    "check recipe",
+    "check recipe", "export", "import",
 )  # fmt: skip
 GYMS = ("function", "intention", "persuade", "search", "tau", "telepathy", "travel", "turtle")
 
