@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bao.credit import Baseline, Estimator
 from bao.errors import ConfigError, suggest
@@ -20,6 +20,8 @@ EffortWeights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_l
 """At least one price of a user-involving turn, in units of R."""
 
 
+TRACKERS = ("mlflow", "trackio", "wandb")
+"""The experiment trackers that a recipe may ask for."""
 EMBEDDED_POSITIONS = 2048
 """Tokens that the embedded model can look back on: prompt and trajectory together."""
 
@@ -157,6 +159,25 @@ class EvaluationSection(Section):
     resamples: int = Field(default=1000, ge=100)
 
 
+class LoggingSection(Section):
+    """Where training metrics go beside ``metrics.jsonl`` and TensorBoard. Changes no result, so a begun run may change it."""
+
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers: ``mlflow``, ``trackio``, ``wandb``."""
+    project: str = Field(default="bao", min_length=1)
+    """What the runs are filed under there."""
+    online: bool = False
+    """Let trackers send to where their own environment variables say; otherwise they keep to files on this machine."""
+
+    @field_validator("trackers")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in TRACKERS:
+                raise ValueError(f"{name!r} is no tracker: {suggest(name, TRACKERS)}")
+        return names
+
+
 class Recipe(Section):
     """A whole run: demonstrations, warm start, reinforcement, evaluation, frontier, report."""
 
@@ -169,6 +190,7 @@ class Recipe(Section):
     shaping: ShapingSection = ShapingSection()
     credit: CreditSection = CreditSection()
     evaluation: EvaluationSection = EvaluationSection()
+    logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")
     def _trajectories_fit(self) -> Self:

@@ -97,7 +97,8 @@ def _faulted(trajectory: Trajectory) -> bool:
 
 def _sample(trajectory: Trajectory, epoch: int) -> dict[str, Any]:
     """The sample as plain values, which Inspect's own model then checks."""
-    key = f"{trajectory.task_id}-{epoch}"
+    identity = json.dumps([trajectory.gym, trajectory.policy, trajectory.effort_weight, trajectory.task_id, epoch])
+    key = hashlib.sha256(identity.encode()).hexdigest()[:22]
     messages = [_message(message, f"{key}-{index}", trajectory) for index, message in enumerate(messages_of(trajectory))]
     opening = next(message["content"] for message in messages if message["role"] == "user")
     sample: dict[str, Any] = {
