@@ -23,7 +23,7 @@ from tests.stub_endpoint import Kind, StubEndpoint
 
 COMMANDS = (
     "gyms", "sft", "train", "eval", "frontier", "report", "run", "show", "show transcript", "show mask", "check", "check gym",
-    "check recipe", "init", "init gym",
+    "check recipe", "init", "init gym", "export", "import",
 )  # fmt: skip
 GYMS = ("function", "intention", "persuade", "search", "tau", "telepathy", "travel", "turtle")
 

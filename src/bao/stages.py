@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bao.pareto import Frontier
     from bao.policies import Policy
     from bao.policies.local import LocalModel
+    from bao.train.trackers import Trackers
 
 EPISODES, SUMMARY, FRONTIER, REPORT = "episodes.parquet", "summary.json", "frontier.json", "report.html"
 MODEL = "model"
@@ -106,6 +107,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     """Demonstrations, model and SFT; the folder of the warm-started model."""
     from bao.policies import local
     from bao.train.sft import encode, train_sft
+    from bao.train.trackers import require
     from bao.train.workers import Workers, worker_count
 
     prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
@@ -114,6 +116,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     if local.is_saved(target):
         return target
     local.check_device(recipe.model.device)
+    require(recipe.logging)
     with progress.task("demonstrations", None):
         kept, rejected = demonstrate(recipe)
     logger.info("%d demonstrations kept, rejected: %s", len(kept), counts(rejected))
@@ -121,10 +124,21 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template) for demonstration in kept]
     count = worker_count(recipe.model)
-    with progress.task("warm start", None) as update, Workers(start.model, start.template, None, count=count) as workers:
-        train_sft(workers, traces, recipe.sft, recipe.seed, out, update)
+    with (
+        progress.task("warm start", None) as update,
+        Workers(start.model, start.template, None, count=count) as workers,
+        _trackers(recipe, out, progress) as trackers,
+    ):
+        train_sft(workers, traces, recipe.sft, recipe.seed, out, update, trackers=trackers)
     local.save_local(target, start)
     return target
+
+
+def _trackers(recipe: Recipe, out: Path, progress: Progress) -> "Trackers":
+    from bao.train.trackers import Trackers
+
+    settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
+    return Trackers(recipe.logging, out, f"{recipe.name}-{out.name}", recipe.name, settings, progress.warn)
 
 
 def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel":
@@ -150,13 +164,15 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     from bao.policies import local
     from bao.rollout.engine import Limits
     from bao.train.grpo import GRPOTrainer
+    from bao.train.trackers import require
     from bao.train.workers import Rollouts, Workers, worker_count
 
     local.check_folder(start)
-    open_folder(out, {"start": _beside(start, out), **recipe.model_dump(mode="json", exclude={"evaluation"})})
+    open_folder(out, {"start": _beside(start, out), **recipe.model_dump(mode="json", exclude={"evaluation", "logging"})})
     target = out / MODEL
     if local.is_saved(target):
         return target
+    require(recipe.logging)
     largest = check_effort_weights(recipe, progress)
     logger.info("acting pays up to an effort weight of %.3f", largest)
     loaded = local.load_local(start, recipe.model.device)
@@ -167,10 +183,13 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     )  # fmt: skip
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
     count = worker_count(recipe.model)
-    with Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers:
+    with (
+        Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers,
+        _trackers(recipe, out, progress) as trackers,
+    ):
         trainer = GRPOTrainer(
             workers, task_set(recipe.gym, Split.TRAIN, settings.tasks), settings, recipe.shaping.build(), recipe.credit,
-            seed=recipe.seed, out=out, autocast=autocast,
+            seed=recipe.seed, out=out, autocast=autocast, trackers=trackers,
         )  # fmt: skip
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from bao import __version__, stages
-from bao.cli import listing
+from bao.cli import exchange, listing
 from bao.cli.init import init
 from bao.config import ModelSection, check_recipe, load_recipe, override_setting
 from bao.errors import ConfigError
@@ -36,6 +36,8 @@ check = App(
 app.command(show)
 app.command(check)
 app.command(init)
+app.command(exchange.export)
+app.command(exchange.import_, name="import")
 
 Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
 RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]
