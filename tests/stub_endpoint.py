@@ -82,8 +82,8 @@ class StubEndpoint:
         whole: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
     ) -> None:
         """`latency`: seconds before each answer. `faults`: rate of each kind. `script`: kinds of the first requests, by
-        arrival. `refuses`: status and message of an error, by request. `extra`: further fields of each message. `whole`: the body
-        of a healthy answer, by request, in place of `answer`.
+        arrival. `refuses`: status and message of an error, by request. `extra`: further fields of each message. `whole`: the
+        body of a healthy answer, by request, in place of `answer`.
         """
         self._answer, self._leak, self._latency, self._seed = answer, leak, latency, seed
         self._kinds = list(faults or {})
