@@ -22,7 +22,7 @@ COUNT = st.integers(0, 2**31)
 TURNS = st.builds(
     Turn, thinking=TEXT, action=st.builds(Action, st.sampled_from(list(ActionKind)), TEXT), reply=TEXT,
     reward=st.floats(-1, 1), involves_user=st.booleans(), parse_fault=st.none() | st.sampled_from(list(ParseFault)),
-    tokens=COUNT,
+    tokens=COUNT, prompt_tokens=st.none() | COUNT, completion_tokens=st.none() | COUNT,
 )  # fmt: skip
 
 
@@ -159,14 +159,6 @@ def rewritten(path, change):
     pq.write_table(change(pq.read_table(path)), path)
 
 
-def test_a_file_of_the_first_version_is_read_as_episodes_without_a_satisfaction(tmp_path):
-    write_episodes(tmp_path / "new.parquet", [episode(satisfaction=0.5), episode(seed=4, satisfaction=None)])
-    table = pq.read_table(tmp_path / "new.parquet").drop_columns(["satisfaction"])
-    table = table.replace_schema_metadata({b"bao.format": b"1", b"bao.episodes": b"2"})
-    pq.write_table(table, tmp_path / "old.parquet")
-    assert read_episodes(tmp_path / "old.parquet") == [episode(), episode(seed=4)]
-
-
 def test_a_file_of_this_version_without_satisfaction_is_refused(tmp_path):
     write_episodes(tmp_path / "new.parquet", [episode()])
     pq.write_table(pq.read_table(tmp_path / "new.parquet").drop_columns(["satisfaction"]), tmp_path / "cut.parquet")
@@ -178,6 +170,23 @@ def test_an_unknown_version_is_named(tmp_path):
     rewritten(tmp_path / "e.parquet", lambda table: table.replace_schema_metadata({b"bao.format": b"99"}))
     with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1' and '2'"):
         read_episodes(tmp_path / "e.parquet")
+
+
+def as_version_1(table):
+    """`table` as the first version of the format had it."""
+    old = pa.list_(pa.struct(list(table.schema.field("transcript").type.value_type)[:8]))
+    turns = pa.array([[dict(list(turn.items())[:8]) for turn in row] for row in table["transcript"].to_pylist()], old)
+    table = table.set_column(table.schema.get_field_index("transcript"), "transcript", turns)
+    metadata = {b"bao.format": b"1", b"bao.episodes": b"%d" % len(table)}
+    return table.drop_columns(["satisfaction"]).replace_schema_metadata(metadata)
+
+
+def test_a_file_of_the_first_version_is_read_too(tmp_path):
+    rewritten(tmp_path / "e.parquet", as_version_1)
+    schema = pq.read_schema(tmp_path / "e.parquet")
+    assert schema.field("transcript").type.value_type.num_fields == 8
+    assert "satisfaction" not in schema.names
+    assert read_episodes(tmp_path / "e.parquet") == [episode()]
 
 
 def test_a_missing_column_is_named(tmp_path):

@@ -26,9 +26,7 @@ from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 FORMAT = "2"
 """Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one.
 
-2: with ``satisfaction``, and ``user_left`` among the stop reasons."""
-READABLE = ("1", FORMAT)
-"""The versions that `read_episodes` reads; to an older file's episodes it gives what they meant."""
+2: with ``satisfaction``, the counts of an endpoint in each turn, and ``user_left`` among the stop reasons."""
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
@@ -36,12 +34,13 @@ _ROW_GROUP = 2048
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
 
 _SATISFACTION = "satisfaction"
-_TURN = pa.struct(
-    [
-        ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
-        ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
-    ]
-)  # fmt: skip
+_TURN_1 = [
+    ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
+    ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
+]  # fmt: skip
+_TURN = pa.struct([*_TURN_1, ("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64())])
+_TURN_OF_FORMAT = {b"1": pa.struct(_TURN_1), FORMAT.encode(): _TURN}
+"""The versions that `read_episodes` reads; to an older file's episodes it gives what they meant."""
 _EPISODE = [
     ("gym", pa.string()), ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()),
     ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
@@ -140,16 +139,17 @@ def _check_schema(path: Path, schema: pa.Schema) -> bool:
             f"{path} is a Parquet file but holds no episodes (its metadata lacks 'bao.format'): "
             "give an episodes.parquet that `bao eval` wrote"
         )
-    if version.decode(errors="replace") not in READABLE:
+    if version not in _TURN_OF_FORMAT:
         raise DataError(
             f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads "
-            f"{' and '.join(map(repr, READABLE))}: "
+            f"{' and '.join(repr(known.decode()) for known in _TURN_OF_FORMAT)}: "
             "use the bao that wrote it, or evaluate again"
         )
     traced = "trace_ids" in schema.names
     for name, kind in _EPISODE + (_TRACE if traced else []):
         if name == _SATISFACTION and version == b"1":
             continue
+        kind = pa.list_(_TURN_OF_FORMAT[version]) if name == "transcript" else kind
         if name not in schema.names or schema.field(name).type != kind:
             raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
     return traced
@@ -175,6 +175,7 @@ def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
                 "content": utf8(turn.action.content), "reply": utf8(turn.reply), "reward": turn.reward,
                 "involves_user": turn.involves_user,
                 "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
+                "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens,
             }
             for turn in episode.turns
         ],
@@ -211,13 +212,13 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
 
 
 def _turns(structs: pa.StructArray) -> Sequence[Turn]:
-    columns = (structs.field(name).to_pylist() for name in (field.name for field in _TURN))
+    columns = (structs.field(name).to_pylist() for name in (field.name for field in structs.type))
     return [
         Turn(
             thinking, Action(_KINDS.get(kind, kind), content), reply, reward, involves_user,
-            None if parse_fault is None else ParseFault(parse_fault), tokens,
+            None if parse_fault is None else ParseFault(parse_fault), tokens, *counts,
         )
-        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens in zip(*columns, strict=True)
+        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens, *counts in zip(*columns, strict=True)
     ]  # fmt: skip
 
 
