@@ -103,7 +103,7 @@ def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Traje
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             traced = _check_schema(path, file.schema_arrow) and traces
-            columns = None if traced else [name for name, _ in _EPISODE]
+            columns = [name for name in file.schema_arrow.names if traced or not name.startswith("trace_")]
             for batch in file.iter_batches(batch_size=_ROW_GROUP, columns=columns):
                 count += batch.num_rows
                 yield from _trajectories(batch, traced)
