@@ -244,6 +244,26 @@ def test_show_transcript_prints_an_episode_with_its_user_turns_marked(evaluated:
     assert episodes[5].task_id in chosen.out
 
 
+def test_show_transcript_picks_by_a_reason_and_says_it(evaluated: Path, bao: Bao) -> None:
+    found = {path.parent.name: read_episodes(path) for path in sorted(evaluated.rglob("episodes.parquet"))}
+    both = [episode for own in found.values() for episode in own]
+    done = bao("show", "transcript", evaluated, "--pick", "expensive")
+    assert done.out.count("USER") == max(episode.user_effort for episode in both)
+    assert "user turns, where ask_all takes" in done.out
+    lowest = min(found["ask_all"], key=lambda episode: episode.task_return)
+    assert f"Return {lowest.task_return:.2f}" in bao("show", "transcript", evaluated / "ask_all", "--pick", "worst").out
+
+
+def test_show_transcript_prints_both_sides_of_a_dispute(tmp_path: Path, bao: Bao) -> None:
+    for name in ("oracle", "random"):
+        bao("eval", f"scripted:{name}", "--tasks", "4", "--out", tmp_path / name)
+    out = bao("show", "transcript", tmp_path, "--pick", "disputed").out
+    assert out.index("✗ not solved") < out.index("✓ solved")
+    refused(
+        bao("show", "transcript", tmp_path / "oracle", "--pick", "disputed"), "--index 0", "holds 0 disputed picks", "from 0"
+    )
+
+
 @pytest.mark.parametrize("name", GYMS)
 def test_the_gyms_that_come_with_bao_are_proved_sound(bao: Bao, name: str) -> None:
     done = bao("check", "gym", name)
