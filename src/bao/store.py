@@ -121,18 +121,7 @@ def _reading(path: Path) -> Iterator[None]:
     if not path.is_file():
         raise DataError(f"no episodes at {path}: give the path of an episodes.parquet that `bao eval` wrote")
     try:
-<<<<<<< HEAD
         yield
-=======
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            traced = _check_schema(path, file.schema_arrow) and traces
-            columns = [name for name in file.schema_arrow.names if traced or not name.startswith("trace_")]
-            for batch in file.iter_batches(batch_size=_ROW_GROUP, columns=columns):
-                count += batch.num_rows
-                yield from _trajectories(batch, traced)
-            if b"%d" % count != file.schema_arrow.metadata.get(_COUNT_KEY):
-                raise DataError(f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again")
->>>>>>> 730904d9789c5a42218f777259063a17a71679a3
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): it is damaged or another kind of file; "
