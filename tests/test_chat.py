@@ -11,7 +11,6 @@ import pytest
 
 from bao import stages
 from bao.action import Action, ActionKind, ParseFault
-from bao.cli import main
 from bao.config import EvaluationSection, GymSection
 from bao.endpoint.client import shared_endpoint
 from bao.errors import ConfigError
@@ -22,6 +21,7 @@ from bao.progress import Progress
 from bao.rollout.episodes import play_all
 from bao.store import read_episodes
 from bao.trajectory import Fault, StopReason, Trajectory
+from tests.command_line import bao
 from tests.stub_agent import RULE, Request, by_rule, call, completion, next_action, speaking
 from tests.stub_endpoint import Kind, StubEndpoint
 
@@ -331,19 +331,6 @@ def test_a_turn_that_its_own_limit_cuts_off_is_read_as_it_stands() -> None:
 
 
 # The command line.
-
-
-def bao(*arguments: object) -> int:
-    import sys
-
-    old, sys.argv = sys.argv, ["bao", *map(str, arguments)]
-    try:
-        main()
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    finally:
-        sys.argv = old
-    return 0
 
 
 def test_bao_eval_leaves_the_score_the_settings_and_no_key(
