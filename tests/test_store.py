@@ -22,7 +22,8 @@ COUNT = st.integers(0, 2**31)
 TURNS = st.builds(
     Turn, thinking=TEXT, action=st.builds(Action, st.sampled_from(list(ActionKind)), TEXT), reply=TEXT,
     reward=st.floats(-1, 1), involves_user=st.booleans(), parse_fault=st.none() | st.sampled_from(list(ParseFault)),
-    tokens=COUNT,
+    tokens=COUNT, prompt_tokens=st.none() | COUNT, completion_tokens=st.none() | COUNT,
+    information=st.none() | st.floats(0, 20),
 )  # fmt: skip
 
 
@@ -41,7 +42,8 @@ EPISODES = st.builds(
     Trajectory, gym=TEXT, task_id=TEXT, policy=TEXT, seed=st.integers(-(2**63), 2**63 - 1), opening=TEXT,
     turns=st.lists(TURNS, max_size=4).map(tuple), stop=st.sampled_from(list(StopReason)), success=st.booleans(),
     horizon=COUNT, system=TEXT, effort_weight=st.none() | NUMBER, level=COUNT,
-    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER, trace=st.none() | traces(),
+    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER, model=TEXT,
+    trace=st.none() | traces(),
 )  # fmt: skip
 
 
@@ -160,8 +162,25 @@ def rewritten(path, change):
 
 def test_an_unknown_version_is_named(tmp_path):
     rewritten(tmp_path / "e.parquet", lambda table: table.replace_schema_metadata({b"bao.format": b"99"}))
-    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1'"):
+    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads 1 and 2"):
         read_episodes(tmp_path / "e.parquet")
+
+
+def test_a_file_of_the_first_format_is_read_and_what_it_lacks_is_unknown(tmp_path):
+    def as_first_format(table):
+        turns = table["transcript"].combine_chunks()
+        kept = ["thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens"]
+        structs = turns.flatten()
+        old = pa.StructArray.from_arrays([structs.field(name) for name in kept], names=kept)
+        at = table.schema.get_field_index("transcript")
+        table = table.set_column(at, "transcript", pa.ListArray.from_arrays(turns.offsets, old)).drop_columns(["model"])
+        return table.replace_schema_metadata({b"bao.format": b"1", b"bao.episodes": b"1"})
+
+    rewritten(tmp_path / "e.parquet", as_first_format)
+    (found,) = read_episodes(tmp_path / "e.parquet")
+    assert found == episode()
+    assert found.model == ""
+    assert [(turn.prompt_tokens, turn.completion_tokens, turn.information) for turn in found.turns] == [(None,) * 3] * 2
 
 
 def test_a_missing_column_is_named(tmp_path):

@@ -22,8 +22,10 @@ from bao.action import Action, ActionKind, ParseFault
 from bao.errors import DataError
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
-FORMAT = "1"
-"""Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one."""
+FORMAT = "2"
+"""Version of the columns' names and meaning; files of `READABLE` versions are read, what they lack taking its default."""
+
+READABLE = ("1", "2")
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
@@ -34,15 +36,19 @@ _TURN = pa.struct(
     [
         ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
         ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
+        ("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64()), ("information", pa.float64()),
     ]
 )  # fmt: skip
+_TURN_1_LIST = pa.list_(pa.struct(list(_TURN)[:8]))
 _EPISODE = [
     ("gym", pa.string()), ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()),
     ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
     ("fault", pa.string()), ("fault_detail", pa.string()), ("horizon", pa.int64()), ("system", pa.string()),
-    ("opening", pa.string()), ("seconds", pa.float64()), ("task_return", pa.float64()), ("user_effort", pa.int64()),
+    ("opening", pa.string()), ("seconds", pa.float64()), ("model", pa.string()),
+    ("task_return", pa.float64()), ("user_effort", pa.int64()),
     ("turns", pa.int64()), ("tokens", pa.int64()), ("transcript", pa.list_(_TURN)),
 ]  # fmt: skip
+_EPISODE_1 = [(name, _TURN_1_LIST if name == "transcript" else kind) for name, kind in _EPISODE if name != "model"]
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())), ("trace_ids", pa.list_(pa.int32())), ("trace_turn", pa.list_(pa.int16())),
     ("trace_logprob", pa.list_(pa.float32())), ("trace_weights_version", pa.int64()),
@@ -122,13 +128,14 @@ def _check_schema(path: Path, schema: pa.Schema) -> bool:
             f"{path} is a Parquet file but holds no episodes (its metadata lacks 'bao.format'): "
             "give an episodes.parquet that `bao eval` wrote"
         )
-    if version != FORMAT.encode():
+    if version.decode(errors="replace") not in READABLE:
         raise DataError(
-            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads {FORMAT!r}: "
+            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads {' and '.join(READABLE)}: "
             "use the bao that wrote it, or evaluate again"
         )
     traced = "trace_ids" in schema.names
-    for name, kind in _EPISODE + (_TRACE if traced else []):
+    episode = _EPISODE if version == FORMAT.encode() else _EPISODE_1
+    for name, kind in episode + (_TRACE if traced else []):
         if name not in schema.names or schema.field(name).type != kind:
             raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
     return traced
@@ -144,7 +151,8 @@ def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
         "effort_weight": episode.effort_weight, "level": episode.level, "stop": str(episode.stop),
         "success": episode.success, "fault": None if episode.fault is None else str(episode.fault),
         "fault_detail": _text(episode.fault_detail), "horizon": episode.horizon, "system": _text(episode.system),
-        "opening": _text(episode.opening), "seconds": episode.seconds, "task_return": episode.task_return,
+        "opening": _text(episode.opening), "seconds": episode.seconds, "model": _text(episode.model),
+        "task_return": episode.task_return,
         "user_effort": episode.user_effort, "turns": len(episode.turns), "tokens": episode.tokens,
         "transcript": [
             {
@@ -152,6 +160,8 @@ def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
                 "content": _text(turn.action.content), "reply": _text(turn.reply), "reward": turn.reward,
                 "involves_user": turn.involves_user,
                 "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
+                "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens,
+                "information": turn.information,
             }
             for turn in episode.turns
         ],
@@ -171,8 +181,9 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
     lengths = pc.list_value_length(transcript).to_pylist()
     names = [
         "gym", "task_id", "policy", "seed", "effort_weight", "level", "stop", "success", "fault", "fault_detail", "horizon",
-        "system", "opening", "seconds",
+        "system", "opening", "seconds", "model",
     ]  # fmt: skip
+    names = [name for name in names if name in batch.schema.names]
     columns = (batch.column(name).to_pylist() for name in names)
     for index, values in enumerate(zip(*columns, strict=True)):
         row = dict(zip(names, values, strict=True))
@@ -186,13 +197,13 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
 
 
 def _turns(structs: pa.StructArray) -> Sequence[Turn]:
-    columns = (structs.field(name).to_pylist() for name in (field.name for field in _TURN))
+    columns = (structs.field(field.name).to_pylist() for field in structs.type)
     return [
         Turn(
             thinking, Action(_KINDS.get(kind, kind), content), reply, reward, involves_user,
-            None if parse_fault is None else ParseFault(parse_fault), tokens,
+            None if parse_fault is None else ParseFault(parse_fault), *others,
         )
-        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens in zip(*columns, strict=True)
+        for thinking, kind, content, reply, reward, involves_user, parse_fault, *others in zip(*columns, strict=True)
     ]  # fmt: skip
 
 

@@ -63,6 +63,12 @@ class Turn:
     parse_fault: ParseFault | None = None
     tokens: int = 0
     """Tokens that the agent wrote in this turn (words where the policy has no tokens)."""
+    prompt_tokens: int | None = None
+    """Tokens that the agent's model was given for this turn, as billed; None where nobody counted them."""
+    completion_tokens: int | None = None
+    """Tokens that the agent's model wrote for this turn, as billed, hidden reasoning included; None likewise."""
+    information: float | None = None
+    """Bits that this query told, where the gym can tell (`bao.belief`); None elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,8 @@ class Trajectory:
     fault: Fault | None = None
     fault_detail: str = ""
     seconds: float = 0.0
+    model: str = ""
+    """The model's name in a price table; empty where there is none."""
     trace: TokenTrace | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from bao import __version__, stages
-from bao.cli import listing
+from bao.cli import judging, listing
 from bao.config import ModelSection, check_recipe, load_recipe
 from bao.errors import ConfigError
 from bao.folder import open_folder
@@ -34,6 +34,7 @@ check = App(
 )  # fmt: skip
 app.command(show)
 app.command(check)
+judging.add_to(app)
 
 Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
 RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]

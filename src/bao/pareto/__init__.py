@@ -1,5 +1,6 @@
 """The Pareto frontier of policies: objectives, dominance, hypervolume, and how sure each of them is."""
 
+from bao.measures.catalogue import Direction
 from bao.pareto.dominance import dominates, hypervolumes, normalise
 from bao.pareto.evaluation import Evaluation
 from bao.pareto.frontier import (
@@ -9,7 +10,7 @@ from bao.pareto.frontier import (
     distinct_points,
     frontier,
 )
-from bao.pareto.objective import OBJECTIVES, Direction, Objective, Worst
+from bao.pareto.objective import OBJECTIVES, Objective, Worst
 
 __all__ = [
     "Direction", "Evaluation", "Frontier", "FrontierPoint", "HypervolumeDifference", "OBJECTIVES", "Objective", "Worst",

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from bao.action import ActionKind
+from bao.belief import Belief
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.telepathy import agents, files, tasks
+from bao.gyms.telepathy.belief import EntityBelief
 from bao.gyms.telepathy.user import Judge, ScriptedUser, Verdict
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
@@ -80,6 +82,12 @@ class Telepathy(Gym):
 
     def on_answer(self, content: str) -> Outcome:
         return _VERDICTS[self._judge.judge(content)]
+
+    def belief(self, task: Task) -> Belief | None:
+        puzzle = tasks.load(task)
+        if puzzle.entity is None or self.user_backend != "scripted":
+            return None
+        return EntityBelief(puzzle, puzzle.entity)
 
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from bao.action import ActionKind
+from bao.belief import Belief
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.travel import agents
+from bao.gyms.travel.belief import WishBelief
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
 from bao.gyms.travel.tasks import LEVELS, Booking, Source, generate, load
 from bao.policies import Policy
@@ -131,6 +133,9 @@ class Travel(Gym):
         done = len(self._decided) == len(self._trip)
         success = done and all(v > 0 for v in self._decided.values())
         return Outcome(f"{option_id} {verdict}.", value / len(self._trip), done, success)
+
+    def belief(self, task: Task) -> Belief | None:
+        return WishBelief(load(task)) if self.user_backend == "scripted" else None
 
     def _history(self) -> str:
         found = [
