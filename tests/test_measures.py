@@ -76,7 +76,8 @@ def test_a_summary_has_the_documented_shape():
     summary = summarize([episode(effort_weight=0.1), failed("b", effort_weight=0.1)], setting={"horizon": 16})
     assert list(summary) == [
         "gym", "policy", "effort_weight", "setting", "tasks", "episodes", "faults", "score", "best_score", "success",
-        "pass_at_u", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable", "seconds", "seconds_per_turn", "tokens_in",
+        "pass_at_u", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable",
+        "seconds", "seconds_per_turn", "tokens_in",
         "tokens_out", "money", "repeated", "zero_information", "bits_per_query", "self_bleu", "embedding_diversity", "prices",
         "stop", "behaviors",
     ]  # fmt: skip

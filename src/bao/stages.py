@@ -403,9 +403,9 @@ def find_judged(folders: Sequence[Path]) -> list[Judged]:
 def find_runs(folders: Sequence[Path]) -> list[Run]:
     """The evaluations in each of `folders`, as sides of a comparison: unlike `find_judged`, one label may occur again.
 
-    Where it does, the folder's name is put to it. Raises `DataError` on a folder without an evaluation.
+    Where it does, the folder is put to it; a folder named twice counts once. Raises `DataError` on a folder without an evaluation.
     """
-    found = [each for folder in folders for each in find_judged([folder])]
+    found = list({each.folder.resolve(): each for folder in folders for each in find_judged([folder])}.values())
     labels = Counter(each.label for each in found)
     return [
         replace(each, label=f"{each.label} ({each.folder})" if labels[each.label] > 1 else each.label).run() for each in found
