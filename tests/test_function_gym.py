@@ -27,6 +27,7 @@ from bao.gyms.function.tasks import signature, split_of
 from bao.rollout.episodes import play, play_all
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason
+from tests.fake_simulator_ps import FakeSimulator, down
 
 RULE_TASK = Task("t", "function", {"rule": "a * b - c / d", "test_case": [3, 5, 6, 3], "expected_result": 13})
 
@@ -504,6 +505,16 @@ def test_all_of_userrls_stored_results_reevaluate_exactly(userrl_data: Path) -> 
         assert compile_rule(record["rule"]).value(*record["test_case"]) == Fraction(record["expected_result"])
 
 
+def test_a_scripted_search_solves_all_of_userrls_rules_by_probing_alone(userrl_data: Path) -> None:
+    gym, other = Function(), Function()
+    solver = Function.scripted_policies()["solver"](other, 0)  # which cannot look into the gym that it plays in
+    played = [play(gym, solver, task, 0) for task in Function.read_tasks(userrl_data / "function" / "functions.json")]
+    assert len(played) == 538
+    assert [each.task_id for each in played if not each.success] == []
+    assert {each.user_effort for each in played} == {1}  # its first answer is right
+    assert np.mean([len(each.turns) for each in played]) == pytest.approx(4.4, abs=0.05)
+
+
 def test_userrls_files_are_read_with_their_operators(userrl_data: Path) -> None:
     folder = userrl_data / "function"
     everything, train, test = (
@@ -530,6 +541,17 @@ def test_a_truncated_copy_of_userrls_parquet_is_a_data_error(userrl_data: Path, 
         path.write_bytes(content)
         with pytest.raises(DataError, match=name):
             Function.read_tasks(path)
+
+
+# The user.
+
+
+def test_a_language_model_as_the_user_is_refused_with_the_reason() -> None:
+    with pytest.raises(
+        ConfigError, match=r"user='llm' is of no use to function: arithmetic answers .*; leave it at 'scripted'"
+    ):
+        Function(user="llm", llm=FakeSimulator(down))
+    assert "llm" not in Function.user_backends
 
 
 # Scripted policies.

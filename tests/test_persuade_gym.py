@@ -108,7 +108,7 @@ def test_finishing_ends_the_episode_with_nothing() -> None:
 
 def test_the_gym_says_that_its_scores_are_no_measure_of_persuasion() -> None:
     places = (
-        Persuade.about, Persuade.fidelity_note, Persuade.instructions.__doc__, bao.gyms.persuade.gym.__doc__,
+        Persuade.about, Persuade.fidelity_notes["scripted"], Persuade.instructions.__doc__, bao.gyms.persuade.gym.__doc__,
         bao.gyms.persuade.user.__doc__, bao.gyms.persuade.__doc__,
     )  # fmt: skip
     for place in places:
@@ -296,6 +296,28 @@ def test_one_sentence_makes_one_point_whatever_it_is_stuffed_with() -> None:
         for one, other in combinations(texts, 2):
             together = f"It is plain to see that {one} and that {other}."
             assert LEVEL[ScriptedPersuadee(case).hear(together).stance] <= 1
+
+
+def test_a_sentence_stuffed_with_everything_does_not_hide_what_does_not_weigh() -> None:
+    """It holds together as a sentence does and names all there is, by words that any of the considerations is known by."""
+    binding = ["it", "is", "true", "that", "the", "and", "of", "to", "in", "on", "at", "by", "for", "with"]
+    for task in Persuade.task_set(Split.TEST):
+        case = load(task)
+        marked = list(dict.fromkeys(min(concept) for each in case.considerations for concept in each.concepts))[:26]
+        stuffed = [word for i, content in enumerate(marked) for word in ([binding[i // 2]] if i % 2 == 0 else []) + [content]]
+        text = f"It is true that {' '.join(stuffed)}."
+        assert is_sentence(text.lower().rstrip(".").split())
+        heard = ScriptedPersuadee(case).hear(f"{text} {text}")
+        assert heard.stance == Stance.STRONGLY_AGREE
+        assert "I brush the whole aside" in heard.reply
+
+
+def test_a_point_that_weighs_does_not_hide_another_in_its_sentence_that_does_not() -> None:
+    one, other = WEIGHING[0].text, ASIDE[0].text
+    for text in (f"It is plain that {one} and that {other}.", f"It is plain that {other} and that {one}."):
+        heard = ScriptedPersuadee(CASE).hear(text)
+        assert heard.stance == Stance.STRONGLY_AGREE
+        assert f"You speak of {ASIDE[0].kind}" in heard.reply
 
 
 def test_what_people_write_is_taken_as_sentences() -> None:

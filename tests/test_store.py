@@ -43,7 +43,7 @@ EPISODES = st.builds(
     turns=st.lists(TURNS, max_size=4).map(tuple), stop=st.sampled_from(list(StopReason)), success=st.booleans(),
     horizon=COUNT, system=TEXT, effort_weight=st.none() | NUMBER, level=COUNT,
     fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER, model=TEXT,
-    trace=st.none() | traces(),
+    satisfaction=st.none() | st.floats(0, 1), trace=st.none() | traces(),
 )  # fmt: skip
 
 
@@ -160,26 +160,34 @@ def rewritten(path, change):
     pq.write_table(change(pq.read_table(path)), path)
 
 
+def test_a_file_of_this_version_without_satisfaction_is_refused(tmp_path):
+    write_episodes(tmp_path / "new.parquet", [episode()])
+    pq.write_table(pq.read_table(tmp_path / "new.parquet").drop_columns(["satisfaction"]), tmp_path / "cut.parquet")
+    with pytest.raises(DataError, match="lacks the column 'satisfaction'"):
+        read_episodes(tmp_path / "cut.parquet")
+
+
 def test_an_unknown_version_is_named(tmp_path):
     rewritten(tmp_path / "e.parquet", lambda table: table.replace_schema_metadata({b"bao.format": b"99"}))
-    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads 1 and 2"):
+    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1', '2', '3'"):
         read_episodes(tmp_path / "e.parquet")
 
 
-def test_a_file_of_the_first_format_is_read_and_what_it_lacks_is_unknown(tmp_path):
-    def as_first_format(table):
+@pytest.mark.parametrize(("version", "lacks"), [(b"1", ["model", "satisfaction"]), (b"2", ["model"])])
+def test_a_file_of_an_earlier_version_is_read_and_what_it_lacks_is_unknown(tmp_path, version, lacks):
+    def as_written_then(table):
         turns = table["transcript"].combine_chunks()
         kept = ["thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens"]
         structs = turns.flatten()
         old = pa.StructArray.from_arrays([structs.field(name) for name in kept], names=kept)
         at = table.schema.get_field_index("transcript")
-        table = table.set_column(at, "transcript", pa.ListArray.from_arrays(turns.offsets, old)).drop_columns(["model"])
-        return table.replace_schema_metadata({b"bao.format": b"1", b"bao.episodes": b"1"})
+        table = table.set_column(at, "transcript", pa.ListArray.from_arrays(turns.offsets, old)).drop_columns(lacks)
+        return table.replace_schema_metadata({b"bao.format": version, b"bao.episodes": b"1"})
 
-    rewritten(tmp_path / "e.parquet", as_first_format)
+    rewritten(tmp_path / "e.parquet", as_written_then)
     (found,) = read_episodes(tmp_path / "e.parquet")
     assert found == episode()
-    assert found.model == ""
+    assert (found.model, found.satisfaction) == ("", None)
     assert [(turn.prompt_tokens, turn.completion_tokens, turn.information) for turn in found.turns] == [(None,) * 3] * 2
 
 

@@ -9,17 +9,23 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bao.credit import Baseline, Estimator
 from bao.errors import ConfigError, suggest
 from bao.prompt import PromptForm
 from bao.shaping import IS_COEFFICIENT, OT_COEFFICIENT, CostWeights, PenaltyVariant, Shaping
+from bao.users.settings import llm_settings
 
 EffortWeights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
 """At least one price of a user-involving turn, in units of R."""
 
 
+MODEL_TABLES = ("llm", "judge")
+"""The gym's settings that describe a model: who plays the user, who judges."""
+
+TRACKERS = ("mlflow", "trackio", "wandb")
+"""The experiment trackers that a recipe may ask for."""
 EMBEDDED_POSITIONS = 2048
 """Tokens that the embedded model can look back on: prompt and trajectory together."""
 
@@ -35,7 +41,25 @@ class GymSection(Section):
     levels: tuple[int, ...] | None = None
     """Difficulty levels to draw tasks from; none: all that the gym has."""
     settings: dict[str, Any] = {}
-    """Passed to the gym: ``horizon``, ``convention``, ``user`` and what is the gym's own."""
+    """Passed to the gym: ``horizon``, ``convention``, ``user``, ``persona``, the tables ``llm`` and ``judge`` (see
+    `bao.users.settings.LLMSettings`) and what is the gym's own."""
+
+    @field_validator("settings")
+    @classmethod
+    def _models_are_well_set(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # Before anything is written: a key in the wrong place must not reach a file.
+        for name in MODEL_TABLES:
+            if name in values:
+                llm_settings(values[name], f"gym.settings.{name}")
+        return values
+
+    def identity(self) -> dict[str, Any]:
+        """What can change an episode: all but how the models of its users are reached and their replies kept."""
+        values = self.model_dump(mode="json")
+        tables = {
+            name: llm_settings(values["settings"][name]).identity() for name in MODEL_TABLES if name in values["settings"]
+        }
+        return {**values, "settings": {**values["settings"], **tables}}
 
 
 class ModelSection(Section):
@@ -152,9 +176,31 @@ class EvaluationSection(Section):
     """0 is greedy."""
     turn_tokens: int = Field(default=64, ge=4)
     trajectory_tokens: int = Field(default=800, ge=16)
+    concurrency: int | None = Field(default=None, ge=1)
+    """Episodes of a scripted policy at once where a model plays the user or judges; none: as many as the model may get requests
+    at once. It changes no result."""
     scripted: tuple[str, ...] = ("oracle", "ask_all", "never_ask", "random")
     """Scripted policies to evaluate beside it."""
     resamples: int = Field(default=1000, ge=100)
+
+
+class LoggingSection(Section):
+    """Where training metrics go beside ``metrics.jsonl`` and TensorBoard. Changes no result, so a begun run may change it."""
+
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers: ``mlflow``, ``trackio``, ``wandb``."""
+    project: str = Field(default="bao", min_length=1)
+    """What the runs are filed under there."""
+    online: bool = False
+    """Let trackers send to where their own environment variables say; otherwise they keep to files on this machine."""
+
+    @field_validator("trackers")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in TRACKERS:
+                raise ValueError(f"{name!r} is no tracker: {suggest(name, TRACKERS)}")
+        return names
 
 
 class Recipe(Section):
@@ -169,6 +215,7 @@ class Recipe(Section):
     shaping: ShapingSection = ShapingSection()
     credit: CreditSection = CreditSection()
     evaluation: EvaluationSection = EvaluationSection()
+    logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")
     def _trajectories_fit(self) -> Self:
@@ -210,7 +257,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     if "arms" in values:
         raise ConfigError(f"{source} describes arms of a comparison, not a single run: use bao run {source}")
     for override in overrides:
-        _override(values, override)
+        override_setting(values, override)
     return check_recipe(values, str(source))
 
 
@@ -244,7 +291,8 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     return list(section.model_fields)
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def override_setting(values: dict[str, Any], override: str) -> None:
+    """Set one ``section.key=value`` (the value in TOML, else as text). Raises `ConfigError` where it is none."""
     key, sign, text = override.partition("=")
     if not sign:
         raise ConfigError(f"override {override!r} is no KEY=VALUE, such as grpo.steps=20")

@@ -10,7 +10,7 @@ import math
 import os
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 
 from bao.behavior.synthesize import Demonstration, Rejection, counts, demonstrations
 from bao.belief import with_information
-from bao.config import EvaluationSection, GymSection, ModelSection, Recipe
+from bao.config import MODEL_TABLES, EvaluationSection, GymSection, ModelSection, Recipe
 from bao.errors import ConfigError, DataError, suggest
 from bao.folder import CONFIG, logger, open_folder
 from bao.gym import Gym, gym_class, make
@@ -30,19 +30,21 @@ from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.progress import Progress
 from bao.rollout.episodes import play_all
+from bao.rollout.preflight import check_playable
 from bao.shaping import check_weights, largest_paying_weight
-from bao.store import read_episodes, write_episodes
+from bao.store import iterate_episodes, read_episodes, write_episodes
 from bao.task import Split, TaskSet
 from bao.trajectory import Trajectory
+from bao.users.settings import llm_settings
 
 if TYPE_CHECKING:
     from bao.pareto import Frontier
+    from bao.policies import Policy
     from bao.policies.local import LocalModel
+    from bao.train.trackers import Trackers
 
 EPISODES, SUMMARY, FRONTIER, REPORT = "episodes.parquet", "summary.json", "frontier.json", "report.html"
 MODEL = "model"
-TRANSCRIPTS = 60
-"""Episodes of each policy that a report shows."""
 
 
 def make_gym(section: GymSection) -> Gym:
@@ -75,9 +77,8 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
 
     Warns of weights that silence some tasks; raises `ConfigError` on one that silences the gym.
     """
-    gym = make_gym(recipe.gym)
-    oracle = gym.scripted_policies()["oracle"](gym, 0)
-    episodes = play_all(gym, oracle, task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks)).tasks)
+    tasks = task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks))
+    episodes = _play_scripted("oracle", "oracle", recipe.gym, tasks, EvaluationSection(), 0, progress)
     try:
         warnings = check_weights(recipe.grpo.effort_weights, episodes)
     except ConfigError as error:
@@ -111,6 +112,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     """Demonstrations, model and SFT; the folder of the warm-started model."""
     from bao.policies import local
     from bao.train.sft import encode, train_sft
+    from bao.train.trackers import require
     from bao.train.workers import Workers, worker_count
 
     prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
@@ -119,6 +121,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     if local.is_saved(target):
         return target
     local.check_device(recipe.model.device)
+    require(recipe.logging)
     with progress.task("demonstrations", None):
         kept, rejected = demonstrate(recipe)
     logger.info("%d demonstrations kept, rejected: %s", len(kept), counts(rejected))
@@ -126,10 +129,21 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template) for demonstration in kept]
     count = worker_count(recipe.model)
-    with progress.task("warm start", None) as update, Workers(start.model, start.template, None, count=count) as workers:
-        train_sft(workers, traces, recipe.sft, recipe.seed, out, update)
+    with (
+        progress.task("warm start", None) as update,
+        Workers(start.model, start.template, None, count=count) as workers,
+        _trackers(recipe, out, progress) as trackers,
+    ):
+        train_sft(workers, traces, recipe.sft, recipe.seed, out, update, trackers=trackers)
     local.save_local(target, start)
     return target
+
+
+def _trackers(recipe: Recipe, out: Path, progress: Progress) -> "Trackers":
+    from bao.train.trackers import Trackers
+
+    settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
+    return Trackers(recipe.logging, out, f"{recipe.name}-{out.name}", recipe.name, settings, progress.warn)
 
 
 def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel":
@@ -155,13 +169,15 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     from bao.policies import local
     from bao.rollout.engine import Limits
     from bao.train.grpo import GRPOTrainer
+    from bao.train.trackers import require
     from bao.train.workers import Rollouts, Workers, worker_count
 
     local.check_folder(start)
-    open_folder(out, {"start": _beside(start, out), **recipe.model_dump(mode="json", exclude={"evaluation"})})
+    open_folder(out, {"start": _beside(start, out), **recipe.model_dump(mode="json", exclude={"evaluation", "logging"})})
     target = out / MODEL
     if local.is_saved(target):
         return target
+    require(recipe.logging)
     largest = check_effort_weights(recipe, progress)
     logger.info("acting pays up to an effort weight of %.3f", largest)
     loaded = local.load_local(start, recipe.model.device)
@@ -172,10 +188,13 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     )  # fmt: skip
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
     count = worker_count(recipe.model)
-    with Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers:
+    with (
+        Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers,
+        _trackers(recipe, out, progress) as trackers,
+    ):
         trainer = GRPOTrainer(
             workers, task_set(recipe.gym, Split.TRAIN, settings.tasks), settings, recipe.shaping.build(), recipe.credit,
-            seed=recipe.seed, out=out, autocast=autocast,
+            seed=recipe.seed, out=out, autocast=autocast, trackers=trackers,
         )  # fmt: skip
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
@@ -194,6 +213,10 @@ class Judged:
 
     def episodes(self) -> list[Trajectory]:
         return read_episodes(self.folder / EPISODES)
+
+    def stream(self) -> Iterator[Trajectory]:
+        """Its episodes one by one, without their token traces."""
+        return iterate_episodes(self.folder / EPISODES, traces=False)
 
     def summary(self) -> dict[str, Any]:
         path = self.folder / SUMMARY
@@ -241,9 +264,11 @@ def evaluate_weights(
 ) -> list[Judged]:  # fmt: skip
     """As `evaluate` at several effort weights, each with a folder of its own; what is missing is played in one go.
 
-    Raises `ConfigError` on an unknown policy and on an effort weight that it cannot be told.
+    Raises `ConfigError` on an unknown policy, on an effort weight that it cannot be told, and before any episode is played on
+    tasks that the gym refuses.
     """
     _check_policy(policy, gym, list(folders), progress)
+    check_playable(make_gym(gym), tasks)
     kind, _, name = policy.partition(":")
     series = series or (name if kind == "scripted" else Path(name).parent.name or name)
     judged, missing = [], []
@@ -252,8 +277,8 @@ def evaluate_weights(
             out, {
                 "policy": policy if kind == "scripted" else f"local:{_beside(Path(name), out)}", "series": series,
                 "effort_weight": weight, "seed": seed, "tasks": len(tasks), "first_task": tasks[0].id,
-                "last_task": tasks[-1].id, "gym": gym.model_dump(mode="json"),
-                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted"}),
+                "last_task": tasks[-1].id, "gym": gym.identity(),
+                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted", "concurrency"}),
             },
         )  # fmt: skip
         judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
@@ -262,7 +287,7 @@ def evaluate_weights(
     if not missing:
         return judged
     if kind == "scripted":
-        played = dict.fromkeys(missing, _play_scripted(name, series, gym, tasks, settings, seed))
+        played = dict.fromkeys(missing, _play_scripted(name, series, gym, tasks, settings, seed, progress))
     else:
         section = model or ModelSection()
         played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
@@ -271,15 +296,23 @@ def evaluate_weights(
         listener = make_gym(gym)
         episodes = with_information(episodes, listener, tasks)
         write_episodes(out / EPISODES, episodes)
-        summary = summarize(episodes, seed=seed, resamples=settings.resamples, setting=setting_of(listener))
+        summary = summarize(episodes, seed=seed, resamples=settings.resamples, setting=setting_of(listener, gym))
         _write_summary(out, summary)
         logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
+        if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
+            progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
     return judged
 
 
-def setting_of(gym: Gym) -> dict[str, Any]:
+def setting_of(gym: Gym, section: GymSection) -> dict[str, Any]:
     """Under what a gym's episodes are played: what makes two evaluations comparable, beside their tasks."""
-    return {"gym_version": gym.version, "horizon": gym.horizon, "convention": gym.convention, "user": gym.user_backend}
+    user, settings = gym.user_backend, section.settings
+    for name, role in (("llm", "played by"), ("judge", "judged by")):
+        if isinstance(settings.get(name), Mapping):
+            user += f", {role} {settings[name].get('model')}"
+    if settings.get("persona") is not None:
+        user += f", persona {settings['persona']}"
+    return {"gym_version": gym.version, "horizon": gym.horizon, "convention": gym.convention, "user": user}
 
 
 def _write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -343,12 +376,36 @@ def _beside(path: Path, out: Path) -> str:
 
 
 def _play_scripted(
-    name: str, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int
+    name: str, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int, progress: Progress
 ) -> list[Trajectory]:
     gym = make_gym(section)
-    policy = gym.scripted_policies()[name](gym, seed)
-    policy.name = series
-    return play_all(gym, policy, tasks.tasks, range(seed, seed + settings.rollouts))
+    make_policy = gym.scripted_policies()[name]
+    seeds = range(seed, seed + settings.rollouts)
+    if gym.llm is None and gym.judge is None:
+        policy = make_policy(gym, seed)
+        policy.name = series
+        return play_all(gym, policy, tasks.tasks, seeds)
+
+    def named(gym: Gym, seed: int) -> "Policy":
+        policy = make_policy(gym, seed)
+        policy.name = series
+        return policy
+
+    done, whole = 0, len(tasks) * settings.rollouts
+    with progress.task(f"playing {series}", whole) as update:
+
+        def note(episode: Trajectory) -> None:
+            nonlocal done
+            done += 1
+            update(done, whole, {})
+
+        concurrency = settings.concurrency or _requests_at_once(section)
+        return play_all(partial(make_gym, section), named, tasks.tasks, seeds, on_episode=note, concurrency=concurrency)
+
+
+def _requests_at_once(section: GymSection) -> int:
+    """How many requests the models of a gym may get at once, of the one that may get the fewest."""
+    return min(llm_settings(section.settings[name]).concurrency for name in MODEL_TABLES if name in section.settings)
 
 
 def _play_local(
@@ -403,7 +460,8 @@ def find_judged(folders: Sequence[Path]) -> list[Judged]:
 def find_runs(folders: Sequence[Path]) -> list[Run]:
     """The evaluations in each of `folders`, as sides of a comparison: unlike `find_judged`, one label may occur again.
 
-    Where it does, the folder is put to it; a folder named twice counts once. Raises `DataError` on a folder without an evaluation.
+    Where it does, the folder is put to it; a folder named twice counts once. Raises `DataError` on a folder without an
+    evaluation.
     """
     found = list({each.folder.resolve(): each for folder in folders for each in find_judged([folder])}.values())
     labels = Counter(each.label for each in found)
@@ -419,7 +477,7 @@ def draw_frontier(
     """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
     from bao.pareto import Evaluation, frontier
 
-    evaluations = [Evaluation.of(each.episodes(), label=each.label, series=each.series) for each in judged]
+    evaluations = [Evaluation.of(each.stream(), label=each.label, series=each.series) for each in judged]
     return write_frontier(frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples), out)
 
 
@@ -446,8 +504,7 @@ def make_report(
         path,
         ReportData(
             title=title, frontier=frontier_result, summaries=[(j.label, j.series, j.summary()) for j in judged],
-            curves=curves or {}, episodes={j.label: j.episodes()[:TRANSCRIPTS] for j in judged}, settings=settings or {},
-            notes=notes,
+            curves=curves or {}, episodes={j.label: j.stream() for j in judged}, settings=settings or {}, notes=notes,
         ),
     )  # fmt: skip
     return path

@@ -22,6 +22,8 @@ class StopReason(StrEnum):
     """The gym ended it and the task was not solved."""
     FINISH = "finish"
     """The agent ended it itself."""
+    USER_LEFT = "user_left"
+    """The user had enough (a persona's patience), before the task was solved."""
     MAX_TURNS = "max_turns"
     TOKEN_BUDGET = "token_budget"
     """The trajectory's token limit ran out."""
@@ -33,8 +35,15 @@ class Fault(StrEnum):
     """What broke, where the agent is not to blame. A fault is retried, then excluded and counted; never a reward."""
 
     USER_TIMEOUT = "user_timeout"
+    """No whole reply in time."""
     USER_MALFORMED = "user_malformed"
+    """Replies that were not what was asked for."""
+    USER_LEAK = "user_leak"
+    """Replies that gave away what the user must not say."""
+    USER_REFUSED = "user_refused"
+    """The endpoint answers others and refuses this request for good: too long, or its content."""
     USER_UNAVAILABLE = "user_unavailable"
+    """No connection, or an endpoint that kept failing."""
     POLICY_TIMEOUT = "policy_timeout"
     POLICY_UNAVAILABLE = "policy_unavailable"
     GYM_ERROR = "gym_error"
@@ -117,6 +126,9 @@ class Trajectory:
     seconds: float = 0.0
     model: str = ""
     """The model's name in a price table; empty where there is none."""
+    satisfaction: float | None = None
+    """Estimate of the user's satisfaction in [0, 1] (see `bao.users.satisfaction`); None for a user without a persona, and for
+    an episode that ended in a fault."""
     trace: TokenTrace | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from bao import __version__, stages
-from bao.cli import judging, listing
-from bao.config import ModelSection, check_recipe, load_recipe
+from bao.cli import exchange, judging, listing
+from bao.cli.init import init
+from bao.config import ModelSection, check_recipe, load_recipe, override_setting
 from bao.errors import ConfigError
 from bao.folder import open_folder
 from bao.gym import gym_class
@@ -35,12 +36,23 @@ check = App(
 app.command(show)
 app.command(check)
 judging.add_to(app)
+app.command(init)
+app.command(exchange.export)
+app.command(exchange.import_, name="import")
 
 Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
 RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]
 Set = Annotated[
     list[str] | None,
     Parameter(name=["--set", "-s"], help="A setting in place of the recipe's, such as grpo.steps=20; may be repeated."),
+]
+EvalSet = Annotated[
+    list[str] | None,
+    Parameter(
+        name=["--set", "-s"],
+        help="A setting of the gym or the evaluation, in place of what the options say, such as gym.settings.llm.timeout=20; "
+        "may be repeated.",
+    ),
 ]
 JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
 Several = Parameter(consume_multiple=True)
@@ -104,6 +116,12 @@ def evaluate(
     levels: Annotated[tuple[int, ...] | None, Several] = None,
     horizon: int | None = None,
     convention: str | None = None,
+    user: str | None = None,
+    user_model: str | None = None,
+    judge_model: str | None = None,
+    api_key_env: str | None = None,
+    concurrency: int | None = None,
+    persona: str | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
     temperature: float = 0.0,
@@ -111,13 +129,16 @@ def evaluate(
     trajectory_tokens: int | None = None,
     seed: int = 0,
     device: str = "cpu",
+    set_: EvalSet = None,
 ) -> None:
     """Evaluate a policy; leaves episodes.parquet and summary.json.
 
     For example:
         bao eval scripted:ask_all --out runs/ask_all
         bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
+        bao eval scripted:ask_needed --persona busy --out runs/busy
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
+        bao eval scripted:ask_all --gym turtle --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/turtle
 
     Parameters
     ----------
@@ -137,6 +158,18 @@ def evaluate(
         The most turns of an episode; the gym's own where not given.
     convention
         What counts as user effort (`bao gyms` lists the conventions); the gym's default where not given.
+    user
+        Who plays the user: scripted, or llm for a model (`bao gyms` lists which gyms have which).
+    user_model
+        The model that plays the user, as MODEL@BASE_URL of an OpenAI-compatible endpoint; implies --user llm.
+    judge_model
+        The model that judges what rules cannot, as MODEL@BASE_URL; the user's model where not given.
+    api_key_env
+        The environment variable that holds the key of these endpoints; no key is sent where not given.
+    concurrency
+        Episodes of a scripted policy at once where a model plays the user; where not given, as many as it may get requests.
+    persona
+        How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
     effort_weight
         The price of a user-involving turn that a conditioned policy is told.
     rollouts
@@ -152,25 +185,48 @@ def evaluate(
     device
         Where a local model runs.
     """
-    settings = {"horizon": horizon, "convention": convention}
+    if user_model is not None and user not in (None, "llm"):
+        raise ConfigError(f"--user {user} and --user-model contradict each other: leave one out")
+    settings = {
+        "horizon": horizon,
+        "convention": convention,
+        "user": "llm" if user_model is not None else user,
+        "llm": _model_at(user_model, "--user-model", api_key_env),
+        "judge": _model_at(judge_model, "--judge-model", api_key_env),
+        "persona": persona,
+    }
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
     if levels is not None:
         chosen_gym["levels"] = levels
     evaluation: dict[str, Any] = {"split": split.value, "rollouts": rollouts, "temperature": temperature}
-    limits = {"turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens}
+    limits = {"turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens, "concurrency": concurrency}
     evaluation |= {key: value for key, value in limits.items() if value is not None}
-    checked = check_recipe({"gym": chosen_gym, "evaluation": evaluation, "seed": seed}, "bao eval")
+    values = {"gym": chosen_gym, "evaluation": evaluation, "seed": seed}
+    for override in set_ or ():
+        override_setting(values, override)
+    checked = check_recipe(values, "bao eval")
     stages.make_gym(checked.gym)
     if tasks.isdigit():
-        played = stages.task_set(checked.gym, split, int(tasks))
+        played = stages.task_set(checked.gym, checked.evaluation.split, int(tasks))
     else:
-        played = gym_class(gym).read_tasks(Path(tasks), split)
+        played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
     judged = stages.evaluate(
         policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
-        seed=seed, model=ModelSection(device=device),
+        seed=checked.seed, model=ModelSection(device=device),
     )  # fmt: skip
     results_console().print(table([judged.summary()]))
+    for line in listing.model_usage():
+        print(line)
     print(f"results: {out}")
+
+
+def _model_at(text: str | None, option: str, api_key_env: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    model, _, base_url = text.rpartition("@")
+    if not model or not base_url.startswith(("http://", "https://")):
+        raise ConfigError(f"{option} must be MODEL@BASE_URL, such as {option} qwen3@http://127.0.0.1:8000/v1")
+    return {"model": model, "base_url": base_url} | ({} if api_key_env is None else {"api_key_env": api_key_env})
 
 
 @app.command
@@ -201,7 +257,7 @@ def frontier(
 
 @app.command
 def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None) -> None:
-    """Write one self-contained HTML page: frontier, learning curves, measures, transcripts.
+    """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
 
     For example:
         bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report
@@ -256,30 +312,50 @@ def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: 
 
 
 @show.command
-def transcript(episodes: Path, /, *, index: int = 0, task: str | None = None) -> None:
+def transcript(
+    episodes: Path,
+    /,
+    *,
+    index: int = 0,
+    task: str | None = None,
+    pick: Literal["worst", "expensive", "disputed"] | None = None,
+) -> None:
     """Print an episode, user-involving turns marked.
 
     For example:
         bao show transcript runs/ask_all --index 3
+        bao show transcript runs/quickstart/eval --pick disputed
 
     Parameters
     ----------
     episodes
-        A folder of `bao eval`, or the episodes.parquet in it.
+        A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
     index
-        Which of its episodes, from 0.
+        Which of the episodes (with --pick, which of the picks), from 0.
     task
         Count only the episodes of this task (its id).
+    pick
+        Begin with the lowest return, with the most user turns, or with the tasks that are solved by one policy or seed and
+        not by another, of which both episodes are printed. Says why.
     """
-    from bao.report import print_transcript
+    from bao.report.archive import row_of
+    from bao.report.gallery import Pick, Room, picks
+    from bao.report.transcript import print_transcript
     from bao.store import read_episodes
 
-    file = episodes / stages.EPISODES if episodes.is_dir() else episodes
-    rows = [row for row in read_episodes(file) if task is None or row.task_id == task]
-    if not 0 <= index < len(rows):
+    files = sorted(episodes.rglob(stages.EPISODES)) if episodes.is_dir() else []
+    read = [row for file in files or [episodes] for row in read_episodes(file)]
+    rows = [row for row in read if task is None or row.task_id == task]
+    chosen = (
+        [Pick((place,), "", 0.0) for place in range(len(rows))] if pick is None else picks(list(map(row_of, rows)), Room(pick))
+    )
+    if not 0 <= index < len(chosen):
         of_task = f" of task {task!r}" if task else ""
-        raise ConfigError(f"--index {index}: {file} holds {len(rows)} episodes{of_task}, counted from 0")
-    print_transcript(Console(), rows[index])
+        what = "episodes" if pick is None else f"{pick} picks"
+        raise ConfigError(f"--index {index}: {episodes} holds {len(chosen)} {what}{of_task}, counted from 0")
+    console = Console()
+    for place in chosen[index].episodes:
+        print_transcript(console, rows[place], chosen[index].why)
 
 
 @show.command
@@ -307,16 +383,16 @@ def mask(recipe: RecipeName = "quickstart", /, *, model: Path, index: int = 0, s
 
 @check.command(name="gym")
 def check_gym(name: Annotated[str, Parameter(help="The gym's name.")], /, *, as_json: JSON = False) -> None:
-    """Prove a gym sound: the oracle solves every task, splits are disjoint, gymnasium's checker passes.
+    """Prove a gym sound: gold answers score, splits are disjoint, nothing hidden shows, one seed is one episode.
 
     Exit status 1 where a promise is broken.
 
     For example:
         bao check gym travel
     """
-    from bao.cli import soundness
+    from bao.proofs import prove
 
-    findings = soundness.check_gym(name)
+    findings = prove(gym_class(name))
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1))
     else:

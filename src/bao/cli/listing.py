@@ -1,5 +1,6 @@
 """What the listing commands print."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ def gyms() -> list[dict[str, Any]]:
                     for convention, kinds in cls.conventions.items()
                 },
                 "users": list(cls.user_backends),
+                "no_llm": cls.no_llm,
                 "policies": sorted(cls.scripted_policies()),
                 "horizon": cls.horizon_default,
             }
@@ -51,7 +53,7 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
             ("  turns", f"{row['horizon']} at most"),
             ("  actions", ", ".join(row["kinds"])),
             ("  of these involve the user", involve),
-            ("  users", ", ".join(row["users"])),
+            ("  users", ", ".join(row["users"]) + (f" (not llm: {row['no_llm']})" if row["no_llm"] else "")),
             ("  policies", ", ".join(f"scripted:{policy}" for policy in row["policies"])),
         ):
             view.add_row(name, Text(text))
@@ -79,3 +81,20 @@ def frontier(result: Mapping[str, Any]) -> Table:
 
 def _interval(value: Mapping[str, float]) -> str:
     return f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def model_usage() -> list[str]:
+    """What talking to models took in this process, a line for each endpoint that was used."""
+    if "bao.users.endpoint" not in sys.modules:
+        return []
+    from bao.users.endpoint import endpoints
+
+    lines = []
+    for endpoint in endpoints():
+        usage = endpoint.counters.usage()
+        faults = "".join(f", {name} {count}" for name, count in usage.faults)
+        lines.append(
+            f"{endpoint.base_url}: {usage.requests} requests ({usage.retries} retries, {usage.re_asks} re-asks{faults}), "
+            f"{usage.tokens_in} tokens in, {usage.tokens_out} out, {usage.cache_hits} replies from the cache"
+        )
+    return lines

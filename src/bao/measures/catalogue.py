@@ -48,6 +48,7 @@ _ALL = (
     Measure("turns", _MIN, "turns of an episode"),
     Measure("tokens", _MIN, "tokens that the agent wrote (words where its policy has no tokens)"),
     Measure("unparsable", _MIN, "share of the turns without a readable action", rate=True),
+    Measure("satisfaction", _MAX, "estimate of the user's satisfaction, where the user has a persona", rate=True),
     Measure("seconds", _MIN, "wall seconds of an episode"),
     Measure("seconds_per_turn", _MIN, "wall seconds of a turn"),
     Measure("tokens_in", _MIN, "tokens that the agent's model read, each call's whole prompt"),

@@ -24,8 +24,8 @@ from bao.measures.stats import Floats, Interval, difference_interval
 from bao.trajectory import Trajectory
 
 HEADLINE = (
-    "score", "success", "pass_at_u_1", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable", "money",
-    "repeated", "zero_information",
+    "score", "success", "pass_at_u_1", "user_effort", "user_involvement_rate", "satisfaction", "turns", "tokens",
+    "unparsable", "money", "repeated", "zero_information",
 )  # fmt: skip
 """What is compared where no measure is named; those that a run has no figure for are left out."""
 

@@ -32,8 +32,9 @@ def summarize(
     """Every measure of one policy's episodes with its 95 % interval, clustered by task.
 
     ``episodes`` and ``tasks`` count healthy ones; ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
-    reasons that occur; a measure without a figure is None. ``prices`` names the price table that ``money`` was reckoned with;
-    `setting` says under what the episodes were played (gym version, horizon, convention, user) and is passed through.
+    reasons that occur; a measure without a figure is None, and ``satisfaction`` is there only for users with a persona.
+    ``prices`` names the price table that ``money`` was reckoned with; `setting` says under what the episodes were played (gym
+    version, horizon, convention, user) and is passed through.
 
     Raises `DataError` on episodes of several gyms or policies, or where no episode is healthy.
     """
@@ -58,6 +59,7 @@ def summarize(
         **{name: values[name] for name in _ALWAYS[:3]},
         "pass_at_u": {str(k): values[f"pass_at_u_{k}"] for k in PASS_AT_U},
         **{name: values[name] for name in _ALWAYS[3:]},
+        **{name: values[name] for name in ("satisfaction",) if name in values},
         **{name: values.get(name) for name in _WHERE_KNOWN},
         "prices": {model: {"input": price.input, "output": price.output} for model, price in (prices or {}).items()},
         "stop": {reason: float(shares.mean()) for reason, shares in measured.stop.items()},

@@ -14,47 +14,38 @@ from itertools import pairwise
 import numpy as np
 
 from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, ATTRIBUTE_WORDS, GENERIC_WORDS, VALUE_ATTRIBUTE
+from bao.gyms.travel.user import Topic, Traveller
 
 _WORD = re.compile(r"[a-z]+")
 _SPECIFIC: Mapping[str, tuple[str, ...]] = {**{value: (name,) for value, name in VALUE_ATTRIBUTE.items()}, **ATTRIBUTE_WORDS}
 _WISH = ("I would like {value}.", "The best would be {value}.", "I prefer {value}.")
-_INDIFFERENT = "I have no wish about the {attribute}."
-_ABSENT = "No {aspect} is needed."
 _VAGUE = "That is too vague. Ask about one thing, please."
 
 
-class ScriptedTraveller:
-    """Answers questions about ``wishes``: aspect to attribute to value."""
+class ScriptedTraveller(Traveller):
+    """Answers by the words of a question, in short sentences, worded by chance."""
 
-    def __init__(self, wishes: Mapping[str, Mapping[str, str]], rng: np.random.Generator, volunteer_after: int = 3) -> None:
-        self._wishes = wishes
-        self._rng = rng
-        self._volunteer_after = volunteer_after
-        self._fruitless = 0
-        self._told: set[str] = set()
+    def read(self, question: str) -> str:
+        return self.classify(question) or Topic.VAGUE
 
-    def tell(self, attribute: str) -> None:
-        """Note that the agent knows this wish already (it was stated), so that it is not volunteered."""
-        self._told.add(attribute)
-
-    def settle(self, aspect: str) -> None:
-        """Note that an aspect is decided: its wishes matter no more."""
-        self._told.update(self._wishes[aspect])
-
-    def reply(self, question: str) -> str:
-        """The answer to one question."""
-        attribute = self.classify(question)
-        if attribute is None:
-            return self._fruitless_reply(_VAGUE)
-        aspect = ATTRIBUTE_ASPECT[attribute]
-        if aspect not in self._wishes:
-            return self._fruitless_reply(_ABSENT.format(aspect=aspect))
-        value = self._wishes[aspect].get(attribute)
-        if value is None:
-            return self._fruitless_reply(_INDIFFERENT.format(attribute=attribute))
-        self._fruitless = 0
-        self._told.add(attribute)
+    def grant(self, question: str, attribute: str, value: str) -> str:
         return _WISH[int(self._rng.integers(len(_WISH)))].format(value=value)
+
+    def evade(self, question: str, topic: Topic) -> str:
+        return _VAGUE
+
+    def mistaken(self, question: str, rng: np.random.Generator) -> str | None:
+        """A wrong answer to a question about a wish: another value than the wished one; None to any other question.
+
+        The wish stays what it is and counts as untold, so it can still be volunteered.
+        """
+        attribute = self.classify(question)
+        aspect = None if attribute is None else ATTRIBUTE_ASPECT[attribute]
+        wished = self._wishes.get(aspect, {}).get(attribute) if aspect and attribute else None
+        if wished is None or aspect is None or attribute is None:
+            return None
+        others = [value for value in ASPECTS[aspect].attributes[attribute] if value != wished]
+        return _WISH[int(rng.integers(len(_WISH)))].format(value=others[int(rng.integers(len(others)))])
 
     @staticmethod
     def classify(question: str) -> str | None:
@@ -72,15 +63,3 @@ class ScriptedTraveller:
                     if not aspects or ATTRIBUTE_ASPECT[attribute] in aspects:
                         return attribute
         return None
-
-    def _fruitless_reply(self, text: str) -> str:
-        self._fruitless += 1
-        if self._fruitless < self._volunteer_after:
-            return text
-        remaining = [(n, v) for wishes in self._wishes.values() for n, v in wishes.items() if n not in self._told]
-        if not remaining:
-            return text
-        self._fruitless = 0
-        attribute, value = remaining[int(self._rng.integers(len(remaining)))]
-        self._told.add(attribute)
-        return f"{text} By the way, for the {ATTRIBUTE_ASPECT[attribute]} {attribute} I prefer {value}."

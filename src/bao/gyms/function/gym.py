@@ -16,6 +16,7 @@ from bao.gyms.function import agents, files, tasks
 from bao.gyms.function.belief import RuleBelief
 from bao.gyms.function.content import PLAIN_INTEGERS, UnreadableError, read_answer, read_probe
 from bao.gyms.function.rules import INPUT_LIMIT, compile_rule, parts_text
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -33,6 +34,9 @@ class Function(Gym):
     about = "Find a hidden rule of four numbers by probing it; answer with its value on the test inputs."
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"paper": frozenset({ActionKind.ANSWER})}
+    no_llm = "arithmetic answers every probe and judges every answer, so there is nothing for a language model to do"
+    questions = frozenset()
+    """A probe goes to the rule, and nobody is asked."""
 
     def begin(self, task: Task) -> str:
         a, b, c, d = task.data["test_case"]
@@ -103,6 +107,14 @@ class Function(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -18,17 +18,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.intention import agents, files, tasks
 from bao.gyms.intention.detail import points
-from bao.gyms.intention.user import USERS, Asked, User
+from bao.gyms.intention.llm import Judge, ModelUser
+from bao.gyms.intention.user import Asked, ScriptedUser, User
+from bao.gyms.intention.words import marks, words
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
+from bao.users.voice import Voice, says, spelled
 
 MOST_CHARACTERS = 500
 """Longest question that the user reads."""
+
+_SAID_OF_ANYTHING = frozenset({"none", "nothing", "never", "neither", "nobody", "both", "little"})
+"""Words that a reply may hold whatever it is about, besides those that say nothing."""
 
 _TOO_LONG = Outcome(f"That is too long for me. Ask one short question, of at most {MOST_CHARACTERS} characters.")
 _ALL_KNOWN = " Now you know all that you need."
@@ -40,7 +49,8 @@ class Intention(Gym):
     about = "ask a user for the details that a vague task leaves open"
     kinds = frozenset({ActionKind.ACTION, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"everyday": frozenset({ActionKind.ACTION})}
-    user_backends = tuple(USERS)
+    user_backends = ("scripted", "llm")
+    persona_users = ("scripted", "llm")
 
     def __init__(self, *, volunteer_after: int | None = None, **settings: Any) -> None:
         """After `volunteer_after` questions in a row that uncovered nothing the user tells a detail, which earns nothing;
@@ -57,11 +67,20 @@ class Intention(Gym):
         self._uncovered = set(range(len(request.missing)))
         self._fruitless = 0
         self._user = self.make_user(request.opening)
+        self._read = self.make_reader(request)
         return request.opening
 
     def make_user(self, opening: str) -> User:
         """The user of one episode, who learns the details only as they are asked about."""
-        return USERS[self.user_backend](opening, self.np_random)
+        if self.user_backend == "scripted" or self.llm is None:
+            return ScriptedUser(opening, self.np_random)
+        return ModelUser(opening, Voice(self.llm, self._unsaid))
+
+    def make_reader(self, request: tasks.Request) -> Callable[[str], tuple[int, ...]]:
+        """What says which details a question is about: indices of ``missing``, followed by ``others``."""
+        if self.user_backend == "scripted" or self.judge is None:
+            return request.reader.read
+        return Judge(self.judge, request).read
 
     def instructions(self) -> str:
         return (
@@ -79,7 +98,7 @@ class Intention(Gym):
     def on_action(self, content: str) -> Outcome:
         if len(content) > MOST_CHARACTERS:
             return _TOO_LONG
-        found = self._request.reader.read(content)
+        found = self._read(content)
         if not found:
             return self._without_gain(self._user.unsure(content))
         new = [index for index in found if index in self._uncovered]
@@ -101,17 +120,60 @@ class Intention(Gym):
         detail, told = request.others[index - len(request.missing)]
         return Asked(detail.description, told, told is not None)
 
+    def _unsaid(self) -> list[str]:
+        """Every option of the details that the user has said nothing about, the chosen and the others.
+
+        Without those that are said of anything (``yes``, ``none``), and those that were said of another detail.
+        """
+        request = self._request
+        hidden = [detail for index, detail in enumerate(request.missing) if index in self._uncovered]
+        hidden += [detail for detail, told in request.others if told is None]
+        told = [spelled(choice) for index, choice in enumerate(self._choices) if index not in self._uncovered]
+        options = (option for detail in hidden for option in detail.options)
+        return [
+            option
+            for option in options
+            if any(marks(word) and word not in _SAID_OF_ANYTHING for word in words(option))
+            and not any(says(each, option) for each in told)
+        ]
+
     def _without_gain(self, reply: str) -> Outcome:
         """The reply to a question that uncovered nothing, and perhaps a detail that the user tells unasked."""
-        self._fruitless += 1
-        if self.volunteer_after is None or self._fruitless < self.volunteer_after:
+        if self.volunteer_after is None or self._fruitless + 1 < self.volunteer_after:
+            self._fruitless += 1
             return Outcome(reply)
-        left = sorted(self._uncovered)
-        index = left[int(self.np_random.integers(len(left)))]
-        told = self._user.volunteer(self._asked(index))
+        told = self.volunteer(self.np_random)
         self._fruitless = 0
+        return told._replace(reply=f"{reply} {told.reply}")
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome:
+        """A detail told unasked. It counts as uncovered and earns nothing; the last one ends the episode as a success."""
+        left = sorted(self._uncovered)
+        index = left[int(rng.integers(len(left)))]
+        told = self._user.volunteer(self._asked(index))
         self._uncovered.remove(index)
-        return self._outcome(f"{reply} {told}", 0.0)
+        return self._outcome(told, 0.0)
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Another option than the chosen one, for each new detail that the question is about.
+
+        The details stay covered up and the question earns nothing: what the agent was told is not what the user wants. So the
+        episode does not end until they have been asked about once more.
+        """
+        if len(content) > MOST_CHARACTERS:
+            return None
+        new = [index for index in self._request.reader.read(content) if index in self._uncovered]
+        wrong = []
+        for index in new:
+            others = [option for option in self._request.missing[index].options if option != self._choices[index]]
+            if others:
+                wrong.append(Asked(self._request.missing[index].description, others[int(rng.integers(len(others)))]))
+        if not wrong:
+            return None
+        # The scripted user words its replies by chance: here by the persona's, so that the gym's stream is left alone.
+        scripted = isinstance(self._user, ScriptedUser)
+        user = ScriptedUser(self._request.opening, rng) if scripted else self._user
+        return Outcome(user.answer(content, tuple(wrong)))
 
     def _outcome(self, reply: str, reward: float) -> Outcome:
         if self._uncovered:
@@ -131,6 +193,14 @@ class Intention(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -1,4 +1,4 @@
-"""The user who has the details in mind, and a scripted one.
+"""The user who has the details in mind, and a scripted one (a model's is in `bao.gyms.intention.llm`).
 
 A user is never given the list of the details: it is made from the opening, which the agent sees as well, and with every
 question it is handed only those details that the question is about (`Asked`). So a user that is a language model cannot give
@@ -17,9 +17,8 @@ list of key words is a question to it. How well it reads, where exactly the righ
   budget?").
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -72,7 +71,12 @@ class ScriptedUser:
         return _UNSURE[int(self._rng.integers(len(_UNSURE)))]
 
     def volunteer(self, asked: Asked) -> str:
-        return f"By the way, {_sentence(asked)}"
+        return by_the_way(asked)
+
+
+def by_the_way(asked: Asked) -> str:
+    """A sentence that tells a detail unasked."""
+    return f"By the way, {_sentence(asked)}"
 
 
 def _sentence(asked: Asked) -> str:
@@ -83,7 +87,3 @@ def _sentence(asked: Asked) -> str:
 
 def _label(asked: Asked) -> str:
     return asked.description[0].upper() + asked.description[1:]
-
-
-USERS: Mapping[str, Callable[[str, np.random.Generator], User]] = MappingProxyType({"scripted": ScriptedUser})
-"""Users by the name of their backend, made from the opening and a generator."""

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from bao.action import Action, ActionKind, Parsed
+from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.gyms.persuade.tasks import Case, Consideration, load
+from bao.gyms.persuade.tasks import Case, Consideration, is_userrl, load
 from bao.gyms.persuade.user import LEVELS_A_TURN
 from bao.gyms.persuade.words import Kind
 from bao.policies import Policy
@@ -67,8 +68,15 @@ class _Agent:
         return _turn(ActionKind.ANSWER, " ".join(map(sentence, said)))
 
     def _case(self) -> Case:
-        assert self._gym.task is not None, "it plays in the gym that it was made from"
-        return load(self._gym.task)
+        """Raises `ConfigError` on a task of UserRL's, which lists no considerations to know."""
+        task = self._gym.task
+        assert task is not None, "it plays in the gym that it was made from"
+        if is_userrl(task):
+            raise ConfigError(
+                f"policy=scripted:{self.name} cannot play the task {task.id!r}: UserRL's tasks hold no considerations that it "
+                "could know; take never_ask or random, or the gym's own tasks"
+            )
+        return load(task)
 
 
 class Oracle(_Agent):

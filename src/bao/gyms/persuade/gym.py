@@ -5,7 +5,8 @@ can move over seven levels to Strongly Disagree, which ends the episode as a suc
 far, in sixths: r_t = (b_t - b_(t-1)) / 6, so an episode earns at most 1.
 
 The scripted user is a transparent persona. It tests the loop, the reward and the algorithms: it is plumbing, and its scores
-say nothing about the ability to persuade and may not be reported as if they did.
+say nothing about the ability to persuade and may not be reported as if they did. With ``user="llm"`` a language model plays a
+simulated persuadee (`bao.gyms.persuade.llm`), which also plays UserRL's tasks; its scores are of that model.
 
 What differs from UserRL's gym: the reward is on the best level so far (there it is on the last turn's, so that an agent that
 moves the user to and fro for 16 turns earns 6.67); a stance is one of seven values or a fault of the user, and never free text
@@ -17,25 +18,37 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
-from bao.gyms.persuade import agents, files, tasks
-from bao.gyms.persuade.stance import LEVEL, TOP, Stance, read_stance
+from bao.gyms.persuade import agents, files, llm, tasks
+from bao.gyms.persuade.llm import QUESTION_MOST, LLMPersuadee
+from bao.gyms.persuade.stance import LEVEL, STANCES, TOP, Stance, read_stance
 from bao.gyms.persuade.user import LEVELS_A_TURN, WORDS_MOST, Persuadee, ScriptedPersuadee
 from bao.gyms.persuade.words import Kind
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
 
 class Persuade(Gym):
     name = "persuade"
-    about = "argue against a claim that a scripted persona holds (plumbing, not a measure of persuasion)"
-    fidelity_note: ClassVar[str] = (
-        "The scripted persuadee counts which listed considerations an argument names. Its scores test the plumbing and are no "
-        "measure of persuasion; do not compare them with those of a user played by a language model."
-    )
-    """To be shown wherever scores of this gym are."""
+    version = 2
+    about = "argue against a claim that a user holds (the scripted persona is plumbing, not a measure of persuasion)"
+    user_backends = ("scripted", "llm")
+    fidelity_notes: ClassVar[Mapping[str, str]] = {
+        "scripted": (
+            "The scripted persuadee counts which listed considerations an argument names. Its scores test the plumbing and are "
+            "no measure of persuasion; do not compare them with those of a user played by a language model."
+        ),
+        "llm": (
+            "The persuadee is simulated by a language model. Its scores say what moves that model as instructed here and "
+            "not what moves people; compare them only where model and settings are the same."
+        ),
+    }
+    """What to show wherever scores of this gym are, by user backend."""
     kinds = frozenset({ActionKind.ACTION, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
@@ -44,18 +57,43 @@ class Persuade(Gym):
 
     def begin(self, task: Task) -> str:
         """Raises `ConfigError` on a task of UserRL's, which holds nothing for the scripted user to consider."""
-        if tasks.is_userrl(task):
-            self._live = False  # so that a step says that no episode has begun
+        self.persuadee: Persuadee
+        if self.user_backend == "llm":
+            assert self.llm is not None, "Gym.__init__ refuses user='llm' without a model"
+            self.persuadee = LLMPersuadee(task, self.llm)
+        elif tasks.is_userrl(task):
             raise ConfigError(
                 f"user={self.user_backend!r} cannot play the task {task.id!r}: UserRL's tasks hold no considerations. "
-                "Play the gym's own tasks (task_set), or add the fields reason, considerations and weighs to its data"
+                "Let a model play the user (user='llm'), play the gym's own tasks (task_set), or add the fields reason, "
+                "considerations and weighs to its data"
             )
-        self.persuadee: Persuadee = ScriptedPersuadee(tasks.load(task))
+        else:
+            self.persuadee = ScriptedPersuadee(tasks.load(task))
         self._best = 0
         return f"The user holds this claim: {task.data['claim']}. Their stance: {Stance.STRONGLY_AGREE}. Argue against it."
 
+    @property
+    def fidelity_note(self) -> str:
+        """To be shown wherever scores of this gym are."""
+        return self.fidelity_notes[self.user_backend]
+
     def instructions(self) -> str:
-        """What the agent is told. The user is a scripted persona: plumbing, not a measure of persuasion (`fidelity_note`)."""
+        """What the agent is told. A scripted persona is plumbing, not a measure of persuasion (`fidelity_note`)."""
+        return self._for_model() if self.user_backend == "llm" else self._for_scripted()
+
+    def _for_model(self) -> str:
+        return (
+            "A user holds a claim. Move their stance from Strongly Agree to Strongly Disagree by arguing against it.\n"
+            f"Every turn you take one action, and you have {self.horizon} turns:\n"
+            "[action] Why do you think so? - a short question to the user about why they hold the claim, at most "
+            f"{QUESTION_MOST} characters; it moves no stance\n"
+            f"[answer] .. - an argument against the claim, at most {llm.WORDS_MOST} words\n"
+            "[finish] - end here\n"
+            f"The stances are, in order, {', '.join(STANCES)}. The user tells you theirs after each argument; sound reasons "
+            "that are new to them move it, and it may move back. You are credited with the furthest stance that they reach."
+        )
+
+    def _for_scripted(self) -> str:
         return (
             "A user holds a claim. Move their stance from Strongly Agree to Strongly Disagree by arguing against it.\n"
             f"Every turn you take one action, and you have {self.horizon} turns:\n"
@@ -83,6 +121,11 @@ class Persuade(Gym):
         done = level == TOP
         return Outcome(reply, reward, done, done)
 
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that would move the user, which they were not told yet."""
+        said = self.persuadee.volunteer(rng) if isinstance(self.persuadee, ScriptedPersuadee) else None
+        return None if said is None else Outcome(said)
+
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
         """The gym's own tasks; the level is the number of considerations that do not weigh. See `tasks.own_tasks`."""
@@ -90,12 +133,20 @@ class Persuade(Gym):
 
     @classmethod
     def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from our JSON lines or from UserRL's parquet files, which load but cannot be played. See `files.read`."""
+        """Tasks from our JSON lines or from UserRL's parquet files, which take ``user="llm"``. See `files.read`."""
         return files.read(Path(path), Split(split))
 
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -12,6 +12,8 @@ have one author, so it will understand less of what others write, and a sound ar
 import re
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from bao.gyms.persuade.stance import STANCES, TOP, Stance
 from bao.gyms.persuade.tasks import Case
 from bao.gyms.persuade.words import APOLOGIES, FUNCTION_WORDS, INSULTS, KIND_OF_WORD, VERBS, WHY_WORDS, Kind
@@ -46,7 +48,7 @@ class Heard(NamedTuple):
 
 
 class Persuadee(Protocol):
-    """A user who holds a claim: scripted here, a language model elsewhere."""
+    """A user who holds a claim: scripted here, a language model in `bao.gyms.persuade.llm`."""
 
     def explain(self, question: str) -> str:
         """The answer to a question."""
@@ -64,6 +66,7 @@ class ScriptedPersuadee:
         self._insults = 0
         """Levels lost to insults and not yet restored by an apology."""
         self._addressed: set[int] = set()
+        self._volunteered: set[int] = set()
 
     @property
     def stance(self) -> Stance:
@@ -83,6 +86,18 @@ class ScriptedPersuadee:
         case = self._case
         return f"I hold it because {case.reason}. What weighs with me is {_listed(case.weighing)}. Nothing else decides it."
 
+    def volunteer(self, rng: np.random.Generator) -> str | None:
+        """What would move the user, told unasked, one consideration at a time; None where there is none left."""
+        left = [
+            i for i, each in enumerate(self._case.considerations)
+            if each.weighs and i not in self._addressed and i not in self._volunteered
+        ]  # fmt: skip
+        if not left:
+            return None
+        number = left[int(rng.integers(len(left)))]
+        self._volunteered.add(number)
+        return f"By the way, I would think again if I saw that {self._case.considerations[number].text}."
+
     def hear(self, argument: str) -> Heard:
         if len(argument) > _CHARACTERS_MOST:
             return self._unmoved(_TOO_LONG)
@@ -101,10 +116,10 @@ class ScriptedPersuadee:
         return self._weigh(self._named(readable))
 
     def _named(self, sentences: list[list[str]]) -> list[int]:
-        """The considerations that the sentences name, by number, in that order and at most one for each sentence.
+        """The considerations that the sentences name, by number, in that order.
 
-        A consideration may spread over two neighbouring sentences. Where a sentence names several, one that is new and weighs
-        goes first, so that a word with two meanings is read in the agent's favour.
+        A consideration may spread over two neighbouring sentences. A sentence makes one point: where it names several, one that
+        is new and weighs goes first. Those that do not weigh are named all the same, so that nothing is hidden by stuffing.
         """
         case, bits = self._case, self._case.bits
         found: list[int] = []
@@ -119,7 +134,9 @@ class ScriptedPersuadee:
                 # One that spreads over the sentence before counts only if none stands whole in this sentence.
                 named = [i for i in named if case.needs[i] & here == case.needs[i]] or named
                 if named:
-                    found.append(min(named, key=self._rank))
+                    point = min(named, key=self._rank)
+                    found.append(point)
+                    found += [i for i in named if i != point and not case.considerations[i].weighs]
             before = here
         return found
 

@@ -5,8 +5,10 @@ worth 0 and may be followed by others, a search costs nothing) and reads its que
 
 * Searches go to a corpus at hand, not to the web: the gym's own worlds, or a corpus of the user's (`corpus`). Every search
   works, as often as the turns allow; there is no sixth search that is refused, no key and no connection.
-* Answers are judged by `bao.gyms.search.judge`, which needs no model, cannot fail, and takes one answer at a time.
-* ``action`` is a question to the user, because some of the gym's own questions fit several things. UserRL offers none.
+* Answers are judged by `bao.gyms.search.judge`, which needs no model, cannot fail, and takes one answer at a time. Where the
+  gym is given a model (`judge`, or `llm`), that looks again at what the rules call wrong; a hedge never gets so far.
+* ``action`` is a question to the user, because some of the gym's own questions fit several things. UserRL offers none. The user
+  is scripted, or a model with the same knowledge (``user="llm"``, `bao.gyms.search.llm`).
 * The end of an episode does not reveal the answer.
 
 A wrong guess costs the user as much as a question. Between two candidates, guessing on takes 1.5 answers in the mean, asking
@@ -18,14 +20,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.search import agents, files, tasks
 from bao.gyms.search.corpus import SHOWN, Corpus, read_corpus
-from bao.gyms.search.judge import Verdict
+from bao.gyms.search.judge import ExactJudge, Verdict
+from bao.gyms.search.llm import LLMAsker, LLMJudge
 from bao.gyms.search.user import ScriptedAsker
 from bao.gyms.search.world import world
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -50,6 +56,7 @@ class Search(Gym):
 
     name = "search"
     about = "answer questions of one to three hops with a search tool; some fit several things, and only the user knows which"
+    user_backends = ("scripted", "llm")
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
@@ -63,7 +70,8 @@ class Search(Gym):
         self.corpus = None if corpus is None else str(corpus)
         self._own = None if corpus is None or corpus == NO_CORPUS else read_corpus(Path(corpus))
         self._searched: Corpus | None = None
-        self._user = ScriptedAsker("", None)
+        self._user: ScriptedAsker | LLMAsker = ScriptedAsker("", None)
+        self._judge: ExactJudge | LLMJudge = ExactJudge(())
 
     def instructions(self) -> str:
         return (
@@ -93,7 +101,13 @@ class Search(Gym):
         else:
             self._searched = self._own
         self._judge = case.judge
+        if self.judge is not None:
+            self._judge = LLMJudge(case.question, case.answers, case.judge, self.judge)
         self._user = case.user
+        if self.user_backend == "llm":
+            assert self.llm is not None, "Gym.__init__ refuses user='llm' without a model"
+            self._user = LLMAsker(case.question, case.meant, case.answers, self.llm)
+        self._volunteered: set[str] = set()
         return case.question
 
     def on_search(self, content: str) -> Outcome:
@@ -104,6 +118,25 @@ class Search(Gym):
 
     def on_answer(self, content: str) -> Outcome:
         return _VERDICTS[self._judge.judge(content)]
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that the user knows of the thing that is meant."""
+        if not isinstance(self._user, ScriptedAsker):
+            return None
+        left = [name for name in self._user.known if name not in self._volunteered]
+        if not left:
+            return None
+        relation = left[int(rng.integers(len(left)))]
+        self._volunteered.add(relation)
+        return Outcome(f"By the way: {self._user.tell(relation)}")
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """The wrong one of the things that were named, or a year that is a few years off; nothing else is got wrong.
+
+        Answers are judged as ever, so the question can still be answered.
+        """
+        said = self._user.mistaken(content, rng) if isinstance(self._user, ScriptedAsker) else None
+        return None if said is None else Outcome(said)
 
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
@@ -118,6 +151,14 @@ class Search(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

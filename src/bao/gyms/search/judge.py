@@ -3,7 +3,8 @@
 The normal form drops case, accents, punctuation, articles and the words that lead in an answer (``It was``, ``the answer
 is``), writes numbers in digits (``twenty-one``, ``1,234``, ``1.5 million``), dates as year-month-day in whatever order they
 came, and common units short. Everything else has to be equal: the judge knows no synonyms and accepts no part of an answer. It
-never fails and needs no model; what UserRL's second opinion by a language model would accept beyond this is judged wrong here.
+never fails and needs no model; what UserRL's second opinion by a language model would accept beyond this is judged wrong here,
+and only `bao.gyms.search.llm.LLMJudge` asks for one.
 
 UserRL's own first comparison takes lower-case letters and digits, run together: to it 10.8 is 108, and ``6 November 1905`` is
 not ``November 6, 1905``.
@@ -48,6 +49,25 @@ class ExactJudge:
 _SEVERAL = re.compile(r"[;\n|{\[]|\s/\s|,.*,|\bor\b|\beither\b", re.IGNORECASE)
 """Signs of a list. They are seen by form alone, so a refusal says nothing about what is in it."""
 
+_JOINT = re.compile(
+    r"\b(?:and|plus|vs|versus|also|maybe|perhaps|possibly|probably|alternatively|otherwise|else|if not|but|both|any of|one of|"
+    r"as well as|not)\b|[&/+=]|\s[-\u2013\u2014]+\s|\u2014|[^\W\d_]{4,}[.!?]\s+\w",
+    re.IGNORECASE,
+)
+"""What may join several answers into one; a right answer may hold some of it too."""
+
+
+def hedges(answer: str, accepted: Collection[str]) -> bool:
+    """Whether an answer may stand for several: it is joined by more than any accepted one is. By its form alone."""
+    return len(_JOINT.findall(answer)) > max(len(_JOINT.findall(each)) for each in accepted)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text says a number and nothing else, not even a unit."""
+    return _BARE_NUMBER.fullmatch(normal_form(text)) is not None
+
+
+_BARE_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _LEAD = re.compile(
     r"(?:i (?:think|believe) (?:that )?)?(?:(?:the )?(?:final |short |correct )?answer(?: is| was)?(?: that)? ?:? ?|"
     r"(?:it|he|she|they|that) (?:is|was|are|were) |its |it's )?(?:(?:in|on|at|by) (?=\S))?"

@@ -1,15 +1,18 @@
 """The telepathy gym: find out by yes/no questions what the user is thinking of.
 
 It keeps UserRL's action kinds and reward: ``action`` asks, ``answer`` guesses as often as one likes, a right guess earns 1 and
-ends the episode. What differs: questions are answered from a table by rules, so that an answer never contradicts an earlier one
-and what the table does not hold is not guessed; a question that merely names an entity is sent back to be submitted; guesses
-are judged by name; nothing the agent sees holds the title, the end of an episode included; and text without a readable kind is
-an error that is named, not a question with its beginning cut off.
+ends the episode. What differs: the scripted user answers from a table by rules, so that an answer never contradicts an earlier
+one and what the table does not hold is not guessed, and a user who is a model is told its earlier answers; a question that
+merely names an entity is sent back to be submitted; guesses are judged by name before any model is asked; nothing the agent
+sees holds the title, the end of an episode included; and text without a readable kind is an error that is named, not a question
+with its beginning cut off.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
+
+import numpy as np
 
 from bao.action import ActionKind
 from bao.belief import Belief
@@ -17,9 +20,12 @@ from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.telepathy import agents, files, tasks
 from bao.gyms.telepathy.belief import EntityBelief
+from bao.gyms.telepathy.llm import QUESTION_CHARACTERS_MOST, ModelJudge, ModelUser
 from bao.gyms.telepathy.user import Judge, ScriptedUser, Verdict
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
+from bao.users.persona import Trait
 
 _NOBODY = Outcome("Nobody answers questions here. Submit an answer.")
 _VERDICTS = {
@@ -28,11 +34,20 @@ _VERDICTS = {
     Verdict.UNREADABLE: Outcome("Submit the name of one thing, in a few words."),
     Verdict.SEVERAL: Outcome("Submit one name at a time."),
 }
+_UNDERSTOOD = {
+    "scripted": "Plain questions are understood: what it is, what it is made of, where it is found, what it has or does, what "
+    "it is used for, how its size compares. ",
+    "llm": f"Any yes/no question of at most {QUESTION_CHARACTERS_MOST} characters is understood. Each should ask one thing and "
+    "be clear without those before it. ",
+    "judge": "",
+}
+"""Which questions the user understands, by backend."""
 
 
 class Telepathy(Gym):
-    """``user="scripted"`` answers questions from the table; ``user="judge"`` answers none and judges guesses only, which is all
-    that can be done with tasks that have no row of the table."""
+    """``user="scripted"`` answers questions from the table; ``user="llm"`` has a model answer them and judge the guesses that
+    no rule finds right, whether or not the task has a row of the table; ``user="judge"`` answers none and judges by rules only.
+    """
 
     name = "telepathy"
     about = "Find out by yes/no questions what the user is thinking of."
@@ -41,37 +56,40 @@ class Telepathy(Gym):
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
-    user_backends = ("scripted", "judge")
+    user_backends = ("scripted", "llm", "judge")
 
     def begin(self, task: Task) -> str:
         """Raises `ConfigError` where the scripted user is to play a task that has no row of the table."""
         puzzle = tasks.load(task)
-        self._judge = Judge(puzzle.names)
-        self._user = None
-        if self.user_backend == "scripted":
+        self._judge: Judge | ModelJudge = Judge(puzzle.names)
+        self._user: ScriptedUser | ModelUser | None = None
+        if self.user_backend == "llm" and self.llm is not None and self.judge is not None:
+            self._user = ModelUser(puzzle, self.llm)
+            self._judge = ModelJudge(puzzle, self.judge)
+        elif self.user_backend == "scripted":
             if puzzle.entity is None:
                 raise ConfigError(
                     f"user='scripted' cannot answer questions about task {task.id!r}, which has no class and facts: play the "
-                    "gym's own tasks, add both fields to its data, or make the gym with user='judge' to judge answers only"
+                    "gym's own tasks, add both fields to its data, or make the gym with user='llm', or with user='judge' to "
+                    "judge answers only"
                 )
             self._user = ScriptedUser(puzzle.entity)
         return puzzle.opening
 
     def instructions(self) -> str:
         asked = (
-            "[action] Is it alive? - one question to the user, who replies yes, no, that it depends, or that they cannot say\n"
-            if self.user_backend == "scripted"
-            else "[action] - nobody replies to questions in this episode\n"
+            "[action] Is it alive? - one question to the user, who replies yes, no, that it depends, or that they cannot say"
         )
+        if self.user_backend == "judge":
+            asked = "[action] - nobody replies to questions in this episode"
         return (
             "A user is thinking of something and tells you what kind of thing it is. Find out what it is.\n"
             f"You have {self.horizon} turns, with one action each:\n"
-            f"{asked}"
+            f"{asked}\n"
             "[answer] abacus - submit the name of what you believe it is; if that is right, the episode ends and the task is "
             "solved, otherwise you may go on\n"
             "[finish] - stop here\n"
-            "Plain questions are understood: what it is, what it is made of, where it is found, what it has or does, what it "
-            "is used for, how its size compares. Each submission should name one thing."
+            f"{_UNDERSTOOD[self.user_backend]}Each submission should name one thing."
         )
 
     def on_action(self, content: str) -> Outcome:
@@ -85,9 +103,22 @@ class Telepathy(Gym):
 
     def belief(self, task: Task) -> Belief | None:
         puzzle = tasks.load(task)
-        if puzzle.entity is None or self.user_backend != "scripted":
+        if puzzle.entity is None or self.user_backend != "scripted" or self.persona is not None:
             return None
         return EntityBelief(puzzle, puzzle.entity)
+
+    def persona_traits(self) -> tuple[Trait, ...]:
+        return () if self.user_backend == "judge" else super().persona_traits()
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that is true of what the user thinks of."""
+        said = self._user.volunteer(rng) if isinstance(self._user, ScriptedUser) else None
+        return None if said is None else Outcome(said)
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Yes for no, or no for yes. Guesses are judged as ever, so the task stays solvable, but answers may contradict."""
+        said = self._user.mistaken(content) if isinstance(self._user, ScriptedUser) else None
+        return None if said is None else Outcome(said)
 
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
@@ -102,6 +133,14 @@ class Telepathy(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

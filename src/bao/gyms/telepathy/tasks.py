@@ -1,8 +1,8 @@
 """The telepathy gym's tasks: what one holds, and the gym's own, one entity of the built-in table each.
 
 ``Task.data`` holds ``opening`` (the line that names the kind), ``title``, ``aliases`` and, for the scripted user, ``class`` and
-``facts`` in the notation of classes.toml; tasks of another table can be written in the same way. Tasks without a class can be
-judged, but not asked about.
+``facts`` in the notation of classes.toml; tasks of another table can be written in the same way. A ``gloss`` tells a user who
+is a model what the entity is. Tasks without a class can be judged, and only a model can answer questions about them.
 
 Level 1 opens with the entity's kind (one of 16, 20 to 172 entities each), level 2 with its realm (one of 5, 145 to 448). Every
 entity is in exactly one split, by a hash of its title, whatever the level. Two entities of one realm, so of one kind as well,
@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.telepathy.table import NO, YES, Entity, make_entity, table
 from bao.gyms.telepathy.words import name_key
+from bao.hidden import Hidden
 from bao.task import Split, Task, TaskSet
 
 NAME = "telepathy"
@@ -32,6 +34,10 @@ class Puzzle:
     """What a task is played with."""
 
     opening: str
+    title: str
+    aliases: tuple[str, ...]
+    gloss: str
+    """What a model is told of the entity besides its names; may be empty."""
     names: frozenset[str]
     """Every name that counts as right, in the form in which names are compared."""
     entity: Entity | None
@@ -40,22 +46,10 @@ class Puzzle:
 
 def load(task: Task) -> Puzzle:
     """The puzzle of a task. Raises `KeyError` on a missing field and `ValueError` on one that is wrong."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    puzzle = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, puzzle)
-    return puzzle
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Puzzle]] = {}
-"""Puzzles by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 20_000
-
-
+@kept(most=20_000)
 def _load(data: Mapping[str, Any]) -> Puzzle:
     opening, title, aliases = data["opening"], data["title"], data.get("aliases", [])
     for field, value in (("opening", opening), ("title", title)):
@@ -63,16 +57,20 @@ def _load(data: Mapping[str, Any]) -> Puzzle:
             raise ValueError(f"{field}={value!r} must be a text with at least one word")
     if not isinstance(aliases, list | tuple) or not all(isinstance(alias, str) for alias in aliases):
         raise ValueError(f"aliases={aliases!r} must be a list of texts")
+    gloss = data.get("gloss", "")
+    if not isinstance(gloss, str):
+        raise ValueError(f"gloss={gloss!r} must be a text")
     names = frozenset(filter(None, map(name_key, (title, *aliases))))
+    told = opening, title, tuple(aliases), gloss, names
     if "class" not in data:
-        return Puzzle(opening, names, None)
+        return Puzzle(*told, None)
     class_name, facts = data["class"], data["facts"]
     if not isinstance(class_name, str) or not isinstance(facts, str):
         raise ValueError(f"class={class_name!r} and facts={facts!r} must be texts, such as 'feline' and 's6 striped'")
     known = table().by_name.get(name_key(title))
     if known is not None and (known.class_name, known.facts, known.title) == (class_name, facts, title):
-        return Puzzle(opening, names, known)
-    return Puzzle(opening, names, make_entity(title, tuple(aliases), class_name, facts))
+        return Puzzle(*told, known)
+    return Puzzle(*told, make_entity(title, tuple(aliases), class_name, facts))
 
 
 def check(task: Task) -> None:
@@ -143,3 +141,13 @@ def distinct(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
 
 def _digest(title: str) -> bytes:
     return blake2b(title.encode(), digest_size=8).digest()
+
+
+def components(task: Task) -> frozenset[str]:
+    """The entity."""
+    return frozenset({name_key(task.data["title"])})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The entity's names."""
+    return tuple(map(Hidden, (task.data["title"], *task.data.get("aliases", ()))))

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 
+import numpy as np
+
 from bao.gyms.telepathy.reading import Clause, Literal, Reading, Sort, read
 from bao.gyms.telepathy.table import DEPENDS, NO, YES, Entity, Feature, compare_size, table
 from bao.gyms.telepathy.words import name_key
@@ -28,8 +30,8 @@ _TEXT_OF_SORT = {
     Sort.UNKNOWN: UNKNOWN_TEXT, Sort.GUESS: GUESS_TEXT, Sort.NO_QUESTION: NO_QUESTION_TEXT, Sort.SEVERAL: SEVERAL_TEXT,
 }  # fmt: skip
 
-_LONGEST_ANSWER = 200
-"""Characters; what is longer is no name."""
+ANSWER_CHARACTERS_MOST = 200
+"""What is longer is no name."""
 _LEAD = re.compile(
     r"^\s*(?:(?:is it|it is|it's|i think|i guess|i believe|i would say|my (?:final )?(?:guess|answer) is|the answer is|answer|"
     r"guess|final answer|maybe|perhaps|could it be|are you thinking of|you are thinking of|you're thinking of|the entity is|"
@@ -59,7 +61,7 @@ class Judge:
 
     def judge(self, answer: str) -> Verdict:
         """Whether `answer` names the entity. An answer with several names is refused whether or not one of them is right."""
-        if len(answer) > _LONGEST_ANSWER:
+        if len(answer) > ANSWER_CHARACTERS_MOST:
             return Verdict.UNREADABLE
         key = name_key(answer)
         if not key:
@@ -79,6 +81,7 @@ class ScriptedUser:
         self._entity = entity
         self._read = reading
         self._frame = "is"
+        self._told: set[int] = set()
 
     def reply(self, question: str) -> str:
         """The answer to one question, in the light of the one before."""
@@ -88,6 +91,30 @@ class ScriptedUser:
         self._frame = reading.frame
         value = self.value(reading)
         return self._whole_sentence(reading, value) if reading.negative else _TEXT[value]
+
+    def mistaken(self, question: str) -> str | None:
+        """The opposite of the right answer; None where that is neither a plain yes nor a plain no."""
+        reading = self._read(question, self._frame)
+        if reading.sort is not Sort.FEATURES or reading.negative:
+            return None
+        value = self.value(reading)
+        if value == DEPENDS:
+            return None
+        self._frame = reading.frame
+        return _TEXT[YES - value]
+
+    def volunteer(self, rng: np.random.Generator) -> str | None:
+        """A sentence that tells something about the entity that is so; None where all of it was told in this way."""
+        features = table().features
+        left = [
+            place for place, value in enumerate(self._entity.values)
+            if value == YES and features[place].ask and place not in self._told
+        ]  # fmt: skip
+        if not left:
+            return None
+        place = left[int(rng.integers(len(left)))]
+        self._told.add(place)
+        return f"By the way, {features[place].holds}."
 
     def value(self, reading: Reading) -> int:
         """What is asked, as `YES`, `NO` or `DEPENDS`."""

@@ -26,7 +26,7 @@ _SHOULD = re.compile(r"(\w+) should be (\w+)")
 _PAST = re.compile(r"(\w+) (\w+) (\w+)[,.]")
 _FIRST_ID = re.compile(r"cheapest first: ([ACFHR]\d+)")
 _COUNT = re.compile(r"^(\d+) match")
-_WISHED = re.compile(r"(?:would like|would be|prefer) (\w+)")
+_WORD = re.compile(r"[a-z]+")
 _PRICE = re.compile(r"a user turn costs (\d+) percent")
 _DECIDED = re.compile(r"^([ACFHR])\d+ is (?:perfect|fine|not)")
 
@@ -119,12 +119,13 @@ class Planner:
             if found and count:
                 belief.candidate[action.content.split()[0]] = (found.group(1), int(count.group(1)))
         elif action.kind == ActionKind.ACTION:
-            for value in _WISHED.findall(reply):
-                self._note(VALUE_ATTRIBUTE.get(value), value)
+            for word in _WORD.findall(reply.lower()):
+                if word in VALUE_ATTRIBUTE:
+                    self._note(VALUE_ATTRIBUTE[word], word)
         elif action.kind == ActionKind.ANSWER and (decided := _DECIDED.match(reply)):
             belief.decided.update(a.name for a in ASPECTS.values() if a.letter == decided.group(1))
 
-    def _note(self, attribute: str | None, value: str) -> None:
+    def _note(self, attribute: str, value: str) -> None:
         for aspect, wishes in self._belief.known.items():
             if attribute in wishes:
                 wishes[attribute] = value

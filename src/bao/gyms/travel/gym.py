@@ -10,14 +10,19 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.belief import Belief
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
-from bao.gyms.travel import agents
+from bao.gyms.travel import agents, tasks
 from bao.gyms.travel.belief import WishBelief
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
+from bao.gyms.travel.llm import MOST_CHARACTERS, ModelTraveller
 from bao.gyms.travel.tasks import LEVELS, Booking, Source, generate, load
+from bao.gyms.travel.user import Traveller
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 from bao.users import scripted
@@ -38,6 +43,7 @@ class Travel(Gym):
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
+    user_backends = ("scripted", "llm")
 
     def __init__(self, *, volunteer_after: int = 3, **settings: Any) -> None:
         super().__init__(**settings)
@@ -46,15 +52,22 @@ class Travel(Gym):
         self.volunteer_after = volunteer_after
         self._trip: dict[str, Booking] = {}
         self._decided: dict[str, float] = {}
-        self._user: scripted.ScriptedTraveller | None = None
+        self._user: Traveller | None = None
+
+    def make_user(self, wishes: Mapping[str, Mapping[str, str]]) -> Traveller:
+        """The user of one episode, who has these wishes: aspect to attribute to value."""
+        if self.user_backend == "scripted" or self.llm is None or self.judge is None:
+            return scripted.ScriptedTraveller(wishes, self.np_random, self.volunteer_after)
+        return ModelTraveller(wishes, self.np_random, self.volunteer_after, model=self.llm, judge=self.judge)
 
     def instructions(self) -> str:
+        most = f", of at most {MOST_CHARACTERS} characters" if self.user_backend == "llm" else ""
         return (
             "You book a trip for a user. For each thing to book, two attributes matter; the user wishes one value for each.\n"
             f"Every turn you take one action, and you have {self.horizon} turns:\n"
             "[search] history - the user's past bookings, which may show wishes that were not stated\n"
             "[search] hotel area beach style quiet - the hotels with these values, cheapest first (any number of attributes)\n"
-            "[action] Which area for the hotel? - a question to the user, about one attribute of one thing\n"
+            f"[action] Which area for the hotel? - a question to the user, about one attribute of one thing{most}\n"
             "[answer] H4 - recommend one option; you have one recommendation for each thing to book\n"
             "[finish] - end here\n"
             "The cheapest option that meets both wishes is worth most, a dearer one that meets both a little less, any other "
@@ -66,7 +79,7 @@ class Travel(Gym):
         self._trip = {booking.aspect: booking for booking in bookings}
         self._decided = {}
         wishes = {b.aspect: {w.attribute: w.value for w in b.wishes} for b in bookings}
-        self._user = scripted.ScriptedTraveller(wishes, self.np_random, self.volunteer_after)
+        self._user = self.make_user(wishes)
         needs = " and ".join(f"a {name}" if name[0] != "a" else f"an {name}" for name in self._trip)
         sentences = [f"Please book {needs}."]
         for booking in bookings:
@@ -135,7 +148,19 @@ class Travel(Gym):
         return Outcome(f"{option_id} {verdict}.", value / len(self._trip), done, success)
 
     def belief(self, task: Task) -> Belief | None:
-        return WishBelief(load(task)) if self.user_backend == "scripted" else None
+        return WishBelief(load(task)) if self.user_backend == "scripted" and self.persona is None else None
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """A wish that was not told yet."""
+        assert self._user is not None
+        told = self._user.volunteer(rng)
+        return None if told is None else Outcome(told)
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Another value than the wished one. Recommendations are judged by the true wish, so the trip stays solvable."""
+        assert self._user is not None
+        said = self._user.mistaken(content, rng)
+        return None if said is None else Outcome(said)
 
     def _history(self) -> str:
         found = [
@@ -154,6 +179,14 @@ class Travel(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -18,9 +18,6 @@ from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
 from bao.task import Split
 
-MEMBERS_ASKED = 3
-"""Members of a topic that are asked for, after it was found to matter."""
-
 _OPENING = re.compile(r"Title: (.*)\nSurface: (.*)", re.DOTALL)
 
 
@@ -69,10 +66,11 @@ def guesses() -> tuple[Guess, ...]:
 
 
 class Asker:
-    """Asks which topics matter, then for the likely words of those that do, and tells what was confirmed in its last turn.
+    """Asks for topics and, once one matters, for all likely words of it, and tells what was confirmed in its last turn.
 
     It knows what hidden stories tend to be about, but has no idea of what could explain a surface. So it reaches a mean score
-    of .12 on the test stories within 16 turns, and of .5 with 400 turns.
+    of .14 on the test stories within 16 turns, and of .5 with 400 turns. How many words of a topic to ask for was chosen on the
+    training and valid stories, each training story played by an asker that had not studied it: all of them earn .12, three .08.
     """
 
     def __init__(self, name: str, gym: Gym, *, topics: bool) -> None:
@@ -114,7 +112,7 @@ class Asker:
             self._confirmed.append(asked)
         if asked in lexicon().topics and yes and self._by_topic:
             members = [word for word in self._plan if self._topic_of[word] == asked]
-            self._members = members[:MEMBERS_ASKED] + self._members
+            self._members = members + self._members
 
     def _next(self) -> str | None:
         for queue in (self._members, self._topics, self._plan):

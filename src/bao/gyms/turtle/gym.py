@@ -6,10 +6,11 @@ adds to the best so far. This is the reward of UserRL's turtle gym. What differs
 
 * Weights are added exactly. With a threshold of 1, floats such as .5 + .2 + .2 + .1 keep 138 of UserRL's 471 stories from ever
   ending in success.
-* The scripted user refuses accounts that are too long, list keywords or alternatives, or contradict the story; UserRL's judge
-  is a model and has no such rules.
+* Accounts that are too long or list alternatives are refused by rule, and by the scripted user those that list keywords or
+  contradict the story as well; UserRL's judge is a model and has no such rules.
+* A model's judgement is a number for each criterion, each 0, 1/2 or 1; anything else is a fault and no score.
 * ``info`` holds nothing of the story. In UserRL it holds the bottom.
-* UserRL's own stories have no annotation for a scripted user. They are read and checked, and wait for a user that is a model.
+* UserRL's own stories have no annotation for a scripted user: they are played with ``user="llm"``.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,12 +18,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.turtle import agents, files, tasks
+from bao.gyms.turtle.llm import ModelUser
 from bao.gyms.turtle.tasks import Story, exact, load
-from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, ScriptedUser, StoryUser, check
+from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, Reply, ScriptedUser, StoryUser, check
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -38,8 +43,20 @@ def score(weights: tuple[Fraction, ...], verdicts: tuple[Fraction, ...]) -> Frac
     return sum((weight * verdict for weight, verdict in zip(weights, verdicts, strict=True)), Fraction(0))
 
 
+_CLEAR = {"scripted": "", "llm": " and clear without those before it"}
+_WORTHLESS = {
+    "scripted": "an account that lists alternatives or keywords, or that contradicts the story, counts for nothing",
+    "llm": "an account that lists alternatives or keywords counts for nothing, and so does what contradicts the story",
+}
+"""What the instructions say of questions and of accounts, by backend."""
+_OPPOSITE = {str(Reply.YES): Outcome(str(Reply.NO)), str(Reply.NO): Outcome(str(Reply.YES))}
+
+
 class Turtle(Gym):
-    """Find the hidden story behind a puzzling one."""
+    """Find the hidden story behind a puzzling one.
+
+    ``user="scripted"`` knows annotated stories and goes by words; ``user="llm"`` has a model answer and judge.
+    """
 
     name = "turtle"
     about = "find the hidden story behind a puzzling one by yes/no questions, and tell it"
@@ -48,6 +65,7 @@ class Turtle(Gym):
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
+    user_backends = ("scripted", "llm")
 
     def __init__(self, *, success_threshold: float | str = 1, **settings: Any) -> None:
         """`success_threshold`: the score from which an account ends the episode as a success, above 0 and at most 1."""
@@ -65,10 +83,10 @@ class Turtle(Gym):
             "You are told the title and the surface of a story. The surface is true but puzzling; find the hidden story that "
             f"explains it.\nEvery turn you take one action, and you have {self.horizon} turns:\n"
             "[action] Had they met before? - a question to somebody who knows the story, about one thing, of at most "
-            f"{QUESTION_WORDS_MOST} words. The reply is yes, no, that it does not matter, or that the user cannot say.\n"
+            f"{QUESTION_WORDS_MOST} words{_CLEAR[self.user_backend]}. The reply is yes, no, that it does not matter, or that "
+            "the user cannot say.\n"
             "[answer] They had met before, and so ... - your account of the hidden story, in whole sentences and at most "
-            f"{ACCOUNT_WORDS_MOST} words. Tell one story: an account that lists alternatives or keywords, or that contradicts "
-            "the story, counts for nothing.\n"
+            f"{ACCOUNT_WORDS_MOST} words. Tell one story: {_WORTHLESS[self.user_backend]}.\n"
             "[finish] - end here\n"
             "An account is judged by how far it covers the points that matter; the reply names those that it covers wholly. "
             "Only your best account counts, and one that covers all of them ends the episode. Questions and accounts take the "
@@ -84,14 +102,16 @@ class Turtle(Gym):
         return f"Title: {story.title}\nSurface: {story.surface}"
 
     def make_user(self, story: Story, task: Task) -> StoryUser:
-        """The user of an episode; another kind of user overrides this.
+        """The user of an episode.
 
         Raises `ConfigError` where the scripted one does not know the story well enough.
         """
+        if self.user_backend == "llm" and self.llm is not None and self.judge is not None:
+            return ModelUser(story, self.llm, self.judge)
         if not story.annotated:
             raise ConfigError(
                 f"user={self.user_backend!r} cannot play the task {task.id!r}: its criteria have no 'needs' and no facts "
-                "answer questions; take the gym's own tasks, annotate it, or use a user that is a model"
+                "answer questions; take the gym's own tasks, annotate it, or make the gym with user='llm'"
             )
         return ScriptedUser(story)
 
@@ -112,6 +132,10 @@ class Turtle(Gym):
             return Outcome("No point is wholly covered yet.", float(gain))
         return Outcome(f"Covered: {' '.join(covered)} Something is still missing.", float(gain))
 
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Yes for no, or no for yes. Accounts are judged by the true story as ever, so it can still be told."""
+        return _OPPOSITE.get(str(self._user.reply(content)))
+
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
         """The first `size` own stories of a split (default: all) with the given numbers of criteria. See `tasks.own_tasks`."""
@@ -125,6 +149,14 @@ class Turtle(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -1,6 +1,7 @@
 """The user who knows the story: answers yes/no questions about it and judges accounts of it.
 
-`StoryUser` is what the gym asks of a user, one method for each kind of turn, so that a model can take the scripted one's place.
+`StoryUser` is what the gym asks of a user, one method for each kind of turn, so that a model can take the scripted one's place
+(`bao.gyms.turtle.llm`).
 
 `ScriptedUser` goes by words. A question gets the truth of the fact that it matches best, by the rarity of the matched concepts
 among the story's; a denial in it turns the truth round. Where no fact matches, the lexicon's topics decide (a story that
@@ -13,6 +14,7 @@ wrote them also wrote the stories, so expect less with strangers. It sees neithe
 bottom of another own story earns .003 on the average.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
@@ -40,7 +42,7 @@ NEAR = 0.75
 
 
 class Reply(StrEnum):
-    """What the scripted user answers to a question."""
+    """What a user answers to a question."""
 
     YES = "Yes."
     NO = "No."
@@ -83,7 +85,7 @@ class StoryUser(Protocol):
 
 
 HALF = Fraction(1, 2)
-_CHARACTERS_MOST = 4_000
+CHARACTERS_MOST = 4_000
 """No text of the permitted number of words is longer; more is not even read."""
 _NONE, _ALL = Fraction(0), Fraction(1)
 _TRUTH_REPLY = {Truth.YES: Reply.YES, Truth.NO: Reply.NO, Truth.IRRELEVANT: Reply.IRRELEVANT}
@@ -97,6 +99,21 @@ _CONTRACTED = frozenset({
     "isn't", "aren't", "wasn't", "weren't", "don't", "doesn't", "didn't", "hasn't", "haven't", "hadn't",
 })  # fmt: skip
 _STOPS = frozenset(".,;:!?")
+_IGNORANCE = re.compile(
+    r"\b(?:i|we)\s+(?:(?:really|still)\s+)?(?:(?:do\s+not|don['’]t|cannot|can['’]t)\s+(?:know|tell|say)|have\s+no\s+idea)\b",
+    re.IGNORECASE,
+)
+"""What agents say of themselves, and what "they must not know" in a story must not be taken for."""
+
+
+def plain_words(words: list[str]) -> list[str]:
+    """The words of a tokenised text without its stops."""
+    return [word for word in words if word not in _STOPS]
+
+
+def lists_alternatives(words: list[str]) -> bool:
+    """Whether a tokenised account tells several possible stories."""
+    return sum(word in _HEDGES for word in words) > ALTERNATIVES_MOST
 
 
 class ScriptedUser:
@@ -107,8 +124,8 @@ class ScriptedUser:
 
     def reply(self, question: str) -> Reply:
         """The answer to a yes/no question."""
-        words = tokens(question[:_CHARACTERS_MOST])
-        if len(words) > QUESTION_WORDS_MOST or len(question) > _CHARACTERS_MOST:
+        words = tokens(question[:CHARACTERS_MOST])
+        if len(words) > QUESTION_WORDS_MOST or len(question) > CHARACTERS_MOST:
             return Reply.LONG
         if not words or words[0] in _OPEN_WORDS:
             return Reply.OPEN
@@ -177,8 +194,8 @@ class ScriptedUser:
         An account that is refused, or contradicts the story, gets 0 throughout.
         """
         the = self._reading
-        words = tokens(account[:_CHARACTERS_MOST])
-        refusal = self._refusal(words) if len(account) <= _CHARACTERS_MOST else Refusal.LONG
+        words = tokens(_IGNORANCE.sub("", account[:CHARACTERS_MOST]))
+        refusal = self._refusal(words) if len(account) <= CHARACTERS_MOST else Refusal.LONG
         found: Mapping[int, bool] = {}
         if refusal is None:
             text = terms(words)
@@ -196,14 +213,14 @@ class ScriptedUser:
 
     @staticmethod
     def _refusal(words: list[str]) -> Refusal | None:
-        plain = [word for word in words if word not in _STOPS]
+        plain = plain_words(words)
         if len(plain) < ACCOUNT_WORDS_LEAST:
             return Refusal.SHORT
         if len(plain) > ACCOUNT_WORDS_MOST:
             return Refusal.LONG
         if sum(word in STOP_WORDS for word in plain) < FUNCTION_WORDS_LEAST * len(plain):
             return Refusal.KEYWORDS
-        if sum(word in _HEDGES for word in words) > ALTERNATIVES_MOST:
+        if lists_alternatives(words):
             return Refusal.ALTERNATIVES
         return None
 

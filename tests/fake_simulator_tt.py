@@ -1,0 +1,49 @@
+"""A language model that is a function: for tests of gyms that ask a `bao.users.llm.Simulator`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bao.trajectory import Fault, FaultError
+from bao.users.llm import Check, Prompt, Reply
+
+Respond = Callable[[Prompt, type[BaseModel]], Any]
+"""From a prompt and the schema of the reply to what the model writes: JSON, or what becomes JSON. It may raise `FaultError`."""
+
+
+class FakeSimulator:
+    """Keeps the promises of a `Simulator`: a reply is validated and checked, asked for again, and else a fault."""
+
+    def __init__(self, respond: Respond, tries: int = 2) -> None:
+        self._respond = respond
+        self._tries = tries
+        self.prompts: list[Prompt] = []
+        """Every prompt of a call, in order; a second try adds none."""
+        self.problems: list[str] = []
+        """What was wrong with each reply that was refused."""
+
+    def ask(self, prompt: Prompt, schema: type[Reply], check: Check[Reply] | None = None) -> Reply:
+        self.prompts.append(prompt)
+        for _ in range(self._tries):
+            written = self._respond(prompt, schema)
+            try:
+                reply = schema.model_validate_json(written if isinstance(written, str) else json.dumps(written))
+            except ValidationError as error:
+                self.problems.append(str(error))
+                continue
+            problem = check(reply) if check is not None else None
+            if problem is None:
+                return reply
+            self.problems.append(problem)
+        raise FaultError(Fault.USER_MALFORMED, "no reply of the asked form")
+
+    @property
+    def calls(self) -> int:
+        return len(self.prompts)
+
+
+def broken(prompt: Prompt, schema: type[BaseModel]) -> Any:
+    """A model that cannot be reached."""
+    raise FaultError(Fault.USER_UNAVAILABLE, "no answer")
