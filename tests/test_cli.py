@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +25,7 @@ from tests.stub_endpoint import Kind, StubEndpoint
 
 COMMANDS = (
     "gyms", "sft", "train", "eval", "frontier", "report", "run", "show", "show transcript", "show mask", "check", "check gym",
-    "check recipe", "init", "init gym", "export", "import",
+    "check recipe", "compare", "measure", "transfer", "init", "init gym", "export", "import",
 )  # fmt: skip
 GYMS = ("function", "intention", "persuade", "search", "tau", "telepathy", "travel", "turtle")
 
@@ -386,6 +388,93 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path: Path) 
     assert process.stderr.read() == ""
     process.stderr.close()
     process.wait(60)
+
+
+def test_compare_prints_differences_and_gives_them_as_json(bao: Bao, evaluated: Path) -> None:
+    done = bao("compare", evaluated / "ask_all", evaluated / "oracle")
+    assert done.status == 0, done.error
+    for part in ("B = oracle", "A = ask_all", "10 tasks, 10 of them paired by seed", "user_effort", "settled"):
+        assert part in done.out
+    told = json.loads(bao("compare", evaluated / "ask_all", evaluated / "oracle", "--measure", "user_effort", "--json").out)
+    ((row,),) = [pair["differences"] for pair in told["comparisons"]]
+    assert (row["measure"], row["better"], row["tasks"]) == ("user_effort", "oracle", 10)
+    assert row["difference"]["high"] < 0
+    assert row["p"] == 1 / 2**10
+
+
+def test_a_folder_of_evaluations_gives_all_pairs_and_one_policy_may_occur_twice(
+    bao: Bao, evaluated: Path, tmp_path: Path
+) -> None:
+    again = shutil.copytree(evaluated / "oracle", tmp_path / "again")
+    pairs = json.loads(bao("compare", evaluated, again, evaluated / "oracle", "--measure", "score", "--json").out)[
+        "comparisons"
+    ]
+    oracle, other = f"oracle ({evaluated / 'oracle'})", f"oracle ({again})"
+    assert [(pair["a"], pair["b"]) for pair in pairs] == [("ask_all", oracle), ("ask_all", other), (oracle, other)]
+
+
+def test_compare_warns_of_another_horizon(bao: Bao, evaluated: Path, tmp_path: Path) -> None:
+    assert bao("eval", "scripted:oracle", "--tasks", "8", "--horizon", "9", "--out", tmp_path / "short").status == 0
+    done = bao("compare", evaluated / "ask_all", tmp_path / "short")
+    assert "horizon differs (16 in ask_all, 9 in oracle)" in done.error
+    assert "the tasks differ (10 in ask_all, 8 in oracle)" in done.error
+
+
+def test_measure_reckons_money_by_a_table(bao: Bao, evaluated: Path, tmp_path: Path) -> None:
+    from bao.store import write_episodes
+
+    for name in ("config.toml", "summary.json"):
+        (tmp_path / name).write_bytes((evaluated / "oracle" / name).read_bytes())
+    episodes = [
+        replace(episode, turns=tuple(replace(turn, prompt_tokens=500, completion_tokens=20) for turn in episode.turns))
+        for episode in read_episodes(evaluated / "oracle" / "episodes.parquet")
+    ]
+    write_episodes(tmp_path / "episodes.parquet", episodes)
+    (tmp_path / "prices.toml").write_text("[prices.oracle]\ninput = 2\noutput = 10\n")
+    assert bao("measure", tmp_path, "--prices", tmp_path / "prices.toml").status == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["money"]["mean"] == pytest.approx(summary["turns"]["mean"] * (500 * 2 + 20 * 10) / 1e6)
+    assert summary["prices"] == {"oracle": {"input": 2, "output": 10}}
+    assert summary["setting"]["user"] == "scripted"
+    (tmp_path / "prices.toml").write_text("[prices.other]\ninput = 2\noutput = 10\n")
+    assert "the table names other" in bao("measure", tmp_path, "--prices", tmp_path / "prices.toml").error
+
+
+def test_measuring_again_changes_nothing_else(bao: Bao, evaluated: Path) -> None:
+    summary = evaluated / "ask_all" / "summary.json"
+    before = json.loads(summary.read_text())
+    assert bao("measure", evaluated / "ask_all").status == 0
+    after = json.loads(summary.read_text())
+    assert {name: before[name] for name in ("score", "setting", "turns", "behaviors")} == {
+        name: after[name] for name in ("score", "setting", "turns", "behaviors")
+    }
+
+
+def test_transfer_prints_how_much_of_the_score_survives(bao: Bao, evaluated: Path) -> None:
+    done = bao("transfer", evaluated, evaluated)
+    assert done.status == 0, done.error
+    assert "1.00 [1.00, 1.00]" in done.out
+    told = json.loads(bao("transfer", evaluated, evaluated, "--json").out)["transfers"]
+    assert told[0]["reward_translation_rate"]["oracle"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("compare ask_all", ("needs two evaluations", "name another")),
+        ("compare ask_all nowhere", ("nowhere holds no evaluation", "bao eval")),
+        ("compare ask_all oracle --measure scor", ("--measure scor", "did you mean 'score'")),
+        ("compare ask_all oracle --measure money", ("--measure money", "leave it out")),
+        ("compare ask_all oracle --prices none.toml", ("no price table at none.toml", "prices")),
+        ("transfer ask_all", ("another user", "folder")),
+        ("transfer ask_all oracle", ("no policy in common", "--name")),
+    ],
+)
+def test_what_cannot_be_judged_is_one_line_with_the_fix(
+    bao: Bao, evaluated: Path, monkeypatch: pytest.MonkeyPatch, line: str, parts: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(evaluated)
+    refused(bao(*line.split()), *parts)
 
 
 # A model as the user.

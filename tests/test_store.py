@@ -23,6 +23,7 @@ TURNS = st.builds(
     Turn, thinking=TEXT, action=st.builds(Action, st.sampled_from(list(ActionKind)), TEXT), reply=TEXT,
     reward=st.floats(-1, 1), involves_user=st.booleans(), parse_fault=st.none() | st.sampled_from(list(ParseFault)),
     tokens=COUNT, prompt_tokens=st.none() | COUNT, completion_tokens=st.none() | COUNT,
+    information=st.none() | st.floats(0, 20),
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ EPISODES = st.builds(
     Trajectory, gym=TEXT, task_id=TEXT, policy=TEXT, seed=st.integers(-(2**63), 2**63 - 1), opening=TEXT,
     turns=st.lists(TURNS, max_size=4).map(tuple), stop=st.sampled_from(list(StopReason)), success=st.booleans(),
     horizon=COUNT, system=TEXT, effort_weight=st.none() | NUMBER, level=COUNT,
-    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER,
+    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER, model=TEXT,
     satisfaction=st.none() | st.floats(0, 1), trace=st.none() | traces(),
 )  # fmt: skip
 
@@ -178,25 +179,26 @@ def test_a_file_of_this_version_without_satisfaction_is_refused(tmp_path):
 
 def test_an_unknown_version_is_named(tmp_path):
     rewritten(tmp_path / "e.parquet", lambda table: table.replace_schema_metadata({b"bao.format": b"99"}))
-    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1' and '2'"):
+    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1', '2', '3'"):
         read_episodes(tmp_path / "e.parquet")
 
 
-def as_version_1(table):
-    """`table` as the first version of the format had it."""
-    old = pa.list_(pa.struct(list(table.schema.field("transcript").type.value_type)[:8]))
-    turns = pa.array([[dict(list(turn.items())[:8]) for turn in row] for row in table["transcript"].to_pylist()], old)
-    table = table.set_column(table.schema.get_field_index("transcript"), "transcript", turns)
-    metadata = {b"bao.format": b"1", b"bao.episodes": b"%d" % len(table)}
-    return table.drop_columns(["satisfaction"]).replace_schema_metadata(metadata)
+@pytest.mark.parametrize(("version", "lacks"), [(b"1", ["model", "satisfaction"]), (b"2", ["model"])])
+def test_a_file_of_an_earlier_version_is_read_and_what_it_lacks_is_unknown(tmp_path, version, lacks):
+    def as_written_then(table):
+        turns = table["transcript"].combine_chunks()
+        kept = ["thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens"]
+        structs = turns.flatten()
+        old = pa.StructArray.from_arrays([structs.field(name) for name in kept], names=kept)
+        at = table.schema.get_field_index("transcript")
+        table = table.set_column(at, "transcript", pa.ListArray.from_arrays(turns.offsets, old)).drop_columns(lacks)
+        return table.replace_schema_metadata({b"bao.format": version, b"bao.episodes": b"1"})
 
-
-def test_a_file_of_the_first_version_is_read_too(tmp_path):
-    rewritten(tmp_path / "e.parquet", as_version_1)
-    schema = pq.read_schema(tmp_path / "e.parquet")
-    assert schema.field("transcript").type.value_type.num_fields == 8
-    assert "satisfaction" not in schema.names
-    assert read_episodes(tmp_path / "e.parquet") == [episode()]
+    rewritten(tmp_path / "e.parquet", as_written_then)
+    (found,) = read_episodes(tmp_path / "e.parquet")
+    assert found == episode()
+    assert (found.model, found.satisfaction) == ("", None)
+    assert [(turn.prompt_tokens, turn.completion_tokens, turn.information) for turn in found.turns] == [(None,) * 3] * 2
 
 
 def test_a_missing_column_is_named(tmp_path):

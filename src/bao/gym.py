@@ -15,6 +15,7 @@ import gymnasium
 import numpy as np
 
 from bao.action import CHOICES, Action, ActionKind
+from bao.belief import Belief
 from bao.errors import ConfigError, DataError, suggest
 from bao.hidden import Hidden
 from bao.outcome import Outcome as Outcome
@@ -185,6 +186,10 @@ class Gym(gymnasium.Env[str, Action]):
 
         ``oracle``, ``ask_all``, ``never_ask`` and ``random`` are always there: they bound every plot.
         """
+
+    def belief(self, task: Task) -> Belief | None:
+        """A fresh record of what an agent can have inferred in an episode of `task`; None where this gym keeps none."""
+        return None
 
     def on_finish(self, content: str) -> Outcome:
         return Outcome("The episode is over.", done=True)

@@ -8,6 +8,7 @@ import copy
 import json
 import math
 import os
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bao.behavior.synthesize import Demonstration, Rejection, counts, demonstrations
+from bao.belief import with_information
 from bao.config import MODEL_TABLES, EvaluationSection, GymSection, ModelSection, Recipe
 from bao.errors import ConfigError, DataError, suggest
-from bao.folder import logger, open_folder
+from bao.folder import CONFIG, logger, open_folder
 from bao.gym import Gym, gym_class, make
 from bao.measures import summarize
+from bao.measures.compare import Run
+from bao.measures.cost import Prices
+from bao.measures.diversity import Encode
 from bao.progress import Progress
 from bao.rollout.episodes import MakePolicy, play_all
 from bao.rollout.preflight import check_playable
@@ -226,6 +231,22 @@ class Judged:
             raise DataError(f"{path} is no summary of an evaluation: name folders that `bao eval` wrote")
         return values
 
+    def settings(self) -> dict[str, Any]:
+        """What its ``config.toml`` holds; empty where there is none."""
+        try:
+            return tomllib.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            return {}
+
+    def run(self) -> Run:
+        """As a side of a comparison; an older summary's setting is taken from its folder's settings as far as they tell."""
+        told = self.settings().get("gym", {}).get("settings", {})
+        episodes = self.episodes()
+        setting = {key: told[key] for key in ("convention", "user") if key in told}
+        if episodes:
+            setting["horizon"] = max(episode.horizon for episode in episodes)
+        return Run(self.label, episodes, {**setting, **self.summary().get("setting", {})})
+
 
 def evaluate(
     policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, progress: Progress, *,
@@ -288,15 +309,45 @@ def evaluate_weights(
         played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
     for weight, episodes in played.items():
         out = folders[weight]
+        listener = make_gym(gym)
+        episodes = with_information(episodes, listener, tasks)
         write_episodes(out / EPISODES, episodes)
-        summary = summarize(episodes, seed=seed, resamples=settings.resamples)
-        part = out / f".{SUMMARY}"
-        part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
-        part.replace(out / SUMMARY)
+        summary = summarize(episodes, seed=seed, resamples=settings.resamples, setting=setting_of(listener, gym))
+        _write_summary(out, summary)
         logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
         if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
             progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
     return judged
+
+
+def setting_of(gym: Gym, section: GymSection) -> dict[str, Any]:
+    """Under what a gym's episodes are played: what makes two evaluations comparable, beside their tasks."""
+    user, settings = gym.user_backend, section.settings
+    for name, role in (("llm", "played by"), ("judge", "judged by")):
+        if isinstance(settings.get(name), Mapping):
+            user += f", {role} {settings[name].get('model')}"
+    if settings.get("persona") is not None:
+        user += f", persona {settings['persona']}"
+    return {"gym_version": gym.version, "horizon": gym.horizon, "convention": gym.convention, "user": user}
+
+
+def _write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    part = folder / f".{SUMMARY}"
+    part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    part.replace(folder / SUMMARY)
+
+
+def remeasure(
+    judged: Judged, *, prices: Prices | None = None, encode: Encode | None = None, resamples: int = 2000
+) -> dict[str, Any]:
+    """Summarize an evaluation's stored episodes again, with a price table or an embedding; rewrites and gives its summary."""
+    before = judged.summary()
+    summary = summarize(
+        judged.episodes(), prices=prices, encode=encode, setting=before.get("setting", {}), resamples=resamples,
+        seed=int(judged.settings().get("seed", 0)),
+    )  # fmt: skip
+    _write_summary(judged.folder, summary)
+    return summary
 
 
 def _check_policy(
@@ -448,6 +499,19 @@ def find_judged(folders: Sequence[Path]) -> list[Judged]:
                 )
             found[label] = replace(each, label=label, series=values["policy"])
     return list(found.values())
+
+
+def find_runs(folders: Sequence[Path]) -> list[Run]:
+    """The evaluations in each of `folders`, as sides of a comparison: unlike `find_judged`, one label may occur again.
+
+    Where it does, the folder is put to it; a folder named twice counts once. Raises `DataError` on a folder without an
+    evaluation.
+    """
+    found = list({each.folder.resolve(): each for folder in folders for each in find_judged([folder])}.values())
+    labels = Counter(each.label for each in found)
+    return [
+        replace(each, label=f"{each.label} ({each.folder})" if labels[each.label] > 1 else each.label).run() for each in found
+    ]
 
 
 def draw_frontier(

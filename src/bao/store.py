@@ -23,10 +23,13 @@ from bao.atomic import whole_file
 from bao.errors import DataError
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
-FORMAT = "2"
+FORMAT = "3"
 """Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one.
 
-2: with ``satisfaction``, the counts of an endpoint in each turn, and ``user_left`` among the stop reasons."""
+2: with ``satisfaction``, and ``user_left`` among the stop reasons.
+3: with the token counts and the information of a turn, and ``model``."""
+READABLE = ("1", "2", FORMAT)
+"""The versions that `read_episodes` reads; to an older file's episodes it gives what they meant."""
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
@@ -34,20 +37,23 @@ _ROW_GROUP = 2048
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
 
 _SATISFACTION = "satisfaction"
-_TURN_1 = [
-    ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
-    ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
-]  # fmt: skip
-_TURN = pa.struct([*_TURN_1, ("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64())])
-_TURN_OF_FORMAT = {b"1": pa.struct(_TURN_1), FORMAT.encode(): _TURN}
-"""The versions that `read_episodes` reads; to an older file's episodes it gives what they meant."""
+_TURN = pa.struct(
+    [
+        ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
+        ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
+        ("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64()), ("information", pa.float64()),
+    ]
+)  # fmt: skip
 _EPISODE = [
     ("gym", pa.string()), ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()),
     ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
     ("fault", pa.string()), ("fault_detail", pa.string()), ("horizon", pa.int64()), ("system", pa.string()),
-    ("opening", pa.string()), ("seconds", pa.float64()), ("task_return", pa.float64()), ("user_effort", pa.int64()),
-    ("turns", pa.int64()), ("tokens", pa.int64()), (_SATISFACTION, pa.float64()), ("transcript", pa.list_(_TURN)),
+    ("opening", pa.string()), ("seconds", pa.float64()), ("model", pa.string()), ("task_return", pa.float64()),
+    ("user_effort", pa.int64()), ("turns", pa.int64()), ("tokens", pa.int64()), (_SATISFACTION, pa.float64()),
+    ("transcript", pa.list_(_TURN)),
 ]  # fmt: skip
+_SINCE = {_SATISFACTION: 2, "model": 3}
+"""The version with which a column came; the others were there from the first."""
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())), ("trace_ids", pa.list_(pa.int32())), ("trace_turn", pa.list_(pa.int16())),
     ("trace_logprob", pa.list_(pa.float32())), ("trace_weights_version", pa.int64()),
@@ -131,6 +137,14 @@ def _reading(path: Path) -> Iterator[None]:
         raise DataError(f"{path} holds an episode that this bao cannot read ({error}): evaluate again") from error
 
 
+def _columns(version: str) -> list[tuple[str, pa.DataType]]:
+    """The columns of an episode in files of a readable version."""
+    found = [(name, kind) for name, kind in _EPISODE if _SINCE.get(name, 1) <= int(version)]
+    if int(version) < 3:
+        found[-1] = ("transcript", pa.list_(pa.struct(list(_TURN)[:8])))
+    return found
+
+
 def _check_schema(path: Path, schema: pa.Schema) -> bool:
     """Raise `DataError` unless the file is of this format; return whether it has token traces."""
     version = (schema.metadata or {}).get(_FORMAT_KEY)
@@ -139,17 +153,13 @@ def _check_schema(path: Path, schema: pa.Schema) -> bool:
             f"{path} is a Parquet file but holds no episodes (its metadata lacks 'bao.format'): "
             "give an episodes.parquet that `bao eval` wrote"
         )
-    if version not in _TURN_OF_FORMAT:
+    if version.decode(errors="replace") not in READABLE:
         raise DataError(
             f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads "
-            f"{' and '.join(repr(known.decode()) for known in _TURN_OF_FORMAT)}: "
-            "use the bao that wrote it, or evaluate again"
+            f"{', '.join(map(repr, READABLE))}: use the bao that wrote it, or evaluate again"
         )
     traced = "trace_ids" in schema.names
-    for name, kind in _EPISODE + (_TRACE if traced else []):
-        if name == _SATISFACTION and version == b"1":
-            continue
-        kind = pa.list_(_TURN_OF_FORMAT[version]) if name == "transcript" else kind
+    for name, kind in _columns(version.decode()) + (_TRACE if traced else []):
         if name not in schema.names or schema.field(name).type != kind:
             raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
     return traced
@@ -166,7 +176,8 @@ def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
         "effort_weight": episode.effort_weight, "level": episode.level, "stop": str(episode.stop),
         "success": episode.success, "fault": None if episode.fault is None else str(episode.fault),
         "fault_detail": utf8(episode.fault_detail), "horizon": episode.horizon, "system": utf8(episode.system),
-        "opening": utf8(episode.opening), "seconds": episode.seconds, "task_return": episode.task_return,
+        "opening": utf8(episode.opening), "seconds": episode.seconds, "model": utf8(episode.model),
+        "task_return": episode.task_return,
         "user_effort": episode.user_effort, "turns": len(episode.turns), "tokens": episode.tokens,
         _SATISFACTION: episode.satisfaction,
         "transcript": [
@@ -176,6 +187,7 @@ def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
                 "involves_user": turn.involves_user,
                 "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
                 "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens,
+                "information": turn.information,
             }
             for turn in episode.turns
         ],
@@ -195,10 +207,9 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
     lengths = pc.list_value_length(transcript).to_pylist()
     names = [
         "gym", "task_id", "policy", "seed", "effort_weight", "level", "stop", "success", "fault", "fault_detail", "horizon",
-        "system", "opening", "seconds",
+        "system", "opening", "seconds", "model", _SATISFACTION,
     ]  # fmt: skip
-    if _SATISFACTION in batch.schema.names:
-        names.append(_SATISFACTION)
+    names = [name for name in names if name in batch.schema.names]
     columns = (batch.column(name).to_pylist() for name in names)
     for index, values in enumerate(zip(*columns, strict=True)):
         row = dict(zip(names, values, strict=True))
@@ -212,13 +223,13 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
 
 
 def _turns(structs: pa.StructArray) -> Sequence[Turn]:
-    columns = (structs.field(name).to_pylist() for name in (field.name for field in structs.type))
+    columns = (structs.field(field.name).to_pylist() for field in structs.type)
     return [
         Turn(
             thinking, Action(_KINDS.get(kind, kind), content), reply, reward, involves_user,
-            None if parse_fault is None else ParseFault(parse_fault), tokens, *counts,
+            None if parse_fault is None else ParseFault(parse_fault), *others,
         )
-        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens, *counts in zip(*columns, strict=True)
+        for thinking, kind, content, reply, reward, involves_user, parse_fault, *others in zip(*columns, strict=True)
     ]  # fmt: skip
 
 

@@ -89,8 +89,11 @@ class Turn:
     tokens: int = 0
     """Tokens that the agent wrote in this turn (words where the policy has no tokens)."""
     prompt_tokens: int | None = None
+    """Tokens that the agent's model was given for this turn, as billed; None where nobody counted them."""
     completion_tokens: int | None = None
-    """Tokens that an endpoint counted for this turn, read and written; None where none counts."""
+    """Tokens that the agent's model wrote for this turn, as billed, hidden reasoning included; None likewise."""
+    information: float | None = None
+    """Bits that this query told, where the gym can tell (`bao.belief`); None elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ class Trajectory:
     fault: Fault | None = None
     fault_detail: str = ""
     seconds: float = 0.0
+    model: str = ""
+    """The model's name in a price table; empty where there is none."""
     satisfaction: float | None = None
     """Estimate of the user's satisfaction in [0, 1] (see `bao.users.satisfaction`); None for a user without a persona, and for
     an episode that ended in a fault."""

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from bao import __version__, stages
-from bao.cli import exchange, listing
+from bao.cli import exchange, judging, listing
 from bao.cli.init import init
 from bao.config import ModelSection, check_recipe, load_recipe, override_setting
 from bao.errors import ConfigError
@@ -35,6 +35,7 @@ check = App(
 )  # fmt: skip
 app.command(show)
 app.command(check)
+judging.add_to(app)
 app.command(init)
 app.command(exchange.export)
 app.command(exchange.import_, name="import")

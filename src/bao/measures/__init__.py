@@ -1,18 +1,11 @@
-"""Measures of a policy's episodes: values by task, summaries with intervals (`bao.measures.table` prints them)."""
+"""Measures of a policy's episodes: values by task, summaries with intervals, comparisons (docs/measures.md)."""
 
-from bao.measures.metrics import (
-    PASS_AT_U,
-    RATES,
-    TaskMeasures,
-    episode_measures,
-    fault_counts,
-    healthy,
-    measure_tasks,
-    summarize,
-)
+from bao.measures.catalogue import MEASURES, PASS_AT_U, RATES, Direction, Measure
+from bao.measures.metrics import TaskMeasures, episode_measures, fault_counts, healthy, measure_tasks
 from bao.measures.stats import Interval, bootstrap_intervals, task_means
+from bao.measures.summary import summarize
 
 __all__ = [
-    "Interval", "PASS_AT_U", "RATES", "TaskMeasures", "bootstrap_intervals", "episode_measures", "fault_counts", "healthy",
-    "measure_tasks", "summarize", "task_means",
+    "Direction", "Interval", "MEASURES", "Measure", "PASS_AT_U", "RATES", "TaskMeasures", "bootstrap_intervals",
+    "episode_measures", "fault_counts", "healthy", "measure_tasks", "summarize", "task_means",
 ]  # fmt: skip

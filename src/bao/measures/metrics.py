@@ -1,36 +1,26 @@
-"""What a policy's episodes are worth: Score, Pass@U-k, user effort and the rest, with their intervals.
+"""What a policy's episodes are worth, measure by measure and task by task.
 
 An episode with a fault (the simulator or the infrastructure broke) is excluded from every measure and counted. Every measure is
 a mean over tasks of the task's episodes, except ``best_score``, the mean over tasks of the best episode's return: the published
-Score where a task is played several times. It grows with the number of rollouts, so compare it only at equal numbers.
+Score where a task is played several times. It grows with the number of rollouts, so compare it only at equal numbers. A measure
+that an episode has no figure for leaves that episode out, and a task without any such episode; it is not 0.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from bao.behavior.tag import Behavior, behavior_rates
 from bao.errors import DataError
-from bao.measures.stats import Floats, bootstrap_intervals, task_means
+from bao.measures.catalogue import BEHAVIORS, MEASURES
+from bao.measures.cost import Prices, costs
+from bao.measures.diversity import Encode, diversity
+from bao.measures.outcomes import outcomes
+from bao.measures.redundancy import redundancy
+from bao.measures.stats import Floats, task_means
 from bao.trajectory import Fault, StopReason, Trajectory
-
-PASS_AT_U = tuple(range(1, 10))
-"""The k of Pass@U-k."""
-
-RATES = frozenset(
-    {
-        "score",
-        "best_score",
-        "success",
-        "user_involvement_rate",
-        "unparsable",
-        "satisfaction",
-        *(f"pass_at_u_{k}" for k in PASS_AT_U),
-    }
-)
-"""The measures that lie in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +31,7 @@ class TaskMeasures:
     task_ids: tuple[str, ...]
     """The tasks with at least one healthy episode, sorted."""
     values: Mapping[str, Floats]
-    """[tasks] for each measure."""
+    """[tasks] for each measure that some task has; NaN for a task that lacks it."""
     stop: Mapping[str, Floats]
     """[tasks] for each stop reason that occurs: its share among the task's episodes."""
     episodes: int
@@ -65,35 +55,33 @@ def fault_counts(trajectories: Iterable[Trajectory]) -> dict[str, int]:
     return {str(fault): counts[fault] for fault in Fault}
 
 
-def episode_measures(trajectories: Sequence[Trajectory]) -> dict[str, Floats]:
-    """Each episode's measures, [episodes] by name.
+def episode_measures(
+    trajectories: Sequence[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None
+) -> dict[str, Floats]:
+    """Each episode's measures, [episodes] by name: all of `bao.measures.catalogue` but ``best_score``.
 
-    ``score``: return R; ``success``: solved; ``user_effort``: U; ``user_involvement_rate``: U / turns; ``turns``; ``tokens``;
-    ``unparsable``: share of the turns without a readable action; ``seconds``; ``pass_at_u_k``: solved within k
-    user-involving actions (method: arXiv 2602.11351, section 5); ``satisfaction``: the estimate of `bao.users.satisfaction`,
-    there only if all episodes have one.
+    NaN where an episode has no figure; a measure that none has is left out. `prices` gives ``money``, `encode` the embeddings
+    of ``embedding_diversity``.
     """
-    efforts = [episode.solved_at_effort for episode in trajectories]
-    columns: dict[str, list[float]] = {
-        "score": [episode.task_return for episode in trajectories],
-        "success": [float(episode.success) for episode in trajectories],
-        "user_effort": [episode.user_effort for episode in trajectories],
-        "user_involvement_rate": [episode.involvement_rate for episode in trajectories],
-        "turns": [len(episode.turns) for episode in trajectories],
-        "tokens": [episode.tokens for episode in trajectories],
-        "unparsable": [_unparsable_share(episode) for episode in trajectories],
-        "seconds": [episode.seconds for episode in trajectories],
+    shown = [behavior_rates(episode) for episode in trajectories]
+    columns = {
+        **outcomes(trajectories),
+        **costs(trajectories, prices or {}),
+        **redundancy(trajectories),
+        **diversity(trajectories, encode),
+        **{BEHAVIORS[behavior]: [rates[behavior] for rates in shown] for behavior in Behavior},
     }
-    satisfied = [episode.satisfaction for episode in trajectories if episode.satisfaction is not None]
-    if satisfied and len(satisfied) == len(trajectories):
-        columns["satisfaction"] = satisfied
-    for k in PASS_AT_U:
-        columns[f"pass_at_u_{k}"] = [float(effort is not None and effort <= k) for effort in efforts]
-    return {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
+    arrays = {name: np.asarray(columns[name], dtype=np.float64) for name in MEASURES if name in columns}
+    return {name: array for name, array in arrays.items() if not np.isnan(array).all() or not len(array)}
 
 
-def measure_tasks(trajectories: Iterable[Trajectory]) -> TaskMeasures:
-    """Every measure, task by task. Raises `DataError` on episodes of several gyms, or where no episode is healthy."""
+def measure_tasks(
+    trajectories: Iterable[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None
+) -> TaskMeasures:
+    """Every measure, task by task; options as for `episode_measures`.
+
+    Raises `DataError` on episodes of several gyms, or where no episode is healthy.
+    """
     episodes = list(trajectories)
     gyms = sorted({episode.gym for episode in episodes})
     if len(gyms) > 1:
@@ -102,65 +90,22 @@ def measure_tasks(trajectories: Iterable[Trajectory]) -> TaskMeasures:
     if not counted:
         found = ", ".join(f"{name}: {count}" for name, count in fault_counts(episodes).items() if count) or "no episode at all"
         raise DataError(f"no healthy episode to measure ({found}): repair what failed and play the tasks again")
-    columns = episode_measures(counted)
+    columns = episode_measures(counted, prices=prices, encode=encode)
     tasks = [episode.task_id for episode in counted]
     ids, table = task_means(np.column_stack(list(columns.values())), tasks)
     values = dict(zip(columns, table.T, strict=True))
-    best = np.full(len(ids), -np.inf)
-    np.maximum.at(best, np.searchsorted(np.asarray(ids, dtype=object), np.asarray(tasks, dtype=object)), columns["score"])
-    values["best_score"] = best
+    values["best_score"] = task_best(columns["score"], tasks)
     reasons = [reason for reason in StopReason if any(episode.stop == reason for episode in counted)]
     _, shares = task_means([[episode.stop == reason for reason in reasons] for episode in counted], tasks)
     return TaskMeasures(
-        gym=gyms[0], task_ids=ids, values=values, stop=dict(zip(map(str, reasons), shares.T, strict=True)),
-        episodes=len(counted), faults=fault_counts(episodes),
+        gym=gyms[0], task_ids=ids, values={name: values[name] for name in MEASURES if name in values},
+        stop=dict(zip(map(str, reasons), shares.T, strict=True)), episodes=len(counted), faults=fault_counts(episodes),
     )  # fmt: skip
 
 
-def summarize(
-    trajectories: Iterable[Trajectory],
-    *,
-    seed: int = 0,
-    resamples: int = 2000,
-    behaviors: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The content of ``summary.json``: every measure of one policy's episodes with its 95 % interval, clustered by task.
-
-    ``episodes`` and ``tasks`` count healthy ones; ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
-    reasons that occur; ``satisfaction`` is there for users with a persona. `behaviors` is passed through. Raises `DataError` on
-    episodes of several gyms or policies, or where no episode is healthy.
-    """
-    episodes = list(trajectories)
-    policies = sorted({episode.policy for episode in episodes})
-    if len(policies) > 1:
-        raise DataError(f"the episodes are of several policies ({', '.join(policies)}): summarize each policy's on their own")
-    measured = measure_tasks(episodes)
-    weights = {episode.effort_weight for episode in healthy(episodes)}
-    names = list(measured.values)
-    per_task = np.column_stack(list(measured.values.values()))
-    found = bootstrap_intervals(per_task, [name in RATES for name in names], resamples=resamples, seed=seed)
-    values = {name: interval.to_json() for name, interval in zip(names, found, strict=True)}
-    return {
-        "gym": measured.gym,
-        "policy": policies[0],
-        "effort_weight": weights.pop() if len(weights) == 1 else None,
-        "tasks": len(measured.task_ids),
-        "episodes": measured.episodes,
-        "faults": dict(measured.faults),
-        "score": values["score"],
-        "best_score": values["best_score"],
-        "success": values["success"],
-        "pass_at_u": {str(k): values[f"pass_at_u_{k}"] for k in PASS_AT_U},
-        "user_effort": values["user_effort"],
-        "user_involvement_rate": values["user_involvement_rate"],
-        "turns": values["turns"],
-        "tokens": values["tokens"],
-        "unparsable": values["unparsable"],
-        **{name: values[name] for name in ("satisfaction",) if name in values},
-        "stop": {reason: float(shares.mean()) for reason, shares in measured.stop.items()},
-        "behaviors": dict(behaviors or {}),
-    }
-
-
-def _unparsable_share(episode: Trajectory) -> float:
-    return sum(turn.parse_fault is not None for turn in episode.turns) / len(episode.turns) if episode.turns else 0.0
+def task_best(values: Floats, tasks: Sequence[str]) -> Floats:
+    """The greatest of each task's `values` [episodes], for the tasks in sorted order."""
+    ids, index = np.unique(np.asarray(tasks, dtype=object), return_inverse=True)
+    best = np.full(len(ids), -np.inf)
+    np.maximum.at(best, index, values)
+    return best

@@ -1,5 +1,6 @@
 """The Pareto frontier of policies: objectives, dominance, hypervolume, attainment, and how sure each of them is."""
 
+from bao.measures.catalogue import Direction
 from bao.pareto.attainment import attainment_surfaces
 from bao.pareto.dominance import dominates, hypervolumes, normalise
 from bao.pareto.evaluation import Evaluation
@@ -10,7 +11,7 @@ from bao.pareto.frontier import (
     distinct_points,
     frontier,
 )
-from bao.pareto.objective import OBJECTIVES, Direction, Objective, Worst
+from bao.pareto.objective import OBJECTIVES, Objective, Worst
 
 __all__ = [
     "Direction", "Evaluation", "Frontier", "FrontierPoint", "HypervolumeDifference", "OBJECTIVES", "Objective", "Worst",

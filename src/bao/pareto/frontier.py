@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from bao.errors import ConfigError, DataError, suggest
-from bao.measures.metrics import RATES
+from bao.measures.catalogue import RATES, Direction
 from bao.measures.stats import Floats, Interval, intervals, means, percentile_interval, resampled_means
 from bao.pareto.attainment import LEVELS, attainment_surfaces
 from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
 from bao.pareto.evaluation import Evaluation
-from bao.pareto.objective import DEFAULT, Direction, Objective, Worst, resolve
+from bao.pareto.objective import DEFAULT, Objective, Worst, resolve
 
 VERSION = 1
 """Of the JSON that `Frontier.to_json` gives."""

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bao.errors import ConfigError, suggest
-from bao.measures.metrics import PASS_AT_U
-
-
-class Direction(StrEnum):
-    MAX = "max"
-    MIN = "min"
+from bao.measures.catalogue import MEASURES, Direction, Measure
 
 
 class Worst(StrEnum):
@@ -37,19 +32,22 @@ class Objective:
         return {"name": self.name, "direction": str(self.direction)}
 
 
-_GAINS = ("score", "best_score", "success", *(f"pass_at_u_{k}" for k in PASS_AT_U))
+_HORIZON = ("user_effort", "turns")
+
+
+def _objective(measure: Measure) -> Objective:
+    if measure.direction == Direction.MAX:
+        return Objective(measure.name, Direction.MAX, 1.0, 0.0)
+    worst = 1.0 if measure.rate else Worst.HORIZON if measure.name in _HORIZON else Worst.OBSERVED
+    return Objective(measure.name, Direction.MIN, 0.0, worst)
+
 
 OBJECTIVES: dict[str, Objective] = {
-    **{name: Objective(name, Direction.MAX, 1.0, 0.0) for name in _GAINS},
-    "user_effort": Objective("user_effort", Direction.MIN, 0.0, Worst.HORIZON),
-    "turns": Objective("turns", Direction.MIN, 0.0, Worst.HORIZON),
-    "tokens": Objective("tokens", Direction.MIN, 0.0),
-    "seconds": Objective("seconds", Direction.MIN, 0.0),
-    "user_involvement_rate": Objective("user_involvement_rate", Direction.MIN, 0.0, 1.0),
-    "unparsable": Objective("unparsable", Direction.MIN, 0.0, 1.0),
-    "satisfaction": Objective("satisfaction", Direction.MAX, 1.0, 0.0),
+    name: _objective(measure)
+    for name, measure in MEASURES.items()
+    if measure.direction == Direction.MIN or (measure.direction == Direction.MAX and measure.rate)
 }
-"""The objectives known by name: every measure of `bao.measures`."""
+"""The objectives known by name: every measure that has a direction and an ideal."""
 
 DEFAULT = ("score", "user_effort")
 

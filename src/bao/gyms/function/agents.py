@@ -21,8 +21,8 @@ PROBES: tuple[Inputs, ...] = (
 )  # fmt: skip
 """What the policies below probe, in this order."""
 
-_TEST = re.compile(r"The test inputs are a=(-?\d+), b=(-?\d+), c=(-?\d+), d=(-?\d+)\.")
-_VALUE = re.compile(r"rule\((-?\d+), (-?\d+), (-?\d+), (-?\d+)\) = (-?\d+(?:\.\d+)?)( \(rounded\))?")
+TEST_INPUTS = re.compile(r"The test inputs are a=(-?\d+), b=(-?\d+), c=(-?\d+), d=(-?\d+)\.")
+VALUE = re.compile(r"rule\((-?\d+), (-?\d+), (-?\d+), (-?\d+)\) = (-?\d+(?:\.\d+)?)( \(rounded\))?")
 
 
 class Oracle:
@@ -82,7 +82,7 @@ class Prober:
         return self._decide()
 
     def _observe(self, observation: str) -> None:
-        found = _TEST.search(observation)
+        found = TEST_INPUTS.search(observation)
         if found:
             a, b, c, d = (int(entry) for entry in found.groups())
             self._test = (a, b, c, d)
@@ -112,13 +112,13 @@ class Solver(Prober):
         if known is None and self._test is not None:
             self._on_test = library().values(self._test)
             self._keep(np.isfinite(self._on_test))
-        found = _VALUE.fullmatch(observation)
+        found = VALUE.fullmatch(observation)
         if found:
             a, b, c, d = (int(entry) for entry in found.groups()[:4])
             self._used += 1
-            self._keep(_near(probe_values((a, b, c, d)), float(found[5]), slack=5e-5 if found[6] else 0.0))
+            self._keep(near(probe_values((a, b, c, d)), float(found[5]), slack=5e-5 if found[6] else 0.0))
         elif self._submitted is not None:  # the episode goes on, so it was wrong
-            self._keep(~_near(self._on_test, float(self._submitted)))
+            self._keep(~near(self._on_test, float(self._submitted)))
         self._submitted = None
 
     def _keep(self, mask: npt.NDArray[np.bool_]) -> None:
@@ -136,7 +136,7 @@ class Solver(Prober):
 
     def _ready(self) -> bool:
         results = self._on_test[self._fitting]
-        return self._used > 1 and len(results) > 0 and bool(_near(results, float(results[0])).all())
+        return self._used > 1 and len(results) > 0 and bool(near(results, float(results[0])).all())
 
     def _guess(self) -> Value | None:
         """The value on the test inputs of the simplest candidate that has one."""
@@ -163,7 +163,7 @@ class EagerSolver(Solver):
         return ready
 
 
-def _near(values: npt.NDArray[np.float64], target: float, slack: float = 0.0) -> npt.NDArray[np.bool_]:
+def near(values: npt.NDArray[np.float64], target: float, slack: float = 0.0) -> npt.NDArray[np.bool_]:
     return np.abs(values - target) <= slack + 1e-6 * max(1.0, abs(target))
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from bao.action import ActionKind
+from bao.belief import Belief
 from bao.gym import Gym, Outcome
 from bao.gyms.function import agents, files, tasks
+from bao.gyms.function.belief import RuleBelief
 from bao.gyms.function.content import PLAIN_INTEGERS, UnreadableError, read_answer, read_probe
 from bao.gyms.function.rules import INPUT_LIMIT, compile_rule, parts_text
 from bao.hidden import Hidden
@@ -88,6 +90,9 @@ class Function(Gym):
         except UnreadableError as error:
             return Outcome(str(error))
         return _RIGHT if answer == self._expected else _WRONG
+
+    def belief(self, task: Task) -> Belief:
+        return RuleBelief()
 
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:

@@ -15,9 +15,11 @@ from typing import ClassVar
 import numpy as np
 
 from bao.action import ActionKind
+from bao.belief import Belief
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.telepathy import agents, files, tasks
+from bao.gyms.telepathy.belief import EntityBelief
 from bao.gyms.telepathy.llm import QUESTION_CHARACTERS_MOST, ModelJudge, ModelUser
 from bao.gyms.telepathy.user import Judge, ScriptedUser, Verdict
 from bao.hidden import Hidden
@@ -98,6 +100,12 @@ class Telepathy(Gym):
 
     def on_answer(self, content: str) -> Outcome:
         return _VERDICTS[self._judge.judge(content)]
+
+    def belief(self, task: Task) -> Belief | None:
+        puzzle = tasks.load(task)
+        if puzzle.entity is None or self.user_backend != "scripted" or self.persona is not None:
+            return None
+        return EntityBelief(puzzle, puzzle.entity)
 
     def persona_traits(self) -> tuple[Trait, ...]:
         return () if self.user_backend == "judge" else super().persona_traits()

@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bao.action import ActionKind
+from bao.belief import Belief
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.travel import agents, tasks
+from bao.gyms.travel.belief import WishBelief
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
 from bao.gyms.travel.llm import MOST_CHARACTERS, ModelTraveller
 from bao.gyms.travel.tasks import LEVELS, Booking, Source, generate, load
@@ -144,6 +146,9 @@ class Travel(Gym):
         done = len(self._decided) == len(self._trip)
         success = done and all(v > 0 for v in self._decided.values())
         return Outcome(f"{option_id} {verdict}.", value / len(self._trip), done, success)
+
+    def belief(self, task: Task) -> Belief | None:
+        return WishBelief(load(task)) if self.user_backend == "scripted" and self.persona is None else None
 
     def volunteer(self, rng: np.random.Generator) -> Outcome | None:
         """A wish that was not told yet."""

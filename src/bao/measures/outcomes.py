@@ -1,0 +1,34 @@
+"""What an episode earned, and what it took of the user (method: arXiv 2602.11351, section 5)."""
+
+import math
+from collections.abc import Sequence
+
+from bao.measures.catalogue import PASS_AT_U
+from bao.trajectory import Trajectory
+
+
+def outcomes(episodes: Sequence[Trajectory]) -> dict[str, list[float]]:
+    """By measure, one value an episode.
+
+    ``score``: return R; ``success``: solved; ``pass_at_u_k``: solved within k user-involving turns; ``user_effort``: U;
+    ``user_involvement_rate``: U / turns; ``turns``; ``tokens``; ``unparsable``: share of the turns without a readable action;
+    ``satisfaction``: the estimate of `bao.users.satisfaction`, NaN for a user without a persona.
+    """
+    efforts = [episode.solved_at_effort for episode in episodes]
+    columns: dict[str, list[float]] = {
+        "score": [episode.task_return for episode in episodes],
+        "success": [float(episode.success) for episode in episodes],
+        "user_effort": [episode.user_effort for episode in episodes],
+        "user_involvement_rate": [episode.involvement_rate for episode in episodes],
+        "turns": [len(episode.turns) for episode in episodes],
+        "tokens": [episode.tokens for episode in episodes],
+        "unparsable": [_unparsable_share(episode) for episode in episodes],
+        "satisfaction": [math.nan if episode.satisfaction is None else episode.satisfaction for episode in episodes],
+    }
+    for k in PASS_AT_U:
+        columns[f"pass_at_u_{k}"] = [float(effort is not None and effort <= k) for effort in efforts]
+    return columns
+
+
+def _unparsable_share(episode: Trajectory) -> float:
+    return sum(turn.parse_fault is not None for turn in episode.turns) / len(episode.turns) if episode.turns else 0.0

@@ -1,0 +1,67 @@
+"""The content of ``summary.json``: one policy's measures with their intervals."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bao.errors import DataError
+from bao.measures.catalogue import BEHAVIORS, PASS_AT_U, RATES
+from bao.measures.cost import Prices
+from bao.measures.diversity import Encode
+from bao.measures.metrics import healthy, measure_tasks
+from bao.measures.stats import bootstrap_intervals
+from bao.trajectory import Trajectory
+
+_ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable")
+_WHERE_KNOWN = (
+    "seconds", "seconds_per_turn", "tokens_in", "tokens_out", "money", "repeated", "zero_information", "bits_per_query",
+    "self_bleu", "embedding_diversity",
+)  # fmt: skip
+
+
+def summarize(
+    trajectories: Iterable[Trajectory],
+    *,
+    seed: int = 0,
+    resamples: int = 2000,
+    prices: Prices | None = None,
+    encode: Encode | None = None,
+    setting: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Every measure of one policy's episodes with its 95 % interval, clustered by task.
+
+    ``episodes`` and ``tasks`` count healthy ones; ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
+    reasons that occur; a measure without a figure is None, and ``satisfaction`` is there only for users with a persona.
+    ``prices`` names the price table that ``money`` was reckoned with; `setting` says under what the episodes were played (gym
+    version, horizon, convention, user) and is passed through.
+
+    Raises `DataError` on episodes of several gyms or policies, or where no episode is healthy.
+    """
+    episodes = list(trajectories)
+    policies = sorted({episode.policy for episode in episodes})
+    if len(policies) > 1:
+        raise DataError(f"the episodes are of several policies ({', '.join(policies)}): summarize each policy's on their own")
+    measured = measure_tasks(episodes, prices=prices, encode=encode)
+    weights = {episode.effort_weight for episode in healthy(episodes)}
+    names = list(measured.values)
+    per_task = np.column_stack(list(measured.values.values()))
+    found = bootstrap_intervals(per_task, [name in RATES for name in names], resamples=resamples, seed=seed)
+    values = {name: interval.to_json() for name, interval in zip(names, found, strict=True)}
+    return {
+        "gym": measured.gym,
+        "policy": policies[0],
+        "effort_weight": weights.pop() if len(weights) == 1 else None,
+        "setting": dict(setting or {}),
+        "tasks": len(measured.task_ids),
+        "episodes": measured.episodes,
+        "faults": dict(measured.faults),
+        **{name: values[name] for name in _ALWAYS[:3]},
+        "pass_at_u": {str(k): values[f"pass_at_u_{k}"] for k in PASS_AT_U},
+        **{name: values[name] for name in _ALWAYS[3:]},
+        **{name: values[name] for name in ("satisfaction",) if name in values},
+        **{name: values.get(name) for name in _WHERE_KNOWN},
+        "prices": {model: {"input": price.input, "output": price.output} for model, price in (prices or {}).items()},
+        "stop": {reason: float(shares.mean()) for reason, shares in measured.stop.items()},
+        "behaviors": {str(behavior): values[name] for behavior, name in BEHAVIORS.items()},
+    }
