@@ -10,6 +10,7 @@ from bao.config import GymSection
 from bao.policies.local import save_local
 from bao.prompt import PromptForm, system_text
 from bao.rollout.engine import Engine, Limits, Request
+from benchmarks import llm_user
 from benchmarks.cost import Cost, Phase, Step, figures, ratios
 from benchmarks.episode import Episode
 from benchmarks.work import Work
@@ -79,3 +80,16 @@ def test_our_side_plays_and_trains_on_every_trajectory(tmp_path: Path) -> None:
     assert first.trajectories == 6
     assert first.tokens > 0
     assert first.costs[Phase.STEP].wall >= first.costs[Phase.ROLLOUT].wall + first.costs[Phase.UPDATE].wall - 1e-6
+
+
+def test_the_cost_of_a_model_as_the_user_is_a_share_of_the_episodes_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"EPISODES_AT_ONCE": 4, "QUESTIONS": 3, "LATENCY": 0.03, "RUNS": 1}.items():
+        monkeypatch.setattr(llm_user, name, value)
+    monkeypatch.setattr(llm_user.Questions, "horizon_default", 3)
+    found = llm_user.measure()
+    assert 0 < found["llm_user_code_share"] < 1
+    assert 0 < found["llm_user_beside_latency_share"] < 1
+    per_question = found["llm_user_cpu_seconds_per_question"]
+    # Share = CPU / wall, and the wall of a question is its latency over what is not beside it.
+    wall = 0.03 / (1 - found["llm_user_beside_latency_share"])
+    assert found["llm_user_code_share"] == pytest.approx(per_question / wall)

@@ -1,10 +1,12 @@
 """Play episodes one turn at a time, for policies that return whole turns (scripted ones, an API's, a user's own)."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from typing import cast
 
 import numpy as np
 
@@ -45,7 +47,7 @@ def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None 
     return Trajectory(
         gym=gym.name, task_id=task.id, policy=policy.name, seed=seed, opening=opening, turns=tuple(turns), stop=stop,
         success=success, horizon=gym.horizon, system=system, level=task.level, fault=fault, fault_detail=detail,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start, satisfaction=gym.satisfaction if fault is None else None,
     )  # fmt: skip
 
 
@@ -79,20 +81,24 @@ def play_all(
     if concurrency < 1:
         raise ValueError(f"concurrency={concurrency} must be at least 1 episode at once")
     episodes = [(task, seed, number) for seed in seeds for number, task in enumerate(tasks)]
-    if isinstance(gym, Gym) and isinstance(policy, Policy):
+    if isinstance(policy, Policy) and not isinstance(policy, type):  # a class has the methods too, and makes a policy
+        if not isinstance(gym, Gym):
+            raise ValueError("give a gym and a policy, or what makes both")
         if concurrency > 1:
             raise ValueError(f"concurrency={concurrency}: give what makes a gym and a policy, for each episode needs its own")
-        player = _Player(lambda: gym, lambda gym, seed: policy, retries, Event())
-    elif isinstance(gym, Gym) or isinstance(policy, Policy):
-        raise ValueError("give a gym and a policy, or what makes either")
+        ready_gym, ready_policy = gym, policy
+        player = _Player(lambda: ready_gym, lambda gym, seed: ready_policy, retries, Event())
+    elif isinstance(gym, Gym):
+        raise ValueError("give a gym and a policy, or what makes both")
     else:
-        player = _Player(gym, policy, retries, Event())
+        player = _Player(gym, cast("MakePolicy", policy), retries, Event())
     played = player.serially(episodes) if concurrency == 1 else player.at_once(episodes, min(concurrency, len(episodes)))
     trajectories = []
-    for trajectory in played:
-        trajectories.append(trajectory)
-        if on_episode is not None:
-            on_episode(trajectory)
+    with closing(played):
+        for trajectory in played:
+            trajectories.append(trajectory)
+            if on_episode is not None:
+                on_episode(trajectory)
     return trajectories
 
 
@@ -115,12 +121,12 @@ class _Player:
     retries: int
     stop: Event
 
-    def serially(self, episodes: Iterable[_Episode]) -> Iterator[Trajectory]:
+    def serially(self, episodes: Iterable[_Episode]) -> Generator[Trajectory, None, None]:
         gym = self.make_gym()
         for episode in episodes:
             yield self._play(gym, episode)
 
-    def at_once(self, episodes: Sequence[_Episode], threads: int) -> Iterator[Trajectory]:
+    def at_once(self, episodes: Sequence[_Episode], threads: int) -> Generator[Trajectory, None, None]:
         """Trajectories in the order of `episodes`, as soon as those before are there."""
         waiting: SimpleQueue[int] = SimpleQueue()
         for index in range(len(episodes)):
