@@ -1,4 +1,4 @@
-"""``make bench``: this package's training loop next to TRL's, and the speed of the function gym.
+"""``make bench``: this package's training loop next to TRL's, and the speed of the gyms.
 
 Both sides train the same model from the same weights on the same tasks of the travel gym, with the same group size, number of
 trajectories, limits of turn and trajectory tokens, temperature 1 and float32, on the same cores in the same run: a step of
@@ -44,7 +44,7 @@ def bench(
     quick: Annotated[bool, Parameter(help="The least work that goes through everything; its ratios mean little.")] = False,
     out: Annotated[Path, Parameter(help="Folder for the models and the result.")] = Path("runs/bench"),
 ) -> None:
-    """Measure generation, update and whole steps next to TRL, and the function gym's steps per CPU second.
+    """Measure generation, update and whole steps next to TRL, and each gym's steps per CPU second.
 
     The result is OUT/bench.json, or OUT/bench-tiny.json and so on where only a part was measured.
     """
@@ -55,8 +55,8 @@ def bench(
     start = time.monotonic()
     result = machine() | {"repetitions": repetitions, "quick": quick}
     if only in (None, "gym"):
-        with progress.task("function gym", None):
-            result |= gym_steps.measure()
+        with progress.task("gyms", None):
+            result |= gym_steps.measure(**({"steps": 500, "runs": 1, "tasks": 4} if quick else {}))
     if only in (None, "tiny", "135m"):
         from benchmarks import work
         from benchmarks.compare import compare  # TRL takes long to import, and the gym does without
@@ -106,9 +106,9 @@ def show(result: dict[str, Any]) -> None:
     console = results_console()
     if table.row_count:
         console.print(table)
-    for name, figure in result.items():
-        if name.startswith("function_steps"):
-            console.print(f"{name}: {figure:,.0f}", highlight=False)
+    steps = gym_steps.table(result)
+    if steps is not None:
+        console.print(steps)
 
 
 if __name__ == "__main__":
