@@ -1,4 +1,4 @@
-"""``make bench``: this package's training loop next to TRL's, and the speed of the gyms.
+"""``make bench``: this package's training loop next to TRL's, the gyms' speed, and what a model as the user costs.
 
 Both sides train the same model from the same weights on the same tasks of the travel gym, with the same group size, number of
 trajectories, limits of turn and trajectory tokens, temperature 1 and float32, on the same cores in the same run: a step of
@@ -27,10 +27,10 @@ from rich.table import Table
 
 from bao.errors import BaoError
 from bao.progress import Progress, results_console
-from benchmarks import gym_steps
+from benchmarks import gym_steps, llm_user
 from benchmarks.cost import UNITS, Phase
 
-Part = Literal["tiny", "135m", "gym"]
+Part = Literal["tiny", "135m", "gym", "llm_user"]
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 app = App(name="python -m benchmarks.main", help_format="plaintext", default_parameter=Parameter(negative=()))
@@ -44,7 +44,9 @@ def bench(
     quick: Annotated[bool, Parameter(help="The least work that goes through everything; its ratios mean little.")] = False,
     out: Annotated[Path, Parameter(help="Folder for the models and the result.")] = Path("runs/bench"),
 ) -> None:
-    """Measure generation, update and whole steps next to TRL, and each gym's steps per CPU second.
+    """Measure generation, update and whole steps next to TRL, each gym's steps per CPU second.
+
+    And what a user that is a model costs beside the model's own latency (`benchmarks.llm_user` says what is counted).
 
     The result is OUT/bench.json, or OUT/bench-tiny.json and so on where only a part was measured.
     """
@@ -57,6 +59,9 @@ def bench(
     if only in (None, "gym"):
         with progress.task("gyms", None):
             result |= gym_steps.measure(**({"steps": 500, "runs": 1, "tasks": 4} if quick else {}))
+    if only in (None, "llm_user"):
+        with progress.task("a model as the user", None):
+            result |= llm_user.measure()
     if only in (None, "tiny", "135m"):
         from benchmarks import work
         from benchmarks.compare import compare  # TRL takes long to import, and the gym does without
@@ -109,6 +114,9 @@ def show(result: dict[str, Any]) -> None:
     steps = gym_steps.table(result)
     if steps is not None:
         console.print(steps)
+    for name, figure in result.items():
+        if name.startswith("llm_user"):
+            console.print(f"{name}: {figure:.2%}" if name.endswith("_share") else f"{name}: {figure:.6f}", highlight=False)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from bao.gym import gym_class, gym_names
 from bao.policies.local import save_local
 from bao.prompt import PromptForm, system_text
 from bao.rollout.engine import Engine, Limits, Request
-from benchmarks import gym_steps
+from benchmarks import gym_steps, llm_user
 from benchmarks.cost import Cost, Phase, Step, figures, ratios
 from benchmarks.episode import Episode
 from benchmarks.work import Work
@@ -117,3 +117,16 @@ def test_the_table_of_speeds_marks_what_is_below_the_bar() -> None:
         ["travel"], ["20,000"], ["19,999 (below 20,000)"], ["500,000"],
     ]  # fmt: skip
     assert gym_steps.table({}) is None
+
+
+def test_the_cost_of_a_model_as_the_user_is_a_share_of_the_episodes_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"EPISODES_AT_ONCE": 4, "QUESTIONS": 3, "LATENCY": 0.03, "RUNS": 1}.items():
+        monkeypatch.setattr(llm_user, name, value)
+    monkeypatch.setattr(llm_user.Questions, "horizon_default", 3)
+    found = llm_user.measure()
+    assert 0 < found["llm_user_code_share"] < 1
+    assert 0 < found["llm_user_beside_latency_share"] < 1
+    per_question = found["llm_user_cpu_seconds_per_question"]
+    # Share = CPU / wall, and the wall of a question is its latency over what is not beside it.
+    wall = 0.03 / (1 - found["llm_user_beside_latency_share"])
+    assert found["llm_user_code_share"] == pytest.approx(per_question / wall)

@@ -1,11 +1,15 @@
 """The one-turn-at-a-time runner records what happened; a fault ends an episode as a fault and is tried again."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from bao.action import Action, ActionKind, Parsed, ParseFault, parse
-from bao.gym import Outcome
+from bao.gym import Gym, Outcome
 from bao.gyms.travel import Travel
 from bao.policies import Policy
 from bao.rollout.episodes import play, play_all
@@ -125,3 +129,99 @@ def test_a_broken_gym_is_not_tried_again() -> None:
 def test_every_task_is_played_under_every_seed() -> None:
     episodes = play_all(Travel(), Writer("[finish]"), TASKS, seeds=(3, 5))
     assert [(e.seed, e.task_id) for e in episodes] == [(seed, task.id) for seed in (3, 5) for task in TASKS]
+
+
+class Slow(Travel):
+    """The travel gym in which a turn takes a while, longer for earlier tasks, noting who plays where."""
+
+    playing: ClassVar[set[int]] = set()
+    most_at_once = 0
+    shared: ClassVar[list[str]] = []
+    turns = 0
+
+    def step(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        if id(self) in Slow.playing:
+            Slow.shared.append("one gym plays two episodes")
+        Slow.playing.add(id(self))
+        Slow.most_at_once = max(Slow.most_at_once, len(Slow.playing))
+        Slow.turns += 1
+        assert self.task is not None
+        time.sleep(0.02 if self.task.id == TASKS[0].id else 0.002)
+        Slow.playing.discard(id(self))
+        return super().step(action)
+
+
+class Drawing:
+    """Takes random turns from its seed."""
+
+    name = "drawing"
+
+    def __init__(self, gym: Gym, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+
+    def begin(self, system: str, opening: str) -> None:
+        pass
+
+    def act(self, observation: str) -> Parsed:
+        return parse(f"[search] {self._rng.integers(10**6)}" if self._rng.random() < 0.7 else "[finish]")
+
+
+def test_episodes_at_once_give_what_one_at_a_time_gives_in_the_same_order() -> None:
+    Slow.most_at_once = 0
+    noted: list[Trajectory] = []
+    at_once = play_all(Slow, Drawing, TASKS, range(5), concurrency=4, on_episode=noted.append)
+    one_at_a_time = play_all(Travel, Drawing, TASKS, range(5))
+    assert [replace(e, seconds=0) for e in at_once] == [replace(e, seconds=0) for e in one_at_a_time]
+    assert noted == at_once
+    assert [(e.seed, e.task_id) for e in at_once] == [(seed, task.id) for seed in range(5) for task in TASKS]
+    assert len({e.turns for e in at_once}) > 10  # each episode has a seed of its own
+    assert 1 < Slow.most_at_once <= 4
+    assert not Slow.shared
+
+
+def test_faults_at_once_are_tried_again_with_the_same_policy() -> None:
+    class Once(Travel):
+        """Breaks down at the first turn of each gym."""
+
+        def step(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
+            if not hasattr(self, "broken"):
+                self.broken = True
+                raise FaultError(Fault.USER_TIMEOUT)
+            return super().step(action)
+
+    expected = play_all(Travel, Drawing, TASKS, range(3))
+    assert [e.turns for e in play_all(Once, Drawing, TASKS, range(3), concurrency=3)] == [e.turns for e in expected]
+    broken = play_all(Once, Drawing, TASKS, range(3), concurrency=3, retries=0)
+    assert 1 <= sum(e.fault == Fault.USER_TIMEOUT for e in broken) <= 3
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_an_error_at_once_ends_everything(concurrency: int) -> None:
+    class Buggy(Drawing):
+        def act(self, observation: str) -> Parsed:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        play_all(Travel, Buggy, TASKS, range(50), concurrency=concurrency)
+
+
+def test_nothing_goes_on_once_whoever_watches_has_had_enough() -> None:
+    def enough(episode: Trajectory) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        play_all(Slow, Drawing, TASKS, range(200), concurrency=4, on_episode=enough)
+    time.sleep(0.1)
+    before = Slow.turns
+    time.sleep(0.1)
+    assert Slow.turns == before
+
+
+def test_one_gym_and_policy_cannot_play_several_episodes_at_once() -> None:
+    with pytest.raises(ValueError, match="concurrency=2: give what makes a gym and a policy"):
+        play_all(Travel(), Writer("[finish]"), TASKS, concurrency=2)
+    with pytest.raises(ValueError, match="what makes both"):
+        play_all(Travel, Writer("[finish]"), TASKS)
+    with pytest.raises(ValueError, match="concurrency=0"):
+        play_all(Travel, Drawing, TASKS, concurrency=0)
+    assert play_all(Travel, Drawing, [], concurrency=2) == []

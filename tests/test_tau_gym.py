@@ -18,19 +18,25 @@ from bao.action import Action, ActionKind
 from bao.errors import ConfigError, DataError
 from bao.gyms.tau import Tau
 from bao.gyms.tau.calls import UnreadableCallError, read_call
-from bao.gyms.tau.database import Database, Session, Table, read_database
-from bao.gyms.tau.messages import classify
-from bao.gyms.tau.retail import read_instruction
+from bao.gyms.tau.database import Session
+from bao.gyms.tau.domains import read_databases
+from bao.gyms.tau.retail.database import Shop, Table, read_shop
+from bao.gyms.tau.retail.generate import split_of
+from bao.gyms.tau.retail.instruction import read_instruction
+from bao.gyms.tau.retail.messages import classify
+from bao.gyms.tau.retail.shop import databases
+from bao.gyms.tau.retail.tools import TOOLBOX
+from bao.gyms.tau.retail.user import GOODBYE, ScriptedCustomer
+from bao.gyms.tau.retail.wishes import SWAPS, Item, Operation, Topic, Wish, wish_from_json, wish_to_json
 from bao.gyms.tau.said import output
-from bao.gyms.tau.shop import databases
-from bao.gyms.tau.tasks import load, outcome, split_of
-from bao.gyms.tau.tools import TOOLS, arguments_text, call
-from bao.gyms.tau.user import GOODBYE, ScriptedCustomer
-from bao.gyms.tau.wishes import SWAPS, Item, Operation, Topic, Wish, wish_from_json, wish_to_json
+from bao.gyms.tau.tasks import load, outcome
+from bao.gyms.tau.toolbox import arguments_text
 from bao.rollout.episodes import play
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason, Trajectory
 from tests.tau_messages import CHOSEN_WITH, SET_ASIDE
+
+TOOLS, call = TOOLBOX.tools, TOOLBOX.call
 
 
 @cache
@@ -86,7 +92,7 @@ def _order(key: str, status: str, method: str, items: tuple[str, ...] = ("10", "
     return {"order_id": key, "user_id": "ann", "address": _HOME, "items": rows, "status": status, "payment_history": [paid]}
 
 
-def small() -> Database:
+def small() -> Shop:
     methods = {
         "gift_card_1": {"source": "gift_card", "id": "gift_card_1", "balance": 30},
         "credit_card_1": {"source": "credit_card", "id": "credit_card_1"},
@@ -101,7 +107,7 @@ def small() -> Database:
         "#A4": _order("#A4", "pending", "credit_card_1", ("13",)),
     }
     products = {"1": {"name": "Cap", "product_id": "1", "variants": _VARIANTS}}
-    return Database("small", {"ann": user}, orders, products, "rules")
+    return Shop("small", {"ann": user}, orders, products, "rules")
 
 
 def test_cancelling_refunds_the_way_it_was_paid() -> None:
@@ -164,7 +170,7 @@ def test_an_exchange_does_not_depend_on_the_order_of_its_items() -> None:
     changes = []
     for ids, new in ((["10", "13"], ["11", "10"]), (["13", "10"], ["10", "11"])):
         base = small()
-        database = Database("x", base.tables[Table.USERS], {"#A5": order}, base.tables[Table.PRODUCTS], "")
+        database = Shop("x", base.tables[Table.USERS], {"#A5": order}, base.tables[Table.PRODUCTS], "")
         session = Session(database)
         arguments = {"order_id": "#A5", "item_ids": ids, "new_item_ids": new, "payment_method_id": "credit_card_1"}
         assert call(session, "exchange_delivered_order_items", arguments).ok
@@ -820,7 +826,7 @@ def test_the_oracle_solves_and_the_clerk_serves_tau_benchs_training_users(userrl
     }
     assert solved["oracle"] == 500
     assert solved["clerk"] >= 490
-    failing = [outcome(load(task), read_database(retail))[1] for task in tasks]
+    failing = [outcome(load(task), read_shop(retail))[1] for task in tasks]
     assert sum(map(bool, failing)) == 19, "tasks whose own calls overdraw a gift card, so that nothing may be changed by them"
 
 
@@ -831,17 +837,39 @@ def test_tau_benchs_rules_come_with_its_database(userrl_data: Path, retail: Path
 
 
 def test_what_the_scripted_customer_cannot_play_is_said_at_reset(userrl_data: Path, retail: Path) -> None:
-    gym = Tau(database=retail)
-    for task in Tau.read_tasks(userrl_data / "tau" / "test.parquet"):
-        reason = "airline, whose tools" if task.id.startswith("airline") else "free text, which user='scripted' cannot act"
-        with pytest.raises(ConfigError, match=reason):
-            gym.reset(seed=0, options={"task": task})
+    for gym in (Tau(), Tau(database=retail), Tau(database=retail.parent)):
+        for task in Tau.read_tasks(userrl_data / "tau" / "test.parquet"):
+            with pytest.raises(ConfigError, match="free text, which user='scripted' cannot act: give user='llm' with a model"):
+                gym.reset(seed=0, options={"task": task})
+            with pytest.raises(RuntimeError, match="has not begun"):
+                gym.step(Action("finish"))
 
 
-def test_retail_tasks_ask_for_their_database(userrl_data: Path, tmp_path: Path) -> None:
+def test_retail_tasks_ask_for_their_database(userrl_data: Path) -> None:
     task = Tau.read_tasks(userrl_data / "tau" / "train.parquet")[0]
     with pytest.raises(ConfigError, match="'retail-train-000' needs tau-bench's retail database: give the gym database=PATH"):
         Tau().reset(seed=0, options={"task": task})
+
+
+def test_the_database_setting_takes_tau_benchs_folder_or_that_of_a_domain(userrl_data: Path, retail: Path) -> None:
+    found = {name: set(read_databases(folder)) for name, folder in (("both", retail.parent), ("old form", retail))}
+    assert found == {"both": {"retail", "airline"}, "old form": {"retail"}}
+    assert set(read_databases(retail.parent / "airline")) == {"airline"}
+    task = Tau.read_tasks(userrl_data / "tau" / "train.parquet")[0]
+    assert started(task, database=retail.parent).step(Action("search", "policy")) == (
+        started(task, database=retail).step(Action("search", "policy"))
+    )
+
+
+def test_a_folder_that_is_no_database_is_refused_with_what_it_needs(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is no database of tau-bench's: give the folder that holds its retail and airline"):
+        Tau(database=tmp_path)
+    (tmp_path / "airline").mkdir()
+    with pytest.raises(ConfigError, match=r"airline' has no data/users\.json: give the folder of tau-bench's airline domain"):
+        Tau(database=tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "orders.json").write_text("{}")
+    (tmp_path / "airline").rmdir()
     with pytest.raises(ConfigError, match=r"has no data/users\.json: give the folder of tau-bench's retail domain"):
         Tau(database=tmp_path)
 
@@ -852,14 +880,14 @@ def test_a_broken_database_is_named_with_file_and_field(tmp_path: Path) -> None:
     (tmp_path / "wiki.md").write_text("rules")
     for table, records in base.tables.items():
         (tmp_path / "data" / f"{table}.json").write_text(json.dumps(dict(records)))
-    assert read_database(tmp_path).tables == base.tables
+    assert read_shop(tmp_path).tables == base.tables
     other = tmp_path / "other"
     (tmp_path / "data").rename(tmp_path / "kept")
     other.mkdir()
     (tmp_path / "kept").rename(other / "data")
     (other / "data" / "orders.json").write_text('{"#A1": {"order_id": "#A1"}}')
     with pytest.raises(DataError, match=r"orders\.json, entry '#A1': the field user_id is missing"):
-        read_database(other)
+        read_shop(other)
 
 
 def test_broken_task_files_are_data_errors(tmp_path: Path) -> None:

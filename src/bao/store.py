@@ -6,10 +6,10 @@ The columns are the fields of `Trajectory`, its turns as ``transcript`` (a list 
 the number of episodes under ``bao.episodes``.
 """
 
-import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +19,34 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bao.action import Action, ActionKind, ParseFault
+from bao.atomic import whole_file
 from bao.errors import DataError
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
-FORMAT = "1"
-"""Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one."""
+FORMAT = "2"
+"""Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one.
+
+2: with ``satisfaction``, the counts of an endpoint in each turn, and ``user_left`` among the stop reasons."""
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
 _ROW_GROUP = 2048
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
 
-_TURN = pa.struct(
-    [
-        ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
-        ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
-    ]
-)  # fmt: skip
+_SATISFACTION = "satisfaction"
+_TURN_1 = [
+    ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
+    ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
+]  # fmt: skip
+_TURN = pa.struct([*_TURN_1, ("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64())])
+_TURN_OF_FORMAT = {b"1": pa.struct(_TURN_1), FORMAT.encode(): _TURN}
+"""The versions that `read_episodes` reads; to an older file's episodes it gives what they meant."""
 _EPISODE = [
     ("gym", pa.string()), ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()),
     ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
     ("fault", pa.string()), ("fault_detail", pa.string()), ("horizon", pa.int64()), ("system", pa.string()),
     ("opening", pa.string()), ("seconds", pa.float64()), ("task_return", pa.float64()), ("user_effort", pa.int64()),
-    ("turns", pa.int64()), ("tokens", pa.int64()), ("transcript", pa.list_(_TURN)),
+    ("turns", pa.int64()), ("tokens", pa.int64()), (_SATISFACTION, pa.float64()), ("transcript", pa.list_(_TURN)),
 ]  # fmt: skip
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())), ("trace_ids", pa.list_(pa.int32())), ("trace_turn", pa.list_(pa.int16())),
@@ -55,55 +60,68 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 def write_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> None:
     """Write `trajectories`, in their order, as a Parquet file at `path`; its folder is made if missing.
 
-    The file appears whole or not at all: it is written beside `path`, flushed to disk and moved into place, so a reader or a
-    crash never meets half of one. `read_episodes` gives back equal trajectories, with one exception: a lone UTF-16 surrogate
-    (a model can produce one through a JSON escape; no UTF-8 file can hold it) becomes U+FFFD.
+    The file appears whole or not at all (`bao.atomic`). `read_episodes` gives back equal trajectories, with one exception: a
+    lone UTF-16 surrogate (a model can produce one through a JSON escape; no UTF-8 file can hold it) becomes U+FFFD.
     """
-    path = Path(path)
     episodes = list(trajectories)
     traced = any(episode.trace is not None for episode in episodes)
-    metadata = {_FORMAT_KEY: FORMAT.encode(), _COUNT_KEY: b"%d" % len(episodes)}
-    schema = pa.schema(_EPISODE + (_TRACE if traced else []), metadata=metadata)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
-                for start in range(0, len(episodes), _ROW_GROUP):
-                    rows = [_row(episode, traced) for episode in episodes[start : start + _ROW_GROUP]]
-                    writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    if os.name == "posix":  # elsewhere a folder cannot be opened to be flushed
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    _write(Path(path), episodes, traced)
+
+
+def stream_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> int:
+    """As `write_episodes` without token traces, holding one row group in memory; how many episodes there were."""
+    return _write(Path(path), trajectories, traced=False)
+
+
+def _write(path: Path, trajectories: Iterable[Trajectory], traced: bool) -> int:
+    schema = pa.schema(_EPISODE + (_TRACE if traced else []), metadata={_FORMAT_KEY: FORMAT.encode()})
+    count = 0
+    with whole_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+        remaining = iter(trajectories)
+        while rows := [_row(episode, traced) for episode in islice(remaining, _ROW_GROUP)]:
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            count += len(rows)
+        writer.add_key_value_metadata({_COUNT_KEY.decode(): str(count)})
+    return count
+
+
+def count_episodes(path: Path | str) -> int:
+    """How many episodes a file holds, from its footer alone. Raises `DataError` as `read_episodes` does."""
+    with _reading(Path(path)), pq.ParquetFile(path) as file:
+        _check_schema(Path(path), file.schema_arrow)
+        return int(file.metadata.num_rows)
 
 
 def read_episodes(path: Path | str) -> list[Trajectory]:
-    """The trajectories of a file that `write_episodes` wrote, in its order.
+    """The trajectories of a file that `write_episodes` wrote, in its order; raises as `iterate_episodes`."""
+    return list(iterate_episodes(path))
+
+
+def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Trajectory]:
+    """As `read_episodes`, holding one row group in memory; without `traces` token traces are left unread.
 
     Raises `DataError` naming the file and the fix where it is missing, damaged (its pages carry checksums), of another origin,
     or of another version of the format.
     """
     path = Path(path)
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        traced = _check_schema(path, file.schema_arrow) and traces
+        columns = [name for name, _ in _EPISODE + (_TRACE if traced else []) if name in file.schema_arrow.names]
+        count = 0
+        for batch in file.iter_batches(batch_size=_ROW_GROUP, columns=columns):
+            count += batch.num_rows
+            yield from _trajectories(batch, traced)
+        if b"%d" % count != (file.metadata.metadata or {}).get(_COUNT_KEY):
+            raise DataError(f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while a file is read into a `DataError` that names it."""
     if not path.is_file():
         raise DataError(f"no episodes at {path}: give the path of an episodes.parquet that `bao eval` wrote")
-    episodes: list[Trajectory] = []
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            traced = _check_schema(path, file.schema_arrow)
-            for batch in file.iter_batches(batch_size=_ROW_GROUP):
-                episodes.extend(_trajectories(batch, traced))
-            if b"%d" % len(episodes) != file.schema_arrow.metadata.get(_COUNT_KEY):
-                raise DataError(
-                    f"{path} gives {len(episodes)} episodes, not as many as were written: restore it or evaluate again"
-                )
+        yield
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): it is damaged or another kind of file; "
@@ -111,7 +129,6 @@ def read_episodes(path: Path | str) -> list[Trajectory]:
         ) from error
     except (TypeError, ValueError) as error:
         raise DataError(f"{path} holds an episode that this bao cannot read ({error}): evaluate again") from error
-    return episodes
 
 
 def _check_schema(path: Path, schema: pa.Schema) -> bool:
@@ -122,36 +139,43 @@ def _check_schema(path: Path, schema: pa.Schema) -> bool:
             f"{path} is a Parquet file but holds no episodes (its metadata lacks 'bao.format'): "
             "give an episodes.parquet that `bao eval` wrote"
         )
-    if version != FORMAT.encode():
+    if version not in _TURN_OF_FORMAT:
         raise DataError(
-            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads {FORMAT!r}: "
+            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads "
+            f"{' and '.join(repr(known.decode()) for known in _TURN_OF_FORMAT)}: "
             "use the bao that wrote it, or evaluate again"
         )
     traced = "trace_ids" in schema.names
     for name, kind in _EPISODE + (_TRACE if traced else []):
+        if name == _SATISFACTION and version == b"1":
+            continue
+        kind = pa.list_(_TURN_OF_FORMAT[version]) if name == "transcript" else kind
         if name not in schema.names or schema.field(name).type != kind:
             raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
     return traced
 
 
-def _text(text: str) -> str:
+def utf8(text: str) -> str:
+    """`text` as UTF-8 can hold it: a lone surrogate becomes U+FFFD."""
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "gym": _text(episode.gym), "task_id": _text(episode.task_id), "policy": _text(episode.policy), "seed": episode.seed,
+        "gym": utf8(episode.gym), "task_id": utf8(episode.task_id), "policy": utf8(episode.policy), "seed": episode.seed,
         "effort_weight": episode.effort_weight, "level": episode.level, "stop": str(episode.stop),
         "success": episode.success, "fault": None if episode.fault is None else str(episode.fault),
-        "fault_detail": _text(episode.fault_detail), "horizon": episode.horizon, "system": _text(episode.system),
-        "opening": _text(episode.opening), "seconds": episode.seconds, "task_return": episode.task_return,
+        "fault_detail": utf8(episode.fault_detail), "horizon": episode.horizon, "system": utf8(episode.system),
+        "opening": utf8(episode.opening), "seconds": episode.seconds, "task_return": episode.task_return,
         "user_effort": episode.user_effort, "turns": len(episode.turns), "tokens": episode.tokens,
+        _SATISFACTION: episode.satisfaction,
         "transcript": [
             {
-                "thinking": _text(turn.thinking), "kind": _text(str(turn.action.kind)),
-                "content": _text(turn.action.content), "reply": _text(turn.reply), "reward": turn.reward,
+                "thinking": utf8(turn.thinking), "kind": utf8(str(turn.action.kind)),
+                "content": utf8(turn.action.content), "reply": utf8(turn.reply), "reward": turn.reward,
                 "involves_user": turn.involves_user,
                 "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
+                "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens,
             }
             for turn in episode.turns
         ],
@@ -173,6 +197,8 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
         "gym", "task_id", "policy", "seed", "effort_weight", "level", "stop", "success", "fault", "fault_detail", "horizon",
         "system", "opening", "seconds",
     ]  # fmt: skip
+    if _SATISFACTION in batch.schema.names:
+        names.append(_SATISFACTION)
     columns = (batch.column(name).to_pylist() for name in names)
     for index, values in enumerate(zip(*columns, strict=True)):
         row = dict(zip(names, values, strict=True))
@@ -186,13 +212,13 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
 
 
 def _turns(structs: pa.StructArray) -> Sequence[Turn]:
-    columns = (structs.field(name).to_pylist() for name in (field.name for field in _TURN))
+    columns = (structs.field(name).to_pylist() for name in (field.name for field in structs.type))
     return [
         Turn(
             thinking, Action(_KINDS.get(kind, kind), content), reply, reward, involves_user,
-            None if parse_fault is None else ParseFault(parse_fault), tokens,
+            None if parse_fault is None else ParseFault(parse_fault), tokens, *counts,
         )
-        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens in zip(*columns, strict=True)
+        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens, *counts in zip(*columns, strict=True)
     ]  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from bao import __version__, stages
-from bao.cli import listing
+from bao.cli import exchange, listing
+from bao.cli.init import init
 from bao.config import ModelSection, check_recipe, load_recipe, override_setting
 from bao.errors import ConfigError
 from bao.folder import open_folder
@@ -34,6 +35,9 @@ check = App(
 )  # fmt: skip
 app.command(show)
 app.command(check)
+app.command(init)
+app.command(exchange.export)
+app.command(exchange.import_, name="import")
 
 Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
 RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]
@@ -45,8 +49,8 @@ EvalSet = Annotated[
     list[str] | None,
     Parameter(
         name=["--set", "-s"],
-        help="A setting of the gym or the evaluation, in place of what the options say, such as gym.settings.llm.timeout=20; "
-        "may be repeated.",
+        help="A setting of the gym, the evaluation or the agent, in place of what the options say, such as "
+        "gym.settings.llm.timeout=20 or agent.body.top_k=20; may be repeated.",
     ),
 ]
 JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
@@ -115,7 +119,11 @@ def evaluate(
     user_model: str | None = None,
     judge_model: str | None = None,
     api_key_env: str | None = None,
+    agent_mode: Literal["auto", "tools", "text"] | None = None,
+    turn_timeout: float | None = None,
+    top_p: float | None = None,
     concurrency: int | None = None,
+    persona: str | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
     temperature: float = 0.0,
@@ -125,18 +133,22 @@ def evaluate(
     device: str = "cpu",
     set_: EvalSet = None,
 ) -> None:
-    """Evaluate a policy; leaves episodes.parquet and summary.json.
+    """Evaluate an agent; leaves episodes.parquet and summary.json.
 
     For example:
         bao eval scripted:ask_all --out runs/ask_all
         bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
+        bao eval scripted:ask_needed --persona busy --out runs/busy
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
+        bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3
+        bao eval my_agent.py:Agent --gym travel --out runs/mine
         bao eval scripted:ask_all --gym turtle --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/turtle
 
     Parameters
     ----------
     policy
-        scripted:NAME (`bao gyms` lists them), or local:PATH of a model folder.
+        scripted:NAME (`bao gyms` lists them), local:PATH of a model folder, openai:MODEL@BASE_URL of an OpenAI-compatible
+        endpoint, or your own agent in Python as MODULE:OBJECT or FILE.py:OBJECT (docs/agents.md).
     name
         What tables and plots call it; the policy's own name where not given.
     gym
@@ -158,19 +170,28 @@ def evaluate(
     judge_model
         The model that judges what rules cannot, as MODEL@BASE_URL; the user's model where not given.
     api_key_env
-        The environment variable that holds the key of these endpoints; no key is sent where not given.
+        The environment variable that holds the key of the endpoints named here; no key is sent where not given.
+    agent_mode
+        How an openai: model takes an action: by calling the tool, in text, or (auto) by the tool where its endpoint takes one.
+    turn_timeout
+        Seconds that an openai: model or your own agent may take for one turn; 600 where not given.
+    top_p
+        Nucleus sampling of an openai: model.
     concurrency
-        Episodes of a scripted policy at once where a model plays the user; where not given, as many as it may get requests.
+        Episodes at once, of an agent that is asked turn by turn. Where not given: 1 of your own agent, else as many as the
+        models that take part may get requests.
+    persona
+        How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
     effort_weight
         The price of a user-involving turn that a conditioned policy is told.
     rollouts
         Episodes per task.
     temperature
-        Sampling temperature of a local model; 0 is greedy.
+        Sampling temperature of a local or openai: model; 0 is greedy.
     turn_tokens
-        The most tokens of one turn of a local model.
+        The most tokens of one turn of a local or openai: model (4096 of the latter where not given).
     trajectory_tokens
-        The most tokens of one episode of a local model.
+        The most tokens of one episode: of a local model its prompt left out, of an openai: model those that it writes.
     seed
         Seed of the episodes and of the bootstrap.
     device
@@ -184,6 +205,7 @@ def evaluate(
         "user": "llm" if user_model is not None else user,
         "llm": _model_at(user_model, "--user-model", api_key_env),
         "judge": _model_at(judge_model, "--judge-model", api_key_env),
+        "persona": persona,
     }
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
     if levels is not None:
@@ -191,9 +213,12 @@ def evaluate(
     evaluation: dict[str, Any] = {"split": split.value, "rollouts": rollouts, "temperature": temperature}
     limits = {"turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens, "concurrency": concurrency}
     evaluation |= {key: value for key, value in limits.items() if value is not None}
+    asked = {"mode": agent_mode, "turn_timeout": turn_timeout, "top_p": top_p}
     values = {"gym": chosen_gym, "evaluation": evaluation, "seed": seed}
+    values["agent"] = {key: value for key, value in asked.items() if value is not None}
     for override in set_ or ():
         override_setting(values, override)
+    agent = _agent_settings(policy, values, api_key_env)
     checked = check_recipe(values, "bao eval")
     stages.make_gym(checked.gym)
     if tasks.isdigit():
@@ -202,12 +227,25 @@ def evaluate(
         played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
     judged = stages.evaluate(
         policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
-        seed=checked.seed, model=ModelSection(device=device),
+        seed=checked.seed, model=ModelSection(device=device), agent=agent,
     )  # fmt: skip
     results_console().print(table([judged.summary()]))
     for line in listing.model_usage():
         print(line)
     print(f"results: {out}")
+
+
+def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None) -> dict[str, Any]:
+    """The table ``agent`` of `values`, taken out; of a chat model with the options that it shares with local models."""
+    agent = values.pop("agent")
+    if not isinstance(agent, dict):
+        raise ConfigError("--set agent=.. is no setting: name one of its table, such as agent.timeout=60")
+    if not policy.startswith("openai:"):
+        return agent
+    evaluation = values["evaluation"]
+    names = {"temperature": "temperature", "max_tokens": "turn_tokens", "episode_tokens": "trajectory_tokens"}
+    shared = {ours: evaluation.pop(theirs) for ours, theirs in names.items() if theirs in evaluation}
+    return {**shared, **({} if api_key_env is None else {"api_key_env": api_key_env}), **agent}
 
 
 def _model_at(text: str | None, option: str, api_key_env: str | None) -> dict[str, str] | None:
@@ -247,7 +285,7 @@ def frontier(
 
 @app.command
 def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None) -> None:
-    """Write one self-contained HTML page: frontier, learning curves, measures, transcripts.
+    """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
 
     For example:
         bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report
@@ -302,30 +340,50 @@ def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: 
 
 
 @show.command
-def transcript(episodes: Path, /, *, index: int = 0, task: str | None = None) -> None:
+def transcript(
+    episodes: Path,
+    /,
+    *,
+    index: int = 0,
+    task: str | None = None,
+    pick: Literal["worst", "expensive", "disputed"] | None = None,
+) -> None:
     """Print an episode, user-involving turns marked.
 
     For example:
         bao show transcript runs/ask_all --index 3
+        bao show transcript runs/quickstart/eval --pick disputed
 
     Parameters
     ----------
     episodes
-        A folder of `bao eval`, or the episodes.parquet in it.
+        A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
     index
-        Which of its episodes, from 0.
+        Which of the episodes (with --pick, which of the picks), from 0.
     task
         Count only the episodes of this task (its id).
+    pick
+        Begin with the lowest return, with the most user turns, or with the tasks that are solved by one policy or seed and
+        not by another, of which both episodes are printed. Says why.
     """
-    from bao.report import print_transcript
+    from bao.report.archive import row_of
+    from bao.report.gallery import Pick, Room, picks
+    from bao.report.transcript import print_transcript
     from bao.store import read_episodes
 
-    file = episodes / stages.EPISODES if episodes.is_dir() else episodes
-    rows = [row for row in read_episodes(file) if task is None or row.task_id == task]
-    if not 0 <= index < len(rows):
+    files = sorted(episodes.rglob(stages.EPISODES)) if episodes.is_dir() else []
+    read = [row for file in files or [episodes] for row in read_episodes(file)]
+    rows = [row for row in read if task is None or row.task_id == task]
+    chosen = (
+        [Pick((place,), "", 0.0) for place in range(len(rows))] if pick is None else picks(list(map(row_of, rows)), Room(pick))
+    )
+    if not 0 <= index < len(chosen):
         of_task = f" of task {task!r}" if task else ""
-        raise ConfigError(f"--index {index}: {file} holds {len(rows)} episodes{of_task}, counted from 0")
-    print_transcript(Console(), rows[index])
+        what = "episodes" if pick is None else f"{pick} picks"
+        raise ConfigError(f"--index {index}: {episodes} holds {len(chosen)} {what}{of_task}, counted from 0")
+    console = Console()
+    for place in chosen[index].episodes:
+        print_transcript(console, rows[place], chosen[index].why)
 
 
 @show.command

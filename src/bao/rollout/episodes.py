@@ -1,18 +1,20 @@
 """Play episodes one turn at a time, for policies that return whole turns (scripted ones, an API's, a user's own)."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from typing import cast
 
 import numpy as np
 
 from bao.action import Parsed
 from bao.gym import Gym
-from bao.policies import Policy
+from bao.policies import CountedTurn, Policy
 from bao.task import Task
-from bao.trajectory import Fault, FaultError, StopReason, Trajectory, Turn
+from bao.trajectory import Fault, FaultError, OutOfTokensError, StopReason, Trajectory, Turn
 
 
 def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None = None) -> Trajectory:
@@ -30,20 +32,32 @@ def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None 
         policy.begin(system, opening)
         observation, ended = opening, False
         while not ended:
-            thinking, action, parse_fault = policy.act(observation)
-            observation, reward, terminated, truncated, info = gym.step(action)
-            words = len(thinking.split()) + len(action.content.split())
-            turns.append(Turn(thinking, action, observation, reward, info["involves_user"], parse_fault, words))
+            parsed = policy.act(observation)
+            observation, reward, terminated, truncated, info = gym.step(parsed.action)
+            turns.append(_turn(parsed, observation, reward, info["involves_user"]))
             ended = terminated or truncated
             if ended:
                 stop, success = info["stop"], info["success"]
+    except OutOfTokensError as error:
+        stop, success = StopReason.TOKEN_BUDGET, False
+        if error.cut is not None:
+            turns.append(_turn(error.cut, "", 0.0, False))
     except FaultError as error:
         stop, success, fault, detail = StopReason.FAULT, False, error.fault, error.detail
     return Trajectory(
         gym=gym.name, task_id=task.id, policy=policy.name, seed=seed, opening=opening, turns=tuple(turns), stop=stop,
         success=success, horizon=gym.horizon, system=system, level=task.level, fault=fault, fault_detail=detail,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start, satisfaction=gym.satisfaction if fault is None else None,
     )  # fmt: skip
+
+
+def _turn(parsed: Parsed, reply: str, reward: float, involves_user: bool) -> Turn:
+    read = wrote = None
+    if isinstance(parsed, CountedTurn):
+        read, wrote = parsed.prompt_tokens, parsed.completion_tokens
+    thinking, action, parse_fault = parsed
+    tokens = len(thinking.split()) + len(action.content.split()) if wrote is None else wrote
+    return Turn(thinking, action, reply, reward, involves_user, parse_fault, tokens, read, wrote)
 
 
 MakeGym = Callable[[], Gym]
@@ -67,25 +81,33 @@ def play_all(
     if concurrency < 1:
         raise ValueError(f"concurrency={concurrency} must be at least 1 episode at once")
     episodes = [(task, seed, number) for seed in seeds for number, task in enumerate(tasks)]
-    if isinstance(gym, Gym) and isinstance(policy, Policy):
+    if isinstance(policy, Policy) and not isinstance(policy, type):  # a class has the methods too, and makes a policy
+        if not isinstance(gym, Gym):
+            raise ValueError("give a gym and a policy, or what makes both")
         if concurrency > 1:
             raise ValueError(f"concurrency={concurrency}: give what makes a gym and a policy, for each episode needs its own")
-        player = _Player(lambda: gym, lambda gym, seed: policy, retries, Event())
-    elif isinstance(gym, Gym) or isinstance(policy, Policy):
-        raise ValueError("give a gym and a policy, or what makes either")
+        ready_gym, ready_policy = gym, policy
+        player = _Player(lambda: ready_gym, lambda gym, seed: ready_policy, retries, Event())
+    elif isinstance(gym, Gym):
+        raise ValueError("give a gym and a policy, or what makes both")
     else:
-        player = _Player(gym, policy, retries, Event())
+        player = _Player(gym, cast("MakePolicy", policy), retries, Event())
     played = player.serially(episodes) if concurrency == 1 else player.at_once(episodes, min(concurrency, len(episodes)))
     trajectories = []
-    for trajectory in played:
-        trajectories.append(trajectory)
-        if on_episode is not None:
-            on_episode(trajectory)
+    with closing(played):
+        for trajectory in played:
+            trajectories.append(trajectory)
+            if on_episode is not None:
+                on_episode(trajectory)
     return trajectories
 
 
 _Episode = tuple[Task, int, int]
 """Task, seed, number of the task."""
+
+
+_NEVER_PASS = (Fault.GYM_ERROR, Fault.POLICY_ERROR)
+"""Faults of code, which another try would meet again."""
 
 
 class _StoppedError(Exception):
@@ -99,12 +121,12 @@ class _Player:
     retries: int
     stop: Event
 
-    def serially(self, episodes: Iterable[_Episode]) -> Iterator[Trajectory]:
+    def serially(self, episodes: Iterable[_Episode]) -> Generator[Trajectory, None, None]:
         gym = self.make_gym()
         for episode in episodes:
             yield self._play(gym, episode)
 
-    def at_once(self, episodes: Sequence[_Episode], threads: int) -> Iterator[Trajectory]:
+    def at_once(self, episodes: Sequence[_Episode], threads: int) -> Generator[Trajectory, None, None]:
         """Trajectories in the order of `episodes`, as soon as those before are there."""
         waiting: SimpleQueue[int] = SimpleQueue()
         for index in range(len(episodes)):
@@ -143,7 +165,7 @@ class _Player:
         for _ in range(self.retries + 1):
             policy = self.make_policy(gym, int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
             trajectory = play(gym, _Stoppable(policy, self.stop), task, seed)
-            if trajectory.fault is None or trajectory.fault == Fault.GYM_ERROR:
+            if trajectory.fault is None or trajectory.fault in _NEVER_PASS:
                 break
         return trajectory
 

@@ -33,6 +33,8 @@ class Function(Gym):
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"paper": frozenset({ActionKind.ANSWER})}
     no_llm = "arithmetic answers every probe and judges every answer, so there is nothing for a language model to do"
+    questions = frozenset()
+    """A probe goes to the rule, and nobody is asked."""
 
     def begin(self, task: Task) -> str:
         a, b, c, d = task.data["test_case"]

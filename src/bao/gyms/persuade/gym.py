@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
@@ -118,6 +120,11 @@ class Persuade(Gym):
         self._best = level
         done = level == TOP
         return Outcome(reply, reward, done, done)
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that would move the user, which they were not told yet."""
+        said = self.persuadee.volunteer(rng) if isinstance(self.persuadee, ScriptedPersuadee) else None
+        return None if said is None else Outcome(said)
 
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:

@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from bao.errors import DataError
 from bao.gyms.loading import Readers, read_by_suffix
-from bao.gyms.tau.retail import read_instruction
-from bao.gyms.tau.tasks import AIRLINE, NAME, RETAIL, check
-from bao.gyms.tau.tools import TOOLS
-from bao.gyms.tau.wishes import wish_to_json
+from bao.gyms.tau.domains import AIRLINE, DOMAINS, RETAIL
+from bao.gyms.tau.retail.instruction import read_instruction
+from bao.gyms.tau.retail.wishes import wish_to_json
+from bao.gyms.tau.tasks import NAME, check
 from bao.gyms.userrl import beside, read_json, read_rows
 from bao.task import Split, Task, TaskSet
 
@@ -38,9 +38,11 @@ class _Info(BaseModel):
 
 
 class _Record(BaseModel):
-    """One entry of UserRL's ``tau_train.json`` or ``tau_test.json``; its ``obs``, an opening made beforehand, is not used."""
+    """One entry of UserRL's ``tau_train.json`` or ``tau_test.json``."""
 
     id: str
+    obs: str = ""
+    """The customer's first message, made beforehand."""
     info: _Info
 
 
@@ -78,7 +80,7 @@ def _read_parquet(path: Path, split: Split) -> TaskSet:
 def _task(path: Path, record: _Record, split: Split) -> Task:
     """A task whose instruction is put into wishes where it is of the training users' template."""
     domain = record.id.split("-")[0]
-    if domain not in (RETAIL, AIRLINE):
+    if domain not in DOMAINS:
         raise DataError(f"{path}, entry {record.id!r}: the id must begin with {RETAIL}- or {AIRLINE}-")
     goal = record.info.task
     read_text = read_instruction(goal.instruction) if domain == RETAIL else None
@@ -86,9 +88,9 @@ def _task(path: Path, record: _Record, split: Split) -> Task:
     data = {
         "database": domain, "user_id": goal.user_id, "identity": dict(identity), "wishes": [wish_to_json(w) for w in wishes],
         "actions": [{"name": action.name, "arguments": action.kwargs} for action in goal.actions], "outputs": goal.outputs,
-        "instruction": goal.instruction,
+        "instruction": goal.instruction, "opening": record.obs,
     }  # fmt: skip
-    level = sum(action.name in TOOLS and TOOLS[action.name].writes for action in goal.actions)
+    level = sum(DOMAINS[domain].toolbox.writes(action.name) for action in goal.actions)
     task = Task(record.id, NAME, data, split, level)
     try:
         check(task)

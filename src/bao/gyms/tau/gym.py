@@ -1,9 +1,10 @@
-"""The customer-service gym itself: tools on a shop's database, the shop's rules, and a customer to talk to.
+"""The customer-service gym itself: tools on the database of a shop or an airline, its rules, and a customer to talk to.
 
 It keeps the action kinds, the tools' names and the reward of UserRL's tau gym (tau-bench behind three choices): ``answer`` is
-a tool call, ``action`` a message to the customer, ``search`` a look at the tools or the rules. What differs: the agent can read
-the rules, the opening is the customer's own, ``finish`` is judged where UserRL gives what the last step gave, a number that has
-to be said must stand by itself, and the database of an episode is a view that is judged by its changed records.
+a tool call, ``action`` a message to the customer, ``search`` a look at the tools or the rules. What differs: the agent can
+read the rules, the opening is what the customer has said and no other, ``finish`` is judged where UserRL gives what the last
+step gave, a number that has to be said must stand by itself, and the database of an episode is a view that is judged by its
+changed records.
 
 The reward is 1 at the end if the final database is the one after the task's own calls and everything that had to be said was
 said, else 0. The end is the customer's goodbye, a transfer, ``finish`` or the horizon; the last is not judged and earns
@@ -14,26 +15,37 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.tau import agents, files, tasks
 from bao.gyms.tau.calls import UnreadableCallError, read_call
-from bao.gyms.tau.database import Database, Session, read_database
+from bao.gyms.tau.common import TRANSFER
+from bao.gyms.tau.customer import Customer
+from bao.gyms.tau.database import Database, Session
+from bao.gyms.tau.domains import AIRLINE, DOMAINS, read_databases
+from bao.gyms.tau.llm import OWN_RECITED_MOST, LanguageCustomer, instruction_of
+from bao.gyms.tau.retail import generate
+from bao.gyms.tau.retail.user import ScriptedCustomer
 from bao.gyms.tau.said import Output
-from bao.gyms.tau.tools import TOOLS, TRANSFER, call, listing
-from bao.gyms.tau.user import ScriptedCustomer
 from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
 SIZES: Mapping[Split, int] = {Split.TRAIN: 600, Split.VALID: 100, Split.TEST: 240}
-_HELP = (
-    "Find out who the customer is, look up what they have ordered, ask for what you cannot look up, get a yes, then call the "
-    "tool. Look-ups take none of the customer's time. [search] tools lists the tools, [search] policy the rules."
-)
 _SEARCH_HELP = Outcome("There are three things to look up: [search] tools, [search] policy and [search] help.")
-_SEARCHES = {"tools": Outcome(listing()), "help": Outcome(_HELP)}
+_SEARCHES: Mapping[str, Mapping[str, Outcome]] = {
+    name: {
+        "tools": Outcome(domain.toolbox.listing()),
+        "help": Outcome(
+            f"Find out who the customer is, look up {domain.look_up}, ask for what you cannot look up, get a yes, then call "
+            "the tool. Look-ups take none of the customer's time. [search] tools lists the tools, [search] policy the rules."
+        ),
+    }
+    for name, domain in DOMAINS.items()
+}
 
 
 class Tau(Gym):
@@ -46,20 +58,28 @@ class Tau(Gym):
         "everyday": frozenset({ActionKind.ACTION}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
+    submissions = frozenset()
     """Here a message is what takes the user's time and a tool call costs them nothing; ``paper`` is by the paper's letter."""
     horizon_default = 30
 
+    user_backends = ("scripted", "llm")
+
     def __init__(self, *, database: str | Path | None = None, **settings: Any) -> None:
-        """`database`: the folder of tau-bench's retail domain, for its tasks. Raises `ConfigError` where it is not one."""
+        """`database`: for tau-bench's tasks, the folder that holds its ``retail`` and ``airline``, or one of these itself.
+
+        Raises `ConfigError` where it is none of these.
+        """
         super().__init__(**settings)
-        self._retail = None if database is None else read_database(Path(database))
+        self._databases = {} if database is None else read_databases(Path(database))
 
     def instructions(self) -> str:
+        shop = "an airline or a shop" if AIRLINE in self._databases else "a shop"
+        its = "their" if AIRLINE in self._databases else "the shop's"
         return (
-            "You serve a customer of a shop, whose messages you read. Do what they want as far as the shop's rules allow: look "
+            f"You serve a customer of {shop}, whose messages you read. Do what they want as far as {its} rules allow: look "
             "up the rules and the tools before you act.\n"
             f"Every turn you take one action, and you have {self.horizon} turns:\n"
-            "[search] policy - the shop's rules; [search] tools - the tools and their arguments; [search] help - how to go on\n"
+            f"[search] policy - {its} rules; [search] tools - the tools and their arguments; [search] help - how to go on\n"
             '[answer] {"name": "get_order_details", "arguments": {"order_id": "#B1234567"}} - call one tool; its result is the '
             "reply\n"
             "[action] May I have your name and zip code? - a message to the customer, who answers it\n"
@@ -67,46 +87,63 @@ class Tau(Gym):
             "First find out who the customer is. Before a tool changes anything, tell the customer what it will do and get a "
             "yes. Tell the customer what they want to know, and what cannot be done.\n"
             "The episode ends when the customer says goodbye, on a transfer to a human agent, and when you finish. It is worth "
-            "1 if the shop's database then is exactly as it should be and the customer was told all they asked for, else "
+            f"1 if {its} database then is exactly as it should be and the customer was told all they asked for, else "
             "nothing. Messages take the customer's time; tool calls and searches do not."
         )
 
     def begin(self, task: Task) -> str:
-        """Raises `ConfigError` on a task that the scripted customer cannot play, or whose database was not given."""
+        """Raises `ConfigError` on a task that this customer cannot play, or whose database was not given, and `FaultError`
+        where a model that plays the customer says nothing.
+        """
         case = tasks.load(task)
+        user = self._customer(task, case)
         database = self._database(task, case)
+        opening = user.opening()
+        self._domain = case.domain
         self._policy = Outcome(database.policy)
         self._session = Session(database)
         self._goal = tasks.goal(case, database)
         self._unsaid: list[Output] = list(case.outputs)
-        self._user = ScriptedCustomer(case.identity, case.wishes, self.np_random)
-        return self._user.opening()
+        self._user = user
+        return opening
 
     def on_search(self, content: str) -> Outcome:
         wanted = content[:100].strip(" \t\n\"'.").lower()
         if wanted == "policy":
             return self._policy
-        return _SEARCHES.get(wanted, _SEARCH_HELP)
+        return _SEARCHES[self._domain.name].get(wanted, _SEARCH_HELP)
 
     def on_answer(self, content: str) -> Outcome:
         try:
             name, arguments = read_call(content)
         except UnreadableCallError as error:
             return Outcome(str(error))
-        reply = call(self._session, name, arguments)
+        reply = self._domain.toolbox.call(self._session, name, arguments)
         if reply.ok:
             if name == TRANSFER:
                 return self._end(reply.text)
-            if TOOLS[name].writes:
+            if self._domain.toolbox.writes(name):
                 self._user.note(name, arguments.get("order_id", ""))
         return Outcome(reply.text)
 
     def on_action(self, content: str) -> Outcome:
-        for wanted in [each for each in self._unsaid if each.occurs(content)]:
-            self._unsaid.remove(wanted)
+        said = [each for each in self._unsaid if each.occurs(content)]
+        for wanted in said:
             self._user.hear(wanted.text)
         text, goodbye = self._user.reply(content)
+        for wanted in said:  # only now: a fault leaves the episode as it was
+            self._unsaid.remove(wanted)
         return self._end(text) if goodbye else Outcome(text)
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """A detail of what the customer wants that was not told yet."""
+        told = self._user.volunteer(rng) if isinstance(self._user, ScriptedCustomer) else None
+        return None if told is None else Outcome(told)
+
+    def evadable(self, content: str) -> bool:
+        """Only a message that asks for something, and tells nothing that the customer waits for."""
+        asks = self._user.asked_for_detail(content) if isinstance(self._user, ScriptedCustomer) else "?" in content
+        return asks and not any(each.occurs(content) for each in self._unsaid)
 
     def on_finish(self, content: str) -> Outcome:
         return self._end("The episode is over.")
@@ -116,30 +153,35 @@ class Tau(Gym):
         return Outcome(text, float(success), done=True, success=success)
 
     def _database(self, task: Task, case: tasks.Case) -> Database:
-        if case.database == tasks.AIRLINE:
+        if case.database not in DOMAINS:
+            return tasks.own_database(case.database)
+        if case.database not in self._databases:
             raise ConfigError(
-                f"task {task.id!r} is of tau-bench's airline, whose tools this gym does not have: play retail tasks"
+                f"task {task.id!r} needs tau-bench's {case.database} database: give the gym database=PATH, the folder that "
+                f"holds tau-bench's {' and '.join(DOMAINS)}, each with data/ and wiki.md"
             )
+        return self._databases[case.database]
+
+    def _customer(self, task: Task, case: tasks.Case) -> Customer:
+        if self.user_backend == "llm":
+            assert self.llm is not None  # the base class sees to it
+            if case.instruction:
+                return LanguageCustomer(self.llm, case.instruction, case.opening)
+            told = instruction_of(case.identity, case.wishes)
+            return LanguageCustomer(self.llm, told, case.opening, recited_most=OWN_RECITED_MOST)
         if not case.wishes:
             raise ConfigError(
-                f"task {task.id!r} is told in free text, which user={self.user_backend!r} cannot act: play tau-bench's "
-                "retail-train tasks, or the gym's own"
+                f"task {task.id!r} is told in free text, which user={self.user_backend!r} cannot act: give user='llm' with a "
+                "model, or play tau-bench's retail-train tasks, or the gym's own"
             )
-        if case.database != tasks.RETAIL:
-            return tasks.own_database(case.database)
-        if self._retail is None:
-            raise ConfigError(
-                f"task {task.id!r} needs tau-bench's retail database: give the gym database=PATH, "
-                "its folder that holds data/ and wiki.md"
-            )
-        return self._retail
+        return ScriptedCustomer(case.identity, case.wishes, self.np_random)
 
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
         """The first `size` tasks of the package's own shop (see `SIZES`), of the given `levels` (1, 2, 3: things wanted)."""
         split = Split(split)
         size = SIZES[split] if size is None else size
-        return TaskSet.of(tasks.generate(split, index, tuple(levels or tasks.LEVELS)) for index in range(size))
+        return TaskSet.of(generate.generate(split, index, tuple(levels or generate.LEVELS)) for index in range(size))
 
     @classmethod
     def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
@@ -142,6 +144,18 @@ class Travel(Gym):
         done = len(self._decided) == len(self._trip)
         success = done and all(v > 0 for v in self._decided.values())
         return Outcome(f"{option_id} {verdict}.", value / len(self._trip), done, success)
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """A wish that was not told yet."""
+        assert self._user is not None
+        told = self._user.volunteer(rng)
+        return None if told is None else Outcome(told)
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Another value than the wished one. Recommendations are judged by the true wish, so the trip stays solvable."""
+        assert self._user is not None
+        said = self._user.mistaken(content, rng)
+        return None if said is None else Outcome(said)
 
     def _history(self) -> str:
         found = [
