@@ -55,7 +55,7 @@ class Questions(Gym):
     user_backends = ("llm",)
 
     def begin(self, task: Task) -> str:
-        self._talk: list[str] = []
+        self._heard: list[str] = []
         self._check = leak_check(_SECRETS, "reply")
         return "Ask."
 
@@ -64,9 +64,9 @@ class Questions(Gym):
 
     def on_action(self, content: str) -> Outcome:
         assert self.llm is not None
-        said = {"history": "\n".join(self._talk), "question": content}
+        said = {"history": "\n".join(self._heard), "question": content}
         reply = self.llm.ask(Prompt(_ROLE, said), _Reply, self._check)
-        self._talk += [content, reply.reply]
+        self._heard += [content, reply.reply]
         return Outcome(reply.reply)
 
     @classmethod

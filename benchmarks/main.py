@@ -1,4 +1,4 @@
-"""``make bench``: this package's training loop next to TRL's, the function gym's speed, what a model as the user costs.
+"""``make bench``: this package's training loop next to TRL's, the gyms' speed, and what a model as the user costs.
 
 Both sides train the same model from the same weights on the same tasks of the travel gym, with the same group size, number of
 trajectories, limits of turn and trajectory tokens, temperature 1 and float32, on the same cores in the same run: a step of
@@ -44,7 +44,7 @@ def bench(
     quick: Annotated[bool, Parameter(help="The least work that goes through everything; its ratios mean little.")] = False,
     out: Annotated[Path, Parameter(help="Folder for the models and the result.")] = Path("runs/bench"),
 ) -> None:
-    """Measure generation, update and whole steps next to TRL, the function gym's steps per CPU second.
+    """Measure generation, update and whole steps next to TRL, each gym's steps per CPU second.
 
     And what a user that is a model costs beside the model's own latency (`benchmarks.llm_user` says what is counted).
 
@@ -57,8 +57,8 @@ def bench(
     start = time.monotonic()
     result = machine() | {"repetitions": repetitions, "quick": quick}
     if only in (None, "gym"):
-        with progress.task("function gym", None):
-            result |= gym_steps.measure()
+        with progress.task("gyms", None):
+            result |= gym_steps.measure(**({"steps": 500, "runs": 1, "tasks": 4} if quick else {}))
     if only in (None, "llm_user"):
         with progress.task("a model as the user", None):
             result |= llm_user.measure()
@@ -111,10 +111,11 @@ def show(result: dict[str, Any]) -> None:
     console = results_console()
     if table.row_count:
         console.print(table)
+    steps = gym_steps.table(result)
+    if steps is not None:
+        console.print(steps)
     for name, figure in result.items():
-        if name.startswith("function_steps"):
-            console.print(f"{name}: {figure:,.0f}", highlight=False)
-        elif name.startswith("llm_user"):
+        if name.startswith("llm_user"):
             console.print(f"{name}: {figure:.2%}" if name.endswith("_share") else f"{name}: {figure:.6f}", highlight=False)
 
 

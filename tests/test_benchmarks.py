@@ -1,16 +1,19 @@
 """What the benchmarks' figures mean, and that both sides do the same work."""
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bao.action import ActionKind
 from bao.config import GymSection
+from bao.gym import gym_class, gym_names
 from bao.policies.local import save_local
 from bao.prompt import PromptForm, system_text
 from bao.rollout.engine import Engine, Limits, Request
-from benchmarks import llm_user
+from benchmarks import gym_steps, llm_user
 from benchmarks.cost import Cost, Phase, Step, figures, ratios
 from benchmarks.episode import Episode
 from benchmarks.work import Work
@@ -80,6 +83,40 @@ def test_our_side_plays_and_trains_on_every_trajectory(tmp_path: Path) -> None:
     assert first.trajectories == 6
     assert first.tokens > 0
     assert first.costs[Phase.STEP].wall >= first.costs[Phase.ROLLOUT].wall + first.costs[Phase.UPDATE].wall - 1e-6
+
+
+def test_every_gym_has_three_figures_of_its_speed() -> None:
+    found = gym_steps.measure(steps=40, runs=1, tasks=2)
+    assert set(found) == {f"{name}_steps_per_cpu_second{end}" for name in gym_names() for end in ("", "_fresh", "_unseen")}
+    assert min(found.values()) > 0
+
+
+@pytest.mark.parametrize("name", gym_names())
+def test_unseen_texts_are_new_and_the_rest_is_as_recorded(name: str) -> None:
+    episodes = gym_steps.recorded(gym_class(name), 3)
+    kinds = {action.kind for episode in episodes for action in episode.actions}
+    assert len(kinds) > 1, "agents that do more than one thing"
+    free = gym_steps.FREE_TEXT.get(name, {ActionKind.ACTION})
+    new = list(islice(gym_steps.unseen(name, episodes, np.random.default_rng(0)), 3 * len(episodes)))
+    texts = [action.content for episode in new for action in episode.actions if action.kind in free]
+    assert len(set(texts)) == len(texts) > 0
+    for place, episode in enumerate(new):
+        as_recorded = episodes[place % len(episodes)]
+        assert [action.kind for action in episode.actions] == [action.kind for action in as_recorded.actions]
+        for action, before in zip(episode.actions, as_recorded.actions, strict=True):
+            assert action.content == before.content or action.kind in free
+
+
+def test_the_table_of_speeds_marks_what_is_below_the_bar() -> None:
+    figures = {
+        f"travel_steps_per_cpu_second{end}": figure for end, figure in (("", 20_000), ("_fresh", 19_999), ("_unseen", 5e5))
+    }
+    table = gym_steps.table(figures)
+    assert table is not None
+    assert [list(column.cells) for column in table.columns] == [
+        ["travel"], ["20,000"], ["19,999 (below 20,000)"], ["500,000"],
+    ]  # fmt: skip
+    assert gym_steps.table({}) is None
 
 
 def test_the_cost_of_a_model_as_the_user_is_a_share_of_the_episodes_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:

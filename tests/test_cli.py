@@ -103,9 +103,8 @@ def test_gyms_are_listed_with_splits_kinds_user_kinds_and_users(bao: Bao, tmp_pa
     assert set(travel["tasks"]) == {"train", "valid", "test"}
     assert set(travel["kinds"]) == {"action", "search", "answer", "finish"}
     assert travel["conventions"] == {"everyday": ["action", "answer"], "paper": ["answer"]}
-    assert travel["users"] == ["scripted"]
-    assert rows["persuade"]["users"] == rows["search"]["users"] == ["scripted", "llm"]
-    assert rows["function"]["users"] == ["scripted"]
+    assert all(rows[name]["users"][0] == "scripted" for name in GYMS)
+    assert {name for name in GYMS if "llm" in rows[name]["users"]} == set(GYMS) - {"function"}
     assert "nothing for a language model to do" in rows["function"]["no_llm"]
     view = run("gyms", cwd=tmp_path).out
     assert "scripted (not llm: arithmetic" in " ".join(view.split())
@@ -244,6 +243,26 @@ def test_show_transcript_prints_an_episode_with_its_user_turns_marked(evaluated:
     assert done.out.count("USER") == episodes[3].user_effort
     chosen = bao("show", "transcript", evaluated / "ask_all", "--task", episodes[5].task_id)
     assert episodes[5].task_id in chosen.out
+
+
+def test_show_transcript_picks_by_a_reason_and_says_it(evaluated: Path, bao: Bao) -> None:
+    found = {path.parent.name: read_episodes(path) for path in sorted(evaluated.rglob("episodes.parquet"))}
+    both = [episode for own in found.values() for episode in own]
+    done = bao("show", "transcript", evaluated, "--pick", "expensive")
+    assert done.out.count("USER") == max(episode.user_effort for episode in both)
+    assert "user turns, where ask_all takes" in done.out
+    lowest = min(found["ask_all"], key=lambda episode: episode.task_return)
+    assert f"Return {lowest.task_return:.2f}" in bao("show", "transcript", evaluated / "ask_all", "--pick", "worst").out
+
+
+def test_show_transcript_prints_both_sides_of_a_dispute(tmp_path: Path, bao: Bao) -> None:
+    for name in ("oracle", "random"):
+        bao("eval", f"scripted:{name}", "--tasks", "4", "--out", tmp_path / name)
+    out = bao("show", "transcript", tmp_path, "--pick", "disputed").out
+    assert out.index("✗ not solved") < out.index("✓ solved")
+    refused(
+        bao("show", "transcript", tmp_path / "oracle", "--pick", "disputed"), "--index 0", "holds 0 disputed picks", "from 0"
+    )
 
 
 @pytest.mark.parametrize("name", GYMS)

@@ -131,7 +131,8 @@ def test_a_model_is_trained_on_it_from_its_own_recipe(installed: Installed, tmp_
         pytest.skip("training needs torch")
     small = (
         "model.hidden=32", "model.layers=1", "model.feedforward=64", "model.workers=1", "sft.demonstrations=200",
-        "grpo.steps=2", "grpo.groups=4", "grpo.group_size=4", "evaluation.tasks=5", "evaluation.resamples=100",
+        "sft.tasks=200", "grpo.tasks=200", "grpo.steps=2", "grpo.groups=4", "grpo.group_size=4", "evaluation.tasks=5",
+        "evaluation.resamples=100",
     )  # fmt: skip
     settings = [part for setting in small for part in ("--set", setting)]
     run(installed.python, "-m", "bao", "run", installed.folder / f"{NAME}.toml", "--out", "run", *settings, cwd=tmp_path)

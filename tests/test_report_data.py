@@ -111,12 +111,11 @@ class TestArchive:
     def test_further_numbers_of_an_episode_become_columns(self) -> None:
         @dataclass(frozen=True)
         class Rated(Trajectory):
-            satisfaction: float | None = None
             spent: float = 0.0
 
         plain = {name: getattr(episode(), name) for name in Trajectory.__dataclass_fields__}
         archive = Archive()
-        archive.add("p", [Rated(**plain, satisfaction=0.5, spent=3.0), Rated(**plain)])
+        archive.add("p", [Rated(**plain | {"satisfaction": 0.5}, spent=3.0), Rated(**plain)])
         assert archive.table()["more"] == {"satisfaction": [0.5, None], "spent": [3.0, 0.0]}
         assert distributions(archive.rows)["satisfaction"]["policies"]["p"]["mean"] == 0.5
 

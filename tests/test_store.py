@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bao.action import Action, ActionKind, ParseFault
 from bao.errors import DataError
-from bao.store import FORMAT, read_episodes, write_episodes
+from bao.store import FORMAT, iterate_episodes, read_episodes, write_episodes
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -91,6 +91,16 @@ def test_traces_read_back_can_be_written_to(tmp_path):
     trace = read_episodes(tmp_path / "e.parquet")[0].trace
     assert trace is not None
     assert trace.ids.flags.writeable
+
+
+def test_episodes_are_streamed_without_their_traces_on_request(tmp_path):
+    ones = np.ones(3, dtype=np.int32)
+    written = episode(trace=TokenTrace(ones, ones, ones.astype("i2"), ones.astype("f4")))
+    write_episodes(tmp_path / "e.parquet", [written] * 3)
+    stream = iterate_episodes(tmp_path / "e.parquet", traces=False)
+    first = next(stream)
+    assert (first, first.trace) == (written, None)
+    assert len(list(stream)) == 2
 
 
 def test_other_tools_find_the_objectives_in_columns_and_no_trace_columns_without_traces(tmp_path):

@@ -310,6 +310,18 @@ def test_one_thing_is_answered_at_a_time() -> None:
     assert asked("tiger", "Is it big " + "very " * 2000) == NO_QUESTION_TEXT
 
 
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "right", "or not", "correct", "is that right", "by any chance", "at all", "in general", "in real life", "please",
+        "by chance", "then", "too", "on the outside", "on average", "isn't it", "doesn't it",
+        "in any way", "as well", "yes or no",
+    ],
+)  # fmt: skip
+def test_a_tag_at_the_end_of_a_question_says_nothing(tag: str) -> None:
+    assert read(f"Is it big, {tag}?").clauses == read(f"Is it big {tag}?").clauses == read("Is it big?").clauses != ()
+
+
 @given(st.text(max_size=300) | st.lists(st.sampled_from(WORDS)).map(" ".join))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     assert ScriptedUser(entity("tiger")).reply(text)

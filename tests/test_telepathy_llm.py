@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bao.action import Action
+from bao.action import Action, Parsed
 from bao.errors import ConfigError
 from bao.gyms.telepathy import Telepathy
 from bao.gyms.telepathy.llm import QUESTION_CHARACTERS_MOST, Answer, Equivalence, Word
@@ -303,7 +303,7 @@ def test_an_episode_is_played_to_its_end() -> None:
                           Action("answer", "Okapia johnstoni")]  # fmt: skip
 
         def act(self, observation: str) -> Any:
-            return "", self._plan.pop(0), None
+            return Parsed("", self._plan.pop(0), None)
 
     episode = play(Telepathy(user="llm", llm=FakeSimulator(model)), Twenty(), OKAPI, 0)
     assert [turn.reply for turn in episode.turns] == [YES_TEXT, GUESS_TEXT, WRONG, RIGHT]

@@ -14,6 +14,8 @@ import pytest
 
 from bao.config import LoggingSection, check_recipe
 from bao.errors import ConfigError
+from bao.policies import local
+from bao.train.metrics_log import read_metrics
 from bao.train.redact import redact
 from bao.train.trackers import STATE, Start, Trackers, require
 
@@ -177,6 +179,41 @@ def test_a_folder_of_a_trackers_name_is_not_taken_for_it(tmp_path: Path) -> None
     (tmp_path / "wandb").mkdir()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() == "refused", done.stderr
+
+
+def test_a_killed_and_resumed_training_sends_each_step_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bao import stages
+    from bao.config import load_recipe
+    from bao.progress import Progress
+    from bao.train import trackers
+    from tests.small_model import small_local
+    from tests.test_stages import TINY
+
+    sent: list[Any] = []
+
+    class Killed(Fake):
+        def log(self, step: int, metrics: Any) -> None:
+            super().log(step, metrics)
+            if step == 3 and len(steps(sent)) == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(trackers, "require", lambda section: None)
+    monkeypatch.setitem(trackers.OPENERS, "wandb", lambda start: Killed(start, sent))
+    local.save_local(tmp_path / "model", small_local())
+    changes = (*TINY, "gym.settings.horizon=3", "grpo.steps=4", "grpo.checkpoint_every=2")
+    tracked = load_recipe("quickstart", [*changes, 'logging.trackers=["wandb"]'])
+    with pytest.raises(KeyboardInterrupt):
+        stages.reinforce(tracked, tmp_path / "model", tmp_path / "bao", Progress())
+    stages.reinforce(tracked, tmp_path / "model", tmp_path / "bao", Progress())
+    assert steps(sent) == [1, 2, 3, 4]
+    assert [each for each in sent if not isinstance(each[0], int)] == [
+        ("begin", "run-0"), ("failed", "run-0"), ("begin", "run-0"), ("closed", "run-0"),
+    ]  # fmt: skip
+    rows = read_metrics(tmp_path / "bao" / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert dict(sent)[2] == {name: value for name, value in rows[1].items() if name != "step"}
+    # Where metrics go changes no result, so a begun run may change it.
+    stages.reinforce(load_recipe("quickstart", list(changes)), tmp_path / "model", tmp_path / "bao", Progress())
 
 
 REAL = """

@@ -140,7 +140,7 @@ class Gym(gymnasium.Env[str, Action]):
         self._turn = 0
         self._live = False
         self.persona = None if persona is None else read_persona(persona)
-        self._talk: Talk | None = None
+        self._persona_talk: Talk | None = None
         if self.persona is not None:
             check_supported(self.persona, self)
 
@@ -236,7 +236,7 @@ class Gym(gymnasium.Env[str, Action]):
     @property
     def satisfaction(self) -> float | None:
         """The estimate of the user's satisfaction with the episode as it stands, in [0, 1]; None without a persona."""
-        return None if self._talk is None else self._talk.satisfaction
+        return None if self._persona_talk is None else self._persona_talk.satisfaction
 
     # gymnasium's interface.
 
@@ -261,7 +261,7 @@ class Gym(gymnasium.Env[str, Action]):
         opening = self.begin(task)
         if self.persona is not None:
             # Spawning takes nothing from the stream that the gym draws from.
-            self._talk = Talk(self.persona, self, self.np_random.spawn(1)[0])
+            self._persona_talk = Talk(self.persona, self, self.np_random.spawn(1)[0])
         self._live = True  # only now: where `begin` raises, no episode has begun
         return opening, {"task_id": task.id, "turn": 0}
 
@@ -279,7 +279,7 @@ class Gym(gymnasium.Env[str, Action]):
         if hook is None:
             raise ValueError(f"{self.name} offers no action kind {kind!r}: {suggest(str(kind), map(str, self._hooks))}")
         turn = self._turn + 1
-        talk = self._talk
+        talk = self._persona_talk
         reply, reward, done, success = hook(content) if talk is None else talk.respond(hook, kind, content)
         self._turn = turn  # only now: a turn in which the user broke has not been taken
         truncated = False

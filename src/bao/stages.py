@@ -29,7 +29,7 @@ from bao.measures.compare import Run
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.progress import Progress
-from bao.rollout.episodes import play_all
+from bao.rollout.episodes import MakePolicy, play_all
 from bao.rollout.preflight import check_playable
 from bao.shaping import check_weights, largest_paying_weight
 from bao.store import iterate_episodes, read_episodes, write_episodes
@@ -40,6 +40,7 @@ from bao.users.settings import llm_settings
 if TYPE_CHECKING:
     from bao.pareto import Frontier
     from bao.policies import Policy
+    from bao.policies.agents import Agent
     from bao.policies.local import LocalModel
     from bao.train.trackers import Trackers
 
@@ -250,35 +251,46 @@ class Judged:
 def evaluate(
     policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, progress: Progress, *,
     effort_weight: float | None = None, series: str | None = None, seed: int = 0, model: ModelSection | None = None,
-    rows: int = 256,
+    rows: int = 256, agent: Mapping[str, Any] | None = None,
 ) -> Judged:  # fmt: skip
-    """Play `tasks` with ``scripted:NAME`` or ``local:PATH``; leaves episodes and summary in `out`."""
+    """Play `tasks` with a policy; leaves episodes and summary in `out`.
+
+    `policy` is ``scripted:NAME``, ``local:PATH``, or an agent as `bao.policies.agents.open_agent` takes it with its settings,
+    the table `agent`.
+    """
     return evaluate_weights(
-        policy, gym, tasks, settings, {effort_weight: out}, progress, series=series, seed=seed, model=model, rows=rows
-    )[0]
+        policy, gym, tasks, settings, {effort_weight: out}, progress, series=series, seed=seed, model=model, rows=rows,
+        agent=agent,
+    )[0]  # fmt: skip
 
 
 def evaluate_weights(
     policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, folders: Mapping[float | None, Path],
     progress: Progress, *, series: str | None = None, seed: int = 0, model: ModelSection | None = None, rows: int = 256,
+    agent: Mapping[str, Any] | None = None,
 ) -> list[Judged]:  # fmt: skip
     """As `evaluate` at several effort weights, each with a folder of its own; what is missing is played in one go.
 
     Raises `ConfigError` on an unknown policy, on an effort weight that it cannot be told, and before any episode is played on
     tasks that the gym refuses.
     """
-    _check_policy(policy, gym, list(folders), progress)
+    opened = _check_policy(policy, gym, list(folders), agent or {}, progress)
     check_playable(make_gym(gym), tasks)
     kind, _, name = policy.partition(":")
-    series = series or (name if kind == "scripted" else Path(name).parent.name or name)
+    series = series or (opened.name if opened else name if kind == "scripted" else Path(name).parent.name or name)
+    settled = {"tasks", "effort_weights", "scripted", "concurrency"}
+    if opened is not None:
+        settled |= {"temperature", "turn_tokens", "trajectory_tokens"}  # its own settings say
     judged, missing = [], []
     for weight, out in folders.items():
+        played_by = (
+            opened.identity if opened else {"policy": policy if kind == "scripted" else f"local:{_beside(Path(name), out)}"}
+        )
         open_folder(
             out, {
-                "policy": policy if kind == "scripted" else f"local:{_beside(Path(name), out)}", "series": series,
-                "effort_weight": weight, "seed": seed, "tasks": len(tasks), "first_task": tasks[0].id,
-                "last_task": tasks[-1].id, "gym": gym.identity(),
-                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted", "concurrency"}),
+                **played_by, "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
+                "first_task": tasks[0].id, "last_task": tasks[-1].id, "gym": gym.identity(),
+                "evaluation": settings.model_dump(mode="json", exclude=settled),
             },
         )  # fmt: skip
         judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
@@ -286,7 +298,11 @@ def evaluate_weights(
             missing.append(weight)
     if not missing:
         return judged
-    if kind == "scripted":
+    if opened is not None:
+        made = partial(_made_by, opened, series)
+        episodes = _play_turns(made, series, gym, tasks, settings, seed, progress, at_once=opened.at_once)
+        played = dict.fromkeys(missing, episodes)
+    elif kind == "scripted":
         played = dict.fromkeys(missing, _play_scripted(name, series, gym, tasks, settings, seed, progress))
     else:
         section = model or ModelSection()
@@ -334,12 +350,17 @@ def remeasure(
     return summary
 
 
-def _check_policy(policy: str, gym: GymSection, weights: Sequence[float | None], progress: Progress) -> None:
+def _check_policy(
+    policy: str, gym: GymSection, weights: Sequence[float | None], agent: Mapping[str, Any], progress: Progress
+) -> "Agent | None":
+    """The agent that `policy` names where it is neither scripted nor local."""
     kind, _, name = policy.partition(":")
     told = [weight for weight in weights if weight is not None]
     for weight in told:
         if not (math.isfinite(weight) and weight >= 0):
             raise ConfigError(f"effort_weight={weight} must be a finite number of at least 0")
+    if kind in ("scripted", "local") and name and agent:
+        raise ConfigError(f"agent.{next(iter(agent))} is no setting of a {kind} policy: leave it out")
     if kind == "scripted" and name:
         scripted(gym, [name])
         if told:
@@ -363,7 +384,13 @@ def _check_policy(policy: str, gym: GymSection, weights: Sequence[float | None],
                     f"({_weights(trained)}): what it makes of it is anybody's guess"
                 )
     else:
-        raise ConfigError(f"policy={policy!r} is unknown: give scripted:NAME (`bao gyms` lists them) or local:PATH")
+        from bao.policies.agents import open_agent  # HTTP and TLS take long to import
+
+        opened = open_agent(policy, agent)
+        if told:
+            raise ConfigError(f"effort_weight={told[0]:g}: {opened.name} is told none; leave it out")
+        return opened
+    return None
 
 
 def _weights(trained: Sequence[float]) -> str:
@@ -391,6 +418,18 @@ def _play_scripted(
         policy.name = series
         return policy
 
+    return _play_turns(named, series, section, tasks, settings, seed, progress)
+
+
+def _made_by(agent: "Agent", series: str, gym: Gym, seed: int) -> "Policy":
+    return agent.make(gym, seed, series)
+
+
+def _play_turns(
+    make_policy: MakePolicy, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int,
+    progress: Progress, at_once: int | None = None,
+) -> list[Trajectory]:  # fmt: skip
+    """Episodes of what takes long over a turn, up to `at_once` of them together."""
     done, whole = 0, len(tasks) * settings.rollouts
     with progress.task(f"playing {series}", whole) as update:
 
@@ -398,14 +437,19 @@ def _play_scripted(
             nonlocal done
             done += 1
             update(done, whole, {})
+            if episode.fault is not None:
+                logger.warning("%s, seed %d: %s: %s", episode.task_id, episode.seed, episode.fault, episode.fault_detail)
 
-        concurrency = settings.concurrency or _requests_at_once(section)
-        return play_all(partial(make_gym, section), named, tasks.tasks, seeds, on_episode=note, concurrency=concurrency)
+        limits = [*_requests_at_once(section), *([] if at_once is None else [at_once])]
+        return play_all(
+            partial(make_gym, section), make_policy, tasks.tasks, range(seed, seed + settings.rollouts), on_episode=note,
+            concurrency=settings.concurrency or min(limits),
+        )  # fmt: skip
 
 
-def _requests_at_once(section: GymSection) -> int:
-    """How many requests the models of a gym may get at once, of the one that may get the fewest."""
-    return min(llm_settings(section.settings[name]).concurrency for name in MODEL_TABLES if name in section.settings)
+def _requests_at_once(section: GymSection) -> list[int]:
+    """How many requests each of the models of a gym may get at once."""
+    return [llm_settings(section.settings[name]).concurrency for name in MODEL_TABLES if name in section.settings]
 
 
 def _play_local(

@@ -24,10 +24,12 @@ from bao import __version__
 from bao.atomic import whole_file
 from bao.errors import ConfigError, DataError
 from bao.formats.messages import messages_of, metadata_of
+from bao.store import utf8
 from bao.trajectory import Fault, StopReason, Trajectory
 
 SCORES = ("score", "success", "user_effort")
 SCORER = "bao"
+_CONTROL = dict.fromkeys(range(0x20), 0xFFFD)
 _MANY = 1 << 20
 """Bytes of sample summaries that are held in memory before they go to a temporary file."""
 
@@ -57,8 +59,9 @@ def write_inspect(path: Path, trajectories: Iterable[Trajectory], created: datet
         for count, trajectory in enumerate(trajectories, start=1):
             first = first or trajectory
             _check_alike(first, trajectory)
-            epochs[trajectory.task_id] += 1
-            sample = inspect_log.EvalSample.model_validate(_sample(trajectory, epochs[trajectory.task_id]))
+            name = _sample_id(trajectory)
+            epochs[name] += 1
+            sample = inspect_log.EvalSample.model_validate(_sample(trajectory, name, epochs[name]))
             log.writestr(f"samples/{sample.id}_epoch_{sample.epoch}.json", _json(sample))
             summaries.write((b"," if count > 1 else b"[") + _json(sample.summary()))
             if not _faulted(trajectory):
@@ -95,20 +98,25 @@ def _faulted(trajectory: Trajectory) -> bool:
     return trajectory.fault is not None or trajectory.stop == StopReason.FAULT
 
 
-def _sample(trajectory: Trajectory, epoch: int) -> dict[str, Any]:
+def _sample_id(trajectory: Trajectory) -> str:
+    """The task's id as a name inside a zip file, which ends at a NUL."""
+    return utf8(trajectory.task_id).translate(_CONTROL) or "task"
+
+
+def _sample(trajectory: Trajectory, name: str, epoch: int) -> dict[str, Any]:
     """The sample as plain values, which Inspect's own model then checks."""
-    identity = json.dumps([trajectory.gym, trajectory.policy, trajectory.effort_weight, trajectory.task_id, epoch])
+    identity = json.dumps([trajectory.gym, trajectory.policy, trajectory.effort_weight, name, epoch])
     key = hashlib.sha256(identity.encode()).hexdigest()[:22]
     messages = [_message(message, f"{key}-{index}", trajectory) for index, message in enumerate(messages_of(trajectory))]
     opening = next(message["content"] for message in messages if message["role"] == "user")
     sample: dict[str, Any] = {
-        "id": trajectory.task_id, "epoch": epoch, "uuid": key, "input": opening,
+        "id": name, "epoch": epoch, "uuid": key, "input": opening,
         "target": "", "messages": messages, "metadata": metadata_of(trajectory), "total_time": trajectory.seconds,
         "turn_count": len(trajectory.turns), "output": _output(messages, trajectory),
     }  # fmt: skip
     if _faulted(trajectory):
         fault = str(trajectory.fault or Fault.GYM_ERROR)
-        message = f"{fault}: {trajectory.fault_detail}" if trajectory.fault_detail else fault
+        message = f"{fault}: {utf8(trajectory.fault_detail)}" if trajectory.fault_detail else fault
         sample["error"] = {"message": message, "traceback": "", "traceback_ansi": ""}
     else:
         values = dict(zip(SCORES, _scores(trajectory), strict=True))
@@ -125,7 +133,7 @@ def _message(message: dict[str, Any], key: str, trajectory: Trajectory) -> dict[
     """A message of `messages_of` as Inspect has it: thinking is a part of the content, arguments are an object."""
     told = {**message, "id": key, "content": message["content"] or ""}
     if message["role"] == "assistant":
-        told |= {"source": "generate", "model": trajectory.policy}
+        told |= {"source": "generate", "model": utf8(trajectory.policy)}
         thinking = told.pop("reasoning_content", None)
         if thinking:
             told["content"] = [{"type": "reasoning", "reasoning": thinking}]
@@ -145,7 +153,7 @@ def _message(message: dict[str, Any], key: str, trajectory: Trajectory) -> dict[
 def _output(messages: list[dict[str, Any]], trajectory: Trajectory) -> dict[str, Any]:
     last = next((message for message in reversed(messages) if message["role"] == "assistant"), None)
     choices = [] if last is None else [{"message": last, "stop_reason": "tool_calls" if "tool_calls" in last else "stop"}]
-    return {"model": trajectory.policy, "choices": choices}
+    return {"model": utf8(trajectory.policy), "choices": choices}
 
 
 def _header(
@@ -159,9 +167,9 @@ def _header(
     return {
         "version": 2, "status": "success",
         "eval": {
-            "eval_id": key, "run_id": key, "task_id": key, "created": moment, "task": f"bao/{first.gym}",
-            "dataset": {"name": first.gym, "samples": len(epochs), "sample_ids": list(epochs)},
-            "model": first.policy, "config": {"epochs": max(epochs.values())}, "packages": {"bao-agents": __version__},
+            "eval_id": key, "run_id": key, "task_id": key, "created": moment, "task": f"bao/{utf8(first.gym)}",
+            "dataset": {"name": utf8(first.gym), "samples": len(epochs), "sample_ids": list(epochs)},
+            "model": utf8(first.policy), "config": {"epochs": max(epochs.values())}, "packages": {"bao-agents": __version__},
             "task_args": arguments, "task_args_passed": arguments,
             "scorers": [{"name": name, "metrics": [{"name": "mean"}, {"name": "stderr"}]} for name in SCORES],
         },

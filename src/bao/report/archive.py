@@ -19,14 +19,15 @@ TEXT_LIMIT = 200_000
 BLOCK_CHARACTERS, BLOCK_EPISODES = 400_000, 128
 """A block ends with the episode that reaches either: inflating one takes a browser some milliseconds."""
 
-TURN_FIELDS = ("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens")
+TURN_FIELDS = ("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens", "information")
 STORY_FIELDS = ("opening", "system", "horizon", "fault_detail", "turns")
 ROW_FIELDS = (
     "policy", "task", "level", "seed", "effort_weight", "stop", "success", "score", "effort", "turns", "tokens", "unparsable",
     "fault",
 )  # fmt: skip
 
-_KNOWN = {field.name for field in fields(Trajectory)} - {"satisfaction", "money"}
+_NO_MEASURES = frozenset({"seed", "level", "horizon", "effort_weight", "seconds"})
+"""Numbers of an episode that are columns already, or that no one compares."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -72,8 +73,8 @@ def row_of(episode: Trajectory, label: str | None = None) -> EpisodeRow:
 
 
 def _further(episode: Trajectory) -> dict[str, float]:
-    """Numbers under names that this module does not know by themselves: other parts of the project add them."""
-    names = [each.name for each in fields(episode) if each.name not in _KNOWN]
+    """The other numbers of an episode, whatever they are called: a gym or a user of one's own may add some."""
+    names = [each.name for each in fields(episode) if each.name not in _NO_MEASURES]
     names += [name for name in ("satisfaction", "money") if name not in names and hasattr(episode, name)]
     values = {name: getattr(episode, name) for name in names}
     return {
@@ -143,6 +144,7 @@ class Archive:
         return [
             place(turn.thinking), str(turn.action.kind), place(turn.action.content), place(turn.reply), finite(turn.reward),
             int(turn.involves_user), None if turn.parse_fault is None else str(turn.parse_fault), turn.tokens,
+            finite(getattr(turn, "information", None)),
         ]  # fmt: skip
 
 

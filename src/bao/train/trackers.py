@@ -137,7 +137,7 @@ class Trackio:
 
 
 Opener = Callable[[Start], Tracker]
-OPENERS: Mapping[str, Opener] = {"mlflow": MLflow, "trackio": Trackio, "wandb": Wandb}
+OPENERS: dict[str, Opener] = {"mlflow": MLflow, "trackio": Trackio, "wandb": Wandb}
 
 
 def require(section: LoggingSection) -> None:
@@ -153,7 +153,7 @@ class Trackers:
 
     def __init__(
         self, section: LoggingSection, folder: Path, name: str, group: str, settings: Mapping[str, Any],
-        warn: Callable[[str], None], openers: Mapping[str, Opener] = OPENERS,
+        warn: Callable[[str], None], openers: Mapping[str, Opener] | None = None,
     ) -> None:  # fmt: skip
         """Begin, or go on with, a run called `name` at each of ``section.trackers``; `settings` are sent without secrets."""
         self._path, self._warn = folder / STATE, warn
@@ -163,7 +163,7 @@ class Trackers:
             known = self._sent.get(each, {})
             start = Start(section.project, name, group, folder, redact(settings), section.online, known.get("run"))
             with self._guarded(each):
-                tracker = openers[each](start)
+                tracker = (openers or OPENERS)[each](start)
                 self._open[each] = tracker
                 self._sent[each] = {"run": tracker.run, "step": known.get("step", 0) if tracker.run == start.run else 0}
         if self._open:

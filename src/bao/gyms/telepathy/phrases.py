@@ -23,7 +23,7 @@ SMALL = frozenset(
     }
 )  # fmt: skip
 """Words that are left out."""
-_GENERIC = frozenset({"thing", "stuff", "something", "item", "object", "anything", "people", "one", "type", "human", "person"})
+GENERIC = frozenset({"thing", "stuff", "something", "item", "object", "anything", "people", "one", "type", "human", "person"})
 """Stems that say nothing inside a longer phrase."""
 
 
@@ -78,6 +78,15 @@ _BEING = re.compile(r"^(?:known for being|considered to be|considered as|known a
 _MUST = re.compile(r"^(?:have|need) to (?=\w)")
 
 
+def _words_of(*patterns: re.Pattern[str]) -> frozenset[str]:
+    """Every word that one of the patterns can begin with, and some more."""
+    return frozenset(word for pattern in patterns for word in re.findall(r"[a-z]+", pattern.pattern))
+
+
+_FIRST_OF_IS, _FIRST_OF_DOES = _words_of(_ABLE, _BEING, _MUST, _POWERED), _words_of(_NEEDS, _FOR_YOU)
+"""Most phrases begin with none of these, and one look is cheaper than four."""
+
+
 @lru_cache(maxsize=50_000)
 def phrase_key(frame: str, rest: str) -> tuple[str, str]:
     """The frame and the stems by which a phrase is looked up."""
@@ -85,10 +94,12 @@ def phrase_key(frame: str, rest: str) -> tuple[str, str]:
     return frame, stems_of(rest.split())
 
 
+@lru_cache(maxsize=50_000)
 def canonical(frame: str, rest: str) -> tuple[str, str]:
     """One form for the many ways to say where it is, what it is for and what it is made of."""
     rest = " ".join([word for word in rest.replace("-", " ").split() if word not in SMALL])
-    if frame == "is":
+    first = rest.partition(" ")[0]
+    if frame == "is" and first in _FIRST_OF_IS:
         rest = _MUST.sub("", _BEING.sub("", rest))
         able = _ABLE.sub("", rest)
         if able != rest:
@@ -96,7 +107,8 @@ def canonical(frame: str, rest: str) -> tuple[str, str]:
         powered = _POWERED.sub("use ", rest)
         if powered != rest:
             frame, rest = "does", powered
-    if frame == "does":
+        first = rest.partition(" ")[0]
+    if frame == "does" and first in _FIRST_OF_DOES:
         rest = _NEEDS.sub("use ", rest)
         helped = _FOR_YOU.sub("for ", rest)
         if helped != rest:
@@ -119,7 +131,7 @@ def canonical(frame: str, rest: str) -> tuple[str, str]:
 def stems_of(words: list[str]) -> str:
     """The stems of the words that say something."""
     stems = [stem(word) for word in words]
-    return " ".join([word for word in stems if word not in _GENERIC] or stems)
+    return " ".join([word for word in stems if word not in GENERIC] or stems)
 
 
 def expand(text: str) -> Iterator[str]:

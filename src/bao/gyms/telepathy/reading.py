@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from bao.gyms.telepathy.phrases import canonical, expand, phrase_key, stems_of
+from bao.gyms.telepathy.phrases import GENERIC, canonical, expand, phrase_key, stems_of
 from bao.gyms.telepathy.sentence import AUXILIARY, CAN, IT, PEOPLE, VERBS, frame_of, words_of
 from bao.gyms.telepathy.table import Table, table
 from bao.gyms.telepathy.words import name_key, stem
@@ -106,6 +106,7 @@ class Reader:
                     frame = "is" if denied else form
                     if phrase_key(frame, phrase) not in self._asked:
                         self._add(frame, phrase, Literal(place, denied, within=within), feature.is_class)
+        self._noun_words = GENERIC | {word for noun in (*_ANYTHING, *self._nouns) for word in noun.split()}
         self._sizes = {name: (size, size) for name, size in source.sizes.items()}
         self._sizes |= {name: (e.least, e.most) for name, e in source.by_name.items() if name not in self._sizes}
         self._guesses = {" ".join(stem(word) for word in name.split()) for name in source.by_name}
@@ -208,16 +209,18 @@ class Reader:
     def _split(self, rest: str) -> tuple[Clause, ...] | None:
         """A noun with what is said of it: ``big mammal``, ``animal that lives in water``, ``something you eat``."""
         words = _KIND_OF.sub("", rest).split()
+        # A noun is made of nouns' words only: most cuts need no look at the nouns, and most phrases not even a cut.
+        foreign = [place for place, word in enumerate(words) if stem(word) not in self._noun_words]
+        before, behind = (foreign[0], foreign[-1] + 1) if foreign else (len(words), 0)
         for place in range(1, len(words)):
-            noun = self._noun(words[:place])
-            head, tail = " ".join(words[:place]), " ".join(words[place:])
+            noun = self._noun(words[:place]) if place <= before else None
             if noun is not None:
-                said = self._clause_after(tail)
+                said = self._clause_after(" ".join(words[place:]))
                 if said is not None:
                     return (*noun, *said)
-            noun = self._noun(words[place:])
+            noun = self._noun(words[place:]) if place >= behind else None
             if noun is not None:
-                said_before = self._found("is", head)
+                said_before = self._found("is", " ".join(words[:place]))
                 if said_before is not None:
                     return (said_before, *noun)
         return None

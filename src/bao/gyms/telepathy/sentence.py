@@ -41,6 +41,13 @@ _TAG = re.compile(
     r",? (?:right|or not|correct|is that right|by any chance|at all|in general|in real life|please|by chance|then|too|"
     r"on the outside|on average|isn't it|doesn't it|in any way|as well|yes or no)$"
 )
+_LAST_OF_TAGS = frozenset(
+    {
+        "right", "not", "correct", "that", "chance", "all", "general", "life", "please", "then", "too", "outside", "average",
+        "it", "way", "well", "no",
+    }
+)  # fmt: skip
+"""The last words of these tags: looking through a whole question for its end is slow, and few have a tag."""
 _WH = frozenset({"what", "which", "who", "whom", "whose", "where", "when", "why", "how", "tell", "give", "describe", "name"})
 _BE = frozenset({"is", "are", "was", "were"})
 _DO = frozenset({"do", "does", "did"})
@@ -90,8 +97,11 @@ def words_of(question: str) -> Words | None:
         return Words([], False)
     if text.count("?") > 1 and len(sentences) > 1:
         return None
-    text = _WRAPPED.sub("", _TAG.sub("", _PREFACE.sub("", sentences[-1])))
-    contracted = _CONTRACTED.search(text) is not None
+    text = _PREFACE.sub("", sentences[-1])
+    if text.rpartition(" ")[2] in _LAST_OF_TAGS:
+        text = _TAG.sub("", text)
+    text = _WRAPPED.sub("", text)
+    contracted = "n't" in text and _CONTRACTED.search(text) is not None
     if contracted:
         text = _CONTRACTED.sub(lambda found: found.group(1) or "can", text, count=1)
     if "'" in text:

@@ -96,6 +96,7 @@ function turnItem(turn, index, unfolded) {
       turn.involves_user ? el("span", { class: "badge user" }, "● user", el("span", { class: "hidden-text" }, ", involves the user")) : null,
       turn.parse_fault ? el("span", { class: "badge fault" }, `unreadable: ${words(turn.parse_fault)}`) : null,
       el("span", {}, `${turn.tokens} tokens`),
+      turn.information === null ? null : el("span", {}, `${number(turn.information)} bits`),
       el("span", { class: `reward ${sign}` }, `reward ${turn.reward > 0 ? "+" : ""}${number(turn.reward, 2)}`)),
     turn.thinking ? el("details", { class: "thinking", open: unfolded }, el("summary", {}, `thinking, ${number(turn.thinking.split(/\s+/).length, 0)} words`), longText(turn.thinking)) : null,
     turn.content && !turn.parse_fault ? longText(turn.content, "said") : null,
