@@ -134,6 +134,14 @@ def test_money_is_compared_with_a_price_table():
     assert money.p == 1 / 2**3
 
 
+def test_all_compares_whatever_both_have_a_figure_for():
+    names = [
+        difference.measure for difference in only(compare([run("a", [1.0, 0.0]), run("b", [0.0, 0.0])], ["all"])).differences
+    ]
+    assert {"score", "best_score", "pass_at_u_9", "seconds", "behavior_dynamic_scheduling"} <= set(names)
+    assert not {"money", "tokens_in", "satisfaction"} & set(names)
+
+
 def test_several_runs_give_all_pairs_with_holms_p():
     rng = np.random.default_rng(0)
     runs = [run(name, np.clip(rng.normal(mean, 0.2, 13), 0, 1)) for name, mean in (("a", 0.4), ("b", 0.6), ("c", 0.6))]

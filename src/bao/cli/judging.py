@@ -128,7 +128,9 @@ def _scores(folder: Path) -> Scores:
     found = {}
     for judged in stages.find_judged([folder]):
         measured = measure_tasks(judged.episodes())
-        found[judged.label] = dict(zip(measured.task_ids, measured.values["score"].tolist(), strict=True))
+        # The gym is part of a task's name, so that equal ids of two gyms are not taken for one task.
+        tasks = [f"{measured.gym}/{task}" for task in measured.task_ids]
+        found[judged.label] = dict(zip(tasks, measured.values["score"].tolist(), strict=True))
     return found
 
 

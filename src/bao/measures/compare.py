@@ -29,6 +29,9 @@ HEADLINE = (
 )  # fmt: skip
 """What is compared where no measure is named; those that a run has no figure for are left out."""
 
+EVERY = "all"
+"""In place of names of measures: all that both runs have a figure for."""
+
 LEVEL, POWER = 0.05, 0.8
 _EXACT = 14
 """Tasks up to which all sign flips are gone through (16,384)."""
@@ -95,6 +98,8 @@ def compare(
 ) -> list[Comparison]:  # fmt: skip
     """Every pair of `runs`, the later against the earlier; `prices` gives ``money``.
 
+    `measures` are names, or just ``all``; `HEADLINE` where not given.
+
     The p-values of one measure are adjusted for the number of pairs (Holm). Raises `ConfigError` on an unknown measure, fewer
     than two runs or a repeated label, and `DataError` where a pair is of two gyms, shares no task or lacks a measure that was
     asked for.
@@ -104,6 +109,8 @@ def compare(
     labels = [run.label for run in runs]
     if len(set(labels)) < len(labels):
         raise ConfigError(f"the labels {labels} must differ: give each evaluation its own --name")
+    if measures is not None and list(measures) == [EVERY]:
+        measures = ()
     for name in measures or ():
         if name not in MEASURES:
             raise ConfigError(f"--measure {name} is unknown: {suggest(name, MEASURES)}")
@@ -120,8 +127,7 @@ def sign_flip_p(differences: npt.ArrayLike, *, permutations: int = 10_000, seed:
     through, beyond that `permutations` random ones and the data as they are, so that p is never 0. Counting ties by half (the
     mid-p value; Lancaster, JASA 56, 1961) takes back the caution that ties bring, of which yes-or-no episodes have many: on
     simulated equal policies .038 to .052 of the p-values are below .05, against .017 to .05 with ties counted whole, and .002
-    where only 3 of 30 tasks are expected to differ. Where k
-    tasks differ, p is at least 2^-k.
+    where only 3 of 30 tasks are expected to differ. Where k tasks differ, p is at least 2^-k.
     """
     table = np.asarray(differences, dtype=np.float64)
     tasks = len(table)
@@ -225,7 +231,7 @@ def _pair(a: _Measured, b: _Measured, measures: Sequence[str] | None, seed: int,
     for name in measures or ():
         if name not in common:
             raise DataError(_why_absent(name, a, b))
-    chosen = list(measures) if measures is not None else [name for name in HEADLINE if name in common]
+    chosen = [name for name in HEADLINE if name in common] if measures is None else list(measures) or common
     differences = [_difference(name, left[name], right[name], a.run, b.run, seed, permutations) for name in chosen]
     return Comparison(
         a=a.run.label, b=b.run.label, tasks=len(tasks), by_seed=sum(map(bool, seeds)),
