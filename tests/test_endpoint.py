@@ -20,18 +20,18 @@ from pydantic import BaseModel
 from bao import make
 from bao.action import Action, ActionKind, Parsed
 from bao.config import GymSection, check_recipe
+from bao.endpoint.client import MOST_BYTES, shared_endpoint
+from bao.endpoint.transport import HTTPClient, TransportError
 from bao.errors import ConfigError
 from bao.gym import Outcome
 from bao.gyms.travel import Travel
 from bao.rollout.episodes import play_all
 from bao.trajectory import Fault, FaultError
 from bao.users.cache import ReplyCache
-from bao.users.endpoint import MOST_BYTES, shared_endpoint
 from bao.users.leaks import leak_check
 from bao.users.llm import Prompt
 from bao.users.settings import LLMSettings, llm_settings
 from bao.users.simulator import LLMSimulator, simulator
-from bao.users.transport import HTTPClient, TransportError
 from tests.stub_endpoint import HEALTHY_CONTENT, Kind, Messages, StubEndpoint
 
 KEY = "sk-verysecretkey0123456789"
@@ -188,7 +188,7 @@ def test_nothing_listening_is_a_fault() -> None:
 def test_a_huge_reply_costs_no_more_than_the_cap() -> None:
     code = (
         "import sys, resource, time\n"
-        "from bao.users.transport import HTTPClient, OversizeError\n"
+        "from bao.endpoint.transport import HTTPClient, OversizeError\n"
         "client = HTTPClient(sys.argv[1])\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "for _ in range(5):\n"

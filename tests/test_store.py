@@ -22,7 +22,7 @@ COUNT = st.integers(0, 2**31)
 TURNS = st.builds(
     Turn, thinking=TEXT, action=st.builds(Action, st.sampled_from(list(ActionKind)), TEXT), reply=TEXT,
     reward=st.floats(-1, 1), involves_user=st.booleans(), parse_fault=st.none() | st.sampled_from(list(ParseFault)),
-    tokens=COUNT,
+    tokens=COUNT, prompt_tokens=st.none() | COUNT, completion_tokens=st.none() | COUNT,
 )  # fmt: skip
 
 
@@ -160,8 +160,22 @@ def rewritten(path, change):
 
 def test_an_unknown_version_is_named(tmp_path):
     rewritten(tmp_path / "e.parquet", lambda table: table.replace_schema_metadata({b"bao.format": b"99"}))
-    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1'"):
+    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '2'"):
         read_episodes(tmp_path / "e.parquet")
+
+
+def as_version_1(table):
+    """`table` as the first version of the format had it."""
+    old = pa.list_(pa.struct(list(table.schema.field("transcript").type.value_type)[:8]))
+    turns = pa.array([[dict(list(turn.items())[:8]) for turn in row] for row in table["transcript"].to_pylist()], old)
+    table = table.set_column(table.schema.get_field_index("transcript"), "transcript", turns)
+    return table.replace_schema_metadata({**table.schema.metadata, b"bao.format": b"1"})
+
+
+def test_a_file_of_the_first_version_is_read_too(tmp_path):
+    rewritten(tmp_path / "e.parquet", as_version_1)
+    assert pq.read_schema(tmp_path / "e.parquet").field("transcript").type.value_type.num_fields == 8
+    assert read_episodes(tmp_path / "e.parquet") == [episode()]
 
 
 def test_a_missing_column_is_named(tmp_path):

@@ -22,20 +22,20 @@ from bao.action import Action, ActionKind, ParseFault
 from bao.errors import DataError
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
-FORMAT = "1"
-"""Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one."""
+FORMAT = "2"
+"""Version of the columns' names and meaning. Version 1, whose turns lack the counts of an endpoint, is read too."""
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
 _ROW_GROUP = 2048
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
 
-_TURN = pa.struct(
-    [
-        ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
-        ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
-    ]
-)  # fmt: skip
+_TURN_1 = [
+    ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
+    ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
+]  # fmt: skip
+_TURN = pa.struct([*_TURN_1, ("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64())])
+_TURN_OF_FORMAT = {b"1": pa.struct(_TURN_1), FORMAT.encode(): _TURN}
 _EPISODE = [
     ("gym", pa.string()), ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()),
     ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
@@ -122,13 +122,14 @@ def _check_schema(path: Path, schema: pa.Schema) -> bool:
             f"{path} is a Parquet file but holds no episodes (its metadata lacks 'bao.format'): "
             "give an episodes.parquet that `bao eval` wrote"
         )
-    if version != FORMAT.encode():
+    if version not in _TURN_OF_FORMAT:
         raise DataError(
             f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads {FORMAT!r}: "
             "use the bao that wrote it, or evaluate again"
         )
     traced = "trace_ids" in schema.names
     for name, kind in _EPISODE + (_TRACE if traced else []):
+        kind = pa.list_(_TURN_OF_FORMAT[version]) if name == "transcript" else kind
         if name not in schema.names or schema.field(name).type != kind:
             raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
     return traced
@@ -152,6 +153,7 @@ def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
                 "content": _text(turn.action.content), "reply": _text(turn.reply), "reward": turn.reward,
                 "involves_user": turn.involves_user,
                 "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
+                "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens,
             }
             for turn in episode.turns
         ],
@@ -186,13 +188,13 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
 
 
 def _turns(structs: pa.StructArray) -> Sequence[Turn]:
-    columns = (structs.field(name).to_pylist() for name in (field.name for field in _TURN))
+    columns = (structs.field(name).to_pylist() for name in (field.name for field in structs.type))
     return [
         Turn(
             thinking, Action(_KINDS.get(kind, kind), content), reply, reward, involves_user,
-            None if parse_fault is None else ParseFault(parse_fault), tokens,
+            None if parse_fault is None else ParseFault(parse_fault), tokens, *counts,
         )
-        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens in zip(*columns, strict=True)
+        for thinking, kind, content, reply, reward, involves_user, parse_fault, tokens, *counts in zip(*columns, strict=True)
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from bao.action import Action, ParseFault
+from bao.action import Action, Parsed, ParseFault
 
 
 class StopReason(StrEnum):
@@ -43,7 +43,14 @@ class Fault(StrEnum):
     USER_UNAVAILABLE = "user_unavailable"
     """No connection, or an endpoint that kept failing."""
     POLICY_TIMEOUT = "policy_timeout"
+    """The agent took longer than a turn may."""
+    POLICY_MALFORMED = "policy_malformed"
+    """The agent's endpoint sent what is no chat completion. (What the agent wrote is never a fault.)"""
+    POLICY_REFUSED = "policy_refused"
+    """The agent's endpoint answers others and refuses this request for good, for its content."""
     POLICY_UNAVAILABLE = "policy_unavailable"
+    POLICY_ERROR = "policy_error"
+    """The agent's own code raised an exception; the same code would again, so it is not retried."""
     GYM_ERROR = "gym_error"
 
 
@@ -54,6 +61,15 @@ class FaultError(Exception):
         super().__init__(f"{fault}: {detail}" if detail else str(fault))
         self.fault = fault
         self.detail = detail
+
+
+class OutOfTokensError(Exception):
+    """Raised by a policy whose token budget for the episode is spent; the runner ends the episode there."""
+
+    def __init__(self, cut: Parsed | None = None) -> None:
+        super().__init__("the token budget of the episode is spent")
+        self.cut = cut
+        """The turn that the budget cut off, which is not taken any more; None where none was begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,9 @@ class Turn:
     parse_fault: ParseFault | None = None
     tokens: int = 0
     """Tokens that the agent wrote in this turn (words where the policy has no tokens)."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    """Tokens that an endpoint counted for this turn, read and written; None where none counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,9 +85,9 @@ def _interval(value: Mapping[str, float]) -> str:
 
 def model_usage() -> list[str]:
     """What talking to models took in this process, a line for each endpoint that was used."""
-    if "bao.users.endpoint" not in sys.modules:
+    if "bao.endpoint.client" not in sys.modules:
         return []
-    from bao.users.endpoint import endpoints
+    from bao.endpoint.client import endpoints
 
     lines = []
     for endpoint in endpoints():

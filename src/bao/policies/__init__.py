@@ -22,4 +22,17 @@ class Policy(Protocol):
         """The next turn, given the latest observation (the opening on the first call)."""
 
 
-__all__ = ["Policy"]
+class CountedTurn(Parsed):
+    """A turn as read, with the tokens that an endpoint counted for it."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+    @classmethod
+    def of(cls, parsed: Parsed, prompt_tokens: int | None, completion_tokens: int | None) -> "CountedTurn":
+        turn = cls(*parsed)
+        turn.prompt_tokens, turn.completion_tokens = prompt_tokens, completion_tokens
+        return turn
+
+
+__all__ = ["CountedTurn", "Policy"]

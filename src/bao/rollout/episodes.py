@@ -12,9 +12,9 @@ import numpy as np
 
 from bao.action import Parsed
 from bao.gym import Gym
-from bao.policies import Policy
+from bao.policies import CountedTurn, Policy
 from bao.task import Task
-from bao.trajectory import Fault, FaultError, StopReason, Trajectory, Turn
+from bao.trajectory import Fault, FaultError, OutOfTokensError, StopReason, Trajectory, Turn
 
 
 def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None = None) -> Trajectory:
@@ -32,13 +32,16 @@ def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None 
         policy.begin(system, opening)
         observation, ended = opening, False
         while not ended:
-            thinking, action, parse_fault = policy.act(observation)
-            observation, reward, terminated, truncated, info = gym.step(action)
-            words = len(thinking.split()) + len(action.content.split())
-            turns.append(Turn(thinking, action, observation, reward, info["involves_user"], parse_fault, words))
+            parsed = policy.act(observation)
+            observation, reward, terminated, truncated, info = gym.step(parsed.action)
+            turns.append(_turn(parsed, observation, reward, info["involves_user"]))
             ended = terminated or truncated
             if ended:
                 stop, success = info["stop"], info["success"]
+    except OutOfTokensError as error:
+        stop, success = StopReason.TOKEN_BUDGET, False
+        if error.cut is not None:
+            turns.append(_turn(error.cut, "", 0.0, False))
     except FaultError as error:
         stop, success, fault, detail = StopReason.FAULT, False, error.fault, error.detail
     return Trajectory(
@@ -46,6 +49,15 @@ def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None 
         success=success, horizon=gym.horizon, system=system, level=task.level, fault=fault, fault_detail=detail,
         seconds=time.perf_counter() - start,
     )  # fmt: skip
+
+
+def _turn(parsed: Parsed, reply: str, reward: float, involves_user: bool) -> Turn:
+    read = wrote = None
+    if isinstance(parsed, CountedTurn):
+        read, wrote = parsed.prompt_tokens, parsed.completion_tokens
+    thinking, action, parse_fault = parsed
+    tokens = len(thinking.split()) + len(action.content.split()) if wrote is None else wrote
+    return Turn(thinking, action, reply, reward, involves_user, parse_fault, tokens, read, wrote)
 
 
 MakeGym = Callable[[], Gym]
@@ -92,6 +104,10 @@ def play_all(
 
 _Episode = tuple[Task, int, int]
 """Task, seed, number of the task."""
+
+
+_NEVER_PASS = (Fault.GYM_ERROR, Fault.POLICY_ERROR)
+"""Faults of code, which another try would meet again."""
 
 
 class _StoppedError(Exception):
@@ -149,7 +165,7 @@ class _Player:
         for _ in range(self.retries + 1):
             policy = self.make_policy(gym, int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
             trajectory = play(gym, _Stoppable(policy, self.stop), task, seed)
-            if trajectory.fault is None or trajectory.fault == Fault.GYM_ERROR:
+            if trajectory.fault is None or trajectory.fault in _NEVER_PASS:
                 break
         return trajectory
 

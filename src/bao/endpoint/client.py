@@ -2,36 +2,35 @@
 
 Transient errors (no reply in time, no connection, 408, 425, 429, 5xx, a reply that is no chat completion) are retried with
 exponential backoff and jitter, 429 and 503 after what ``Retry-After`` says, and end in a `FaultError`. What will not pass is a
-`RejectedError` at once. How the endpoint takes a JSON schema and a token limit is found out once and remembered.
+`RejectedError` at once. What an endpoint turns out to take is found out once and remembered.
 """
 
 import json
+import math
 import os
 import random
 import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from bao.endpoint.counters import Counters
+from bao.endpoint.settings import EndpointSettings
+from bao.endpoint.transport import Answer, CertificateError, DeadlineError, HTTPClient, OversizeError, TransportError
 from bao.errors import ConfigError
 from bao.trajectory import Fault, FaultError
-from bao.users.counters import Counters
-from bao.users.replies import Form
-from bao.users.settings import LLMSettings, Structured
-from bao.users.transport import Answer, CertificateError, DeadlineError, HTTPClient, OversizeError, TransportError
 
 LONGEST_WAIT = 60.0
 """Seconds; an endpoint that wants a longer pause counts as unavailable."""
 MOST_BYTES = 1 << 20
 """The largest answer that is read."""
 _PASSING = frozenset({408, 425, 429})
-_FALLBACKS: tuple[Structured, ...] = ("schema", "object", "text")
-_ABOUT_FORMAT = re.compile(r"response_format|json_schema|json_object|guided|structured|schema", re.IGNORECASE)
 _KEYLIKE = re.compile(r"(?i)\b(?:sk|pk|rk|key|token|bearer)[-_ :]+\S{6,}")
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
 
 
 class Completion(NamedTuple):
@@ -39,6 +38,11 @@ class Completion(NamedTuple):
     """The content of the model's message; thoughts in fields of their own are not part of it."""
     cut: bool
     """The token limit ended it."""
+    message: Mapping[str, Any]
+    """The model's message as it came."""
+    tokens_in: int | None
+    tokens_out: int | None
+    """As the endpoint counts them; None where it does not."""
 
 
 class RejectedError(Exception):
@@ -50,6 +54,24 @@ class RejectedError(Exception):
         self.said = said
         self.answered = answered
         """Whether this endpoint has answered other requests."""
+
+
+class Blame(NamedTuple):
+    """Which fault it is for whoever asks."""
+
+    timeout: Fault
+    """No whole answer in time."""
+    malformed: Fault
+    """Answers that were no chat completion."""
+    unavailable: Fault
+    """No connection, or errors that did not pass."""
+
+
+@dataclass
+class Allowance:
+    """The seconds that are left to whoever asks: requests and pauses count, the wait for a free slot does not."""
+
+    seconds: float = math.inf
 
 
 class _PassingError(Exception):
@@ -71,101 +93,88 @@ class Endpoint:
         self._slots = threading.BoundedSemaphore(concurrency)
         self._jitter = random.Random()  # unseeded on purpose: processes must not come back in step, and no result depends on it
         self._answered = False
-        self._accepted: dict[tuple[str, str], int] = {}
-        """Index into `_FALLBACKS` that a model has accepted for a schema."""
         self._limit_name: dict[str, str] = {}
+        self.found: dict[tuple[str, ...], Any] = {}
+        """What whoever asks has found out about the endpoint, to go by from then on."""
 
-    def complete(self, settings: LLMSettings, messages: Sequence[Message], form: Form) -> Completion:
-        """The model's next message.
+    def complete(
+        self, settings: EndpointSettings, messages: Sequence[Message], fields: Mapping[str, Any], blame: Blame, *,
+        max_tokens: int | None = None, allowance: Allowance | None = None,
+    ) -> Completion:  # fmt: skip
+        """The model's next message; `fields` are further ones of the request, `max_tokens` stands in for the settings'.
 
-        Raises `FaultError` where none was to be had in ``settings.attempts`` tries, and `RejectedError` where none will be.
+        Raises `FaultError`, as `blame` says, where none was to be had in ``settings.attempts`` tries or in the `allowance`, and
+        `RejectedError` where none will be.
         """
-        if settings.structured != "auto":
-            return self._complete(settings, messages, form, settings.structured)
-        known = (settings.model, form.text)
-        proven = known in self._accepted
-        start = self._accepted.get(known, 0)
-        first: RejectedError | None = None
-        for index in range(start, len(_FALLBACKS)):
-            try:
-                completion = self._complete(settings, messages, form, _FALLBACKS[index])
-            except RejectedError as error:
-                first = first or error
-                # Servers that know no response_format do not always name it: until one has gone through, suspect it.
-                if error.status not in (400, 422) or (proven and not _ABOUT_FORMAT.search(error.said)):
-                    raise
-            else:
-                self._accepted[known] = index
-                return completion
-        assert first is not None
-        raise first
-
-    def _complete(self, settings: LLMSettings, messages: Sequence[Message], form: Form, structured: Structured) -> Completion:
+        most = settings.max_tokens if max_tokens is None else max_tokens
+        allowance = allowance or Allowance()
         try:
-            return self._retried(settings, self._body(settings, messages, form, structured))
+            return self._retried(settings, self._body(settings, messages, fields, most), blame, allowance)
         except RejectedError as error:
             limit = self._limit_name.get(settings.model, "max_tokens")
             if error.status != 400 or limit != "max_tokens" or "max_completion_tokens" not in error.said:
                 raise
             self._limit_name[settings.model] = "max_completion_tokens"
-        return self._retried(settings, self._body(settings, messages, form, structured))
+        return self._retried(settings, self._body(settings, messages, fields, most), blame, allowance)
 
-    def _body(self, settings: LLMSettings, messages: Sequence[Message], form: Form, structured: Structured) -> bytes:
+    def _body(
+        self, settings: EndpointSettings, messages: Sequence[Message], fields: Mapping[str, Any], max_tokens: int
+    ) -> bytes:
         body: dict[str, Any] = {
             "model": settings.model,
             "messages": messages,
             "temperature": settings.temperature,
-            self._limit_name.get(settings.model, "max_tokens"): settings.max_tokens,
+            self._limit_name.get(settings.model, "max_tokens"): max_tokens,
         }
         if settings.seed is not None:
             body["seed"] = settings.seed
-        if structured == "schema":
-            wanted = {"name": form.name, "schema": form.strict, "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
-        elif structured == "object":
-            body["response_format"] = {"type": "json_object"}
-        return json.dumps(body | settings.body).encode("utf-8")
+        return json.dumps({**body, **fields, **settings.body}).encode("utf-8")
 
-    def _retried(self, settings: LLMSettings, body: bytes) -> Completion:
+    def _retried(self, settings: EndpointSettings, body: bytes, blame: Blame, allowance: Allowance) -> Completion:
         for attempt in range(1, settings.attempts + 1):
             try:
-                return self._once(body, settings.timeout)
+                return self._once(body, settings.timeout, blame, allowance)
             except _PassingError as error:
                 if error.wait > LONGEST_WAIT:
                     raise FaultError(error.fault, f"{error.detail}; it wants a pause of {error.wait:.0f} s") from None
-                if attempt == settings.attempts:
-                    tries = f" in {attempt} tries" if attempt > 1 else ""
-                    raise FaultError(error.fault, f"{settings.model} at {self.base_url}: {error.detail}{tries}") from None
                 wait = min(settings.backoff * 2.0 ** (attempt - 1), LONGEST_WAIT) * self._jitter.uniform(0.5, 1.0)
+                wait = max(wait, error.wait)
+                if attempt == settings.attempts or wait >= allowance.seconds:
+                    tries = f" in {attempt} tries" if attempt > 1 else ""
+                    tries += "" if attempt == settings.attempts else ", with no time left for another"
+                    raise FaultError(error.fault, f"{settings.model} at {self.base_url}: {error.detail}{tries}") from None
                 self.counters.add(retries=1)
-                time.sleep(max(wait, error.wait))
+                allowance.seconds -= wait
+                time.sleep(wait)
         raise AssertionError
 
-    def _once(self, body: bytes, timeout: float) -> Completion:
+    def _once(self, body: bytes, timeout: float, blame: Blame, allowance: Allowance) -> Completion:
         key = read_key(self._api_key_env)
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         with self._slots:
             start = time.perf_counter()
             try:
-                answer = self._client.post("/chat/completions", body, headers, timeout)
+                answer = self._client.post("/chat/completions", body, headers, min(timeout, allowance.seconds))
             except DeadlineError as error:
-                raise _PassingError(Fault.USER_TIMEOUT, str(error)) from None
+                raise _PassingError(blame.timeout, str(error)) from None
             except OversizeError as error:
-                raise _PassingError(Fault.USER_MALFORMED, str(error)) from None
+                raise _PassingError(blame.malformed, str(error)) from None
             except TransportError as error:
-                raise _PassingError(Fault.USER_UNAVAILABLE, str(error)) from None
+                raise _PassingError(blame.unavailable, str(error)) from None
             except CertificateError as error:
                 raise RejectedError(0, str(error), answered=self._answered) from None
             finally:
-                self.counters.add(requests=1, seconds=time.perf_counter() - start)
+                took = time.perf_counter() - start
+                allowance.seconds -= took
+                self.counters.add(requests=1, seconds=took)
         if answer.status == 200:
-            completion, tokens_in, tokens_out = _completion(answer.body)
-            self.counters.add(tokens_in=tokens_in, tokens_out=tokens_out)
+            completion = _completion(answer.body, blame)
+            self.counters.add(tokens_in=completion.tokens_in or 0, tokens_out=completion.tokens_out or 0)
             self._answered = True
             return completion
         said = _scrubbed(_error_said(answer.body), key)
         if (answer.status in _PASSING or answer.status >= 500) and "insufficient_quota" not in said:
-            raise _PassingError(Fault.USER_UNAVAILABLE, f"HTTP {answer.status} {said}".strip(), _retry_after(answer))
+            raise _PassingError(blame.unavailable, f"HTTP {answer.status} {said}".strip(), _retry_after(answer))
         raise RejectedError(answer.status, said, answered=self._answered)
 
 
@@ -185,7 +194,7 @@ _shared: dict[tuple[str, str | None, int], Endpoint] = {}
 _sharing = threading.Lock()
 
 
-def shared_endpoint(settings: LLMSettings) -> Endpoint:
+def shared_endpoint(settings: EndpointSettings) -> Endpoint:
     """The endpoint of these settings in this process: one for each address, key variable and concurrency limit."""
     name = (settings.base_url, settings.api_key_env, settings.concurrency)
     with _sharing:
@@ -212,21 +221,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _completion(body: bytes) -> tuple[Completion, int, int]:
-    """The first choice of a chat completion, and its tokens in and out. Raises `_PassingError` where it is none."""
+def _completion(body: bytes, blame: Blame) -> Completion:
+    """The first choice of a chat completion. Raises `_PassingError` where it is none."""
     try:
         values = json.loads(body.decode("utf-8"))
         choice = values["choices"][0]
-        content = choice["message"].get("content")
+        message = choice["message"]
+        content = message.get("content")
         if isinstance(content, list):
             content = "".join(part["text"] for part in content if part.get("type") == "text")
         if not isinstance(content, str | None):
             raise TypeError
         usage = values.get("usage") or {}
-        tokens = [value if isinstance(value := usage.get(name), int) else 0 for name in ("prompt_tokens", "completion_tokens")]
+        tokens = [
+            value if isinstance(value := usage.get(name), int) else None for name in ("prompt_tokens", "completion_tokens")
+        ]
     except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
-        raise _PassingError(Fault.USER_MALFORMED, "the answer was no chat completion") from None
-    return Completion(content or "", choice.get("finish_reason") == "length"), tokens[0], tokens[1]
+        raise _PassingError(blame.malformed, "the answer was no chat completion") from None
+    return Completion(content or "", choice.get("finish_reason") == "length", message, tokens[0], tokens[1])
 
 
 def _error_said(body: bytes) -> str:
