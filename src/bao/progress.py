@@ -15,6 +15,7 @@ from bao.folder import logger
 SHOWN = {
     "loss": "loss", "reward": "reward", "score": "score", "user_effort": "U", "entropy": "entropy", "kl_to_sampler": "KL",
     "zero_variance": "zero-var", "unparsable": "unparsable", "penalty/information_seeking": "IS", "penalty/over_thinking": "OT",
+    "episodes_per_second": "episodes/s", "faults": "faults", "at_once": "at once",
 }  # fmt: skip
 """Metrics beside the bar, and their names there."""
 _QUIET_SECONDS = 15.0
@@ -65,7 +66,9 @@ class Progress:
             nonlocal last
             if time.monotonic() - last >= _QUIET_SECONDS:
                 last = time.monotonic()
-                self._line(f"{name}: {done}/{whole} after {last - start:.0f} s {_shown(metrics)}")
+                rate = metrics.get("episodes_per_second")
+                left = f", {(whole - done) / rate:.0f} s left" if rate else ""
+                self._line(f"{name}: {done}/{whole} after {last - start:.0f} s{left} {_shown(metrics)}")
 
         yield update
         self._line(f"{name}: done in {time.monotonic() - start:.0f} s")

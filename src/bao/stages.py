@@ -18,15 +18,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bao.behavior.synthesize import Demonstration, Rejection, counts, demonstrations
-from bao.config import MODEL_TABLES, EvaluationSection, GymSection, ModelSection, Recipe
+from bao.config import MODEL_TABLES, RUNNING, EvaluationSection, GymSection, ModelSection, Recipe
 from bao.errors import ConfigError, DataError, suggest
 from bao.folder import logger, open_folder
 from bao.gym import Gym, gym_class, make
 from bao.measures import summarize
 from bao.progress import Progress
 from bao.rollout.episodes import play_all
+from bao.rollout.failures import FailurePolicy
+from bao.rollout.plan import MakePolicy, Plan, tasks_digest
+from bao.rollout.runner import Running, discard_log, run
 from bao.shaping import check_weights, largest_paying_weight
-from bao.store import read_episodes, write_episodes
+from bao.store import iterate_episodes, read_episodes, write_episodes
 from bao.task import Split, TaskSet
 from bao.trajectory import Trajectory
 from bao.users.settings import llm_settings
@@ -73,7 +76,9 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
     Warns of weights that silence some tasks; raises `ConfigError` on one that silences the gym.
     """
     tasks = task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks))
-    episodes = _play_scripted("oracle", "oracle", recipe.gym, tasks, EvaluationSection(), 0, progress)
+    make_policy = partial(_scripted_policy, "oracle", "oracle")
+    concurrency = _requests_at_once(recipe.gym)
+    episodes = play_all(partial(make_gym, recipe.gym), make_policy, tasks.tasks, concurrency=concurrency)
     try:
         warnings = check_weights(recipe.grpo.effort_weights, episodes)
     except ConfigError as error:
@@ -232,8 +237,9 @@ def evaluate_weights(
             out, {
                 "policy": policy if kind == "scripted" else f"local:{_beside(Path(name), out)}", "series": series,
                 "effort_weight": weight, "seed": seed, "tasks": len(tasks), "first_task": tasks[0].id,
-                "last_task": tasks[-1].id, "gym": gym.identity(),
-                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted", "concurrency"}),
+                "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
+                "gym_version": gym_class(gym.name).version, "gym": gym.identity(),
+                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted", *RUNNING}),
             },
         )  # fmt: skip
         judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
@@ -242,20 +248,15 @@ def evaluate_weights(
     if not missing:
         return judged
     if kind == "scripted":
-        played = dict.fromkeys(missing, _play_scripted(name, series, gym, tasks, settings, seed, progress))
+        for weight in missing:
+            _play_turns(partial(_scripted_policy, name, series), series, gym, tasks, settings, folders[weight], seed, progress)
     else:
         section = model or ModelSection()
         played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
-    for weight, episodes in played.items():
-        out = folders[weight]
-        write_episodes(out / EPISODES, episodes)
-        summary = summarize(episodes, seed=seed, resamples=settings.resamples)
-        part = out / f".{SUMMARY}"
-        part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
-        part.replace(out / SUMMARY)
-        logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
-        if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
-            progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
+        for weight, episodes in played.items():
+            write_episodes(folders[weight] / EPISODES, episodes)
+    for weight in missing:
+        _summarize(folders[weight], series, settings, seed, progress)
     return judged
 
 
@@ -300,37 +301,44 @@ def _beside(path: Path, out: Path) -> str:
     return Path(os.path.relpath(path, out)).as_posix()
 
 
-def _play_scripted(
-    name: str, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int, progress: Progress
-) -> list[Trajectory]:
-    gym = make_gym(section)
-    make_policy = gym.scripted_policies()[name]
+def _summarize(out: Path, series: str, settings: EvaluationSection, seed: int, progress: Progress) -> None:
+    """``summary.json`` from ``episodes.parquet``; the log of the run has served then."""
+    summary = summarize(iterate_episodes(out / EPISODES), seed=seed, resamples=settings.resamples)
+    part = out / f".{SUMMARY}"
+    part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    part.replace(out / SUMMARY)
+    discard_log(out)
+    logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
+    if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
+        progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
+
+
+def _play_turns(
+    make_policy: MakePolicy, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path,
+    seed: int, progress: Progress,
+) -> None:  # fmt: skip
+    """Play a policy that takes whole turns into `out`; `make_policy` can be pickled, for other processes call it too."""
+    identity = {"gym": section.identity(), "version": gym_class(section.name).version, "policy": series}
     seeds = range(seed, seed + settings.rollouts)
-    if gym.llm is None and gym.judge is None:
-        policy = make_policy(gym, seed)
-        policy.name = series
-        return play_all(gym, policy, tasks.tasks, seeds)
+    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, seeds, identity)
+    failures = FailurePolicy(settings.failures, settings.retries, settings.minimum_healthy)
+    running = Running(
+        settings.concurrency or _requests_at_once(section), settings.workers, settings.ray, failures, settings.episode_timeout
+    )
+    with progress.task(f"playing {series}", len(plan)) as update:
+        run(plan, out, out / EPISODES, running, update)
 
-    def named(gym: Gym, seed: int) -> "Policy":
-        policy = make_policy(gym, seed)
-        policy.name = series
-        return policy
 
-    done, whole = 0, len(tasks) * settings.rollouts
-    with progress.task(f"playing {series}", whole) as update:
-
-        def note(episode: Trajectory) -> None:
-            nonlocal done
-            done += 1
-            update(done, whole, {})
-
-        concurrency = settings.concurrency or _requests_at_once(section)
-        return play_all(partial(make_gym, section), named, tasks.tasks, seeds, on_episode=note, concurrency=concurrency)
+def _scripted_policy(name: str, series: str, gym: Gym, seed: int) -> "Policy":
+    policy = gym.scripted_policies()[name](gym, seed)
+    policy.name = series
+    return policy
 
 
 def _requests_at_once(section: GymSection) -> int:
-    """How many requests the models of a gym may get at once, of the one that may get the fewest."""
-    return min(llm_settings(section.settings[name]).concurrency for name in MODEL_TABLES if name in section.settings)
+    """How many requests the models of a gym may get at once, of the one that may get the fewest; 1 without a model."""
+    tables = [name for name in MODEL_TABLES if name in section.settings]
+    return min((llm_settings(section.settings[name]).concurrency for name in tables), default=1)
 
 
 def _play_local(

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ FORMAT = "2"
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
-_ROW_GROUP = 2048
+_ROW_GROUP = 512
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
+_READ = 128
+"""Episodes read at a time."""
 
 _TURN_1 = [
     ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
@@ -59,30 +62,48 @@ def write_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> None
     crash never meets half of one. `read_episodes` gives back equal trajectories, with one exception: a lone UTF-16 surrogate
     (a model can produce one through a JSON escape; no UTF-8 file can hold it) becomes U+FFFD.
     """
-    path = Path(path)
     episodes = list(trajectories)
     traced = any(episode.trace is not None for episode in episodes)
-    metadata = {_FORMAT_KEY: FORMAT.encode(), _COUNT_KEY: b"%d" % len(episodes)}
+    _write(Path(path), (_row(episode, traced) for episode in episodes), len(episodes), traced)
+
+
+def episode_row(episode: Trajectory) -> dict[str, Any]:
+    """An episode without its token trace as plain values, as `write_rows` takes it; JSON holds it exactly."""
+    return _row(episode, traced=False)
+
+
+def write_rows(path: Path | str, rows: Iterable[dict[str, Any]], count: int) -> None:
+    """As `write_episodes`, from `count` rows of `episode_row`, of which only a few hundred are held at a time."""
+    _write(Path(path), rows, count, traced=False)
+
+
+def _write(path: Path, rows: Iterable[dict[str, Any]], count: int, traced: bool) -> None:
+    metadata = {_FORMAT_KEY: FORMAT.encode(), _COUNT_KEY: b"%d" % count}
     schema = pa.schema(_EPISODE + (_TRACE if traced else []), metadata=metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    source = iter(rows)
     try:
         with part.open("xb") as file:
             with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
-                for start in range(0, len(episodes), _ROW_GROUP):
-                    rows = [_row(episode, traced) for episode in episodes[start : start + _ROW_GROUP]]
-                    writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+                while group := list(islice(source, _ROW_GROUP)):
+                    writer.write_table(pa.Table.from_pylist(group, schema=schema))
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in `folder` to disk, where the system can."""
     if os.name == "posix":  # elsewhere a folder cannot be opened to be flushed
-        folder = os.open(path.parent, os.O_RDONLY)
+        opened = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(opened)
         finally:
-            os.close(folder)
+            os.close(opened)
 
 
 def read_episodes(path: Path | str) -> list[Trajectory]:
@@ -91,19 +112,23 @@ def read_episodes(path: Path | str) -> list[Trajectory]:
     Raises `DataError` naming the file and the fix where it is missing, damaged (its pages carry checksums), of another origin,
     or of another version of the format.
     """
+    return list(iterate_episodes(path))
+
+
+def iterate_episodes(path: Path | str) -> Iterator[Trajectory]:
+    """`read_episodes` a few at a time, for files that need not fit into memory."""
     path = Path(path)
     if not path.is_file():
         raise DataError(f"no episodes at {path}: give the path of an episodes.parquet that `bao eval` wrote")
-    episodes: list[Trajectory] = []
+    count = 0
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             traced = _check_schema(path, file.schema_arrow)
-            for batch in file.iter_batches(batch_size=_ROW_GROUP):
-                episodes.extend(_trajectories(batch, traced))
-            if b"%d" % len(episodes) != file.schema_arrow.metadata.get(_COUNT_KEY):
-                raise DataError(
-                    f"{path} gives {len(episodes)} episodes, not as many as were written: restore it or evaluate again"
-                )
+            for batch in file.iter_batches(batch_size=_READ):
+                count += batch.num_rows
+                yield from list(_trajectories(batch, traced))
+            if b"%d" % count != file.schema_arrow.metadata.get(_COUNT_KEY):
+                raise DataError(f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again")
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): it is damaged or another kind of file; "
@@ -111,7 +136,6 @@ def read_episodes(path: Path | str) -> list[Trajectory]:
         ) from error
     except (TypeError, ValueError) as error:
         raise DataError(f"{path} holds an episode that this bao cannot read ({error}): evaluate again") from error
-    return episodes
 
 
 def _check_schema(path: Path, schema: pa.Schema) -> bool:

@@ -156,6 +156,7 @@ class Endpoint:
             try:
                 answer = self._client.post("/chat/completions", body, headers, min(timeout, allowance.seconds))
             except DeadlineError as error:
+                self.counters.add(pushbacks=1)
                 raise _PassingError(blame.timeout, str(error)) from None
             except OversizeError as error:
                 raise _PassingError(blame.malformed, str(error)) from None
@@ -173,6 +174,8 @@ class Endpoint:
             self._answered = True
             return completion
         said = _scrubbed(_error_said(answer.body), key)
+        if answer.status in (429, 503):
+            self.counters.add(pushbacks=1)
         if (answer.status in _PASSING or answer.status >= 500) and "insufficient_quota" not in said:
             raise _PassingError(blame.unavailable, f"HTTP {answer.status} {said}".strip(), _retry_after(answer))
         raise RejectedError(answer.status, said, answered=self._answered)

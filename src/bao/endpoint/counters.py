@@ -16,6 +16,8 @@ class Usage:
     """HTTP requests sent, retries and re-asks among them."""
     retries: int = 0
     """Requests sent again because the last one failed on the way."""
+    pushbacks: int = 0
+    """Requests by which the endpoint showed that it is asked too much: 429, 503, no whole answer in time."""
     re_asks: int = 0
     """Replies that did not serve, and were asked for once more with the reason."""
     faults: tuple[tuple[str, int], ...] = ()

@@ -8,6 +8,7 @@ Score where a task is played several times. It grows with the number of rollouts
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ RATES = frozenset(
     {"score", "best_score", "success", "user_involvement_rate", "unparsable", *(f"pass_at_u_{k}" for k in PASS_AT_U)}
 )
 """The measures that lie in [0, 1]."""
+
+_AT_ONCE = 256
+"""Episodes held at a time."""
 
 
 @dataclass(frozen=True)
@@ -82,27 +86,60 @@ def episode_measures(trajectories: Sequence[Trajectory]) -> dict[str, Floats]:
 
 def measure_tasks(trajectories: Iterable[Trajectory]) -> TaskMeasures:
     """Every measure, task by task. Raises `DataError` on episodes of several gyms, or where no episode is healthy."""
-    episodes = list(trajectories)
-    gyms = sorted({episode.gym for episode in episodes})
-    if len(gyms) > 1:
-        raise DataError(f"the episodes are of several gyms ({', '.join(gyms)}): measure each gym's on their own")
-    counted = healthy(episodes)
-    if not counted:
-        found = ", ".join(f"{name}: {count}" for name, count in fault_counts(episodes).items() if count) or "no episode at all"
-        raise DataError(f"no healthy episode to measure ({found}): repair what failed and play the tasks again")
-    columns = episode_measures(counted)
-    tasks = [episode.task_id for episode in counted]
-    ids, table = task_means(np.column_stack(list(columns.values())), tasks)
-    values = dict(zip(columns, table.T, strict=True))
-    best = np.full(len(ids), -np.inf)
-    np.maximum.at(best, np.searchsorted(np.asarray(ids, dtype=object), np.asarray(tasks, dtype=object)), columns["score"])
-    values["best_score"] = best
-    reasons = [reason for reason in StopReason if any(episode.stop == reason for episode in counted)]
-    _, shares = task_means([[episode.stop == reason for reason in reasons] for episode in counted], tasks)
-    return TaskMeasures(
-        gym=gyms[0], task_ids=ids, values=values, stop=dict(zip(map(str, reasons), shares.T, strict=True)),
-        episodes=len(counted), faults=fault_counts(episodes),
-    )  # fmt: skip
+    return _Columns.of(trajectories).by_task()
+
+
+class _Columns:
+    """What the measures need of episodes that are seen once and not kept."""
+
+    def __init__(self) -> None:
+        self.gyms: set[str] = set()
+        self.policies: set[str] = set()
+        self.weights: set[float | None] = set()
+        """Of healthy episodes."""
+        self.faults = Counter(dict.fromkeys(map(str, Fault), 0))
+        self.tasks: list[str] = []
+        self.stops: list[StopReason] = []
+        self.values: list[dict[str, Floats]] = []
+
+    @classmethod
+    def of(cls, trajectories: Iterable[Trajectory]) -> "_Columns":
+        columns, source = cls(), iter(trajectories)
+        while some := list(islice(source, _AT_ONCE)):
+            columns._add(some)
+        return columns
+
+    def _add(self, episodes: Sequence[Trajectory]) -> None:
+        counted = healthy(episodes)
+        self.gyms.update(episode.gym for episode in episodes)
+        self.policies.update(episode.policy for episode in episodes)
+        self.weights.update(episode.effort_weight for episode in counted)
+        self.faults.update(fault_counts(episodes))
+        self.tasks += [episode.task_id for episode in counted]
+        self.stops += [episode.stop for episode in counted]
+        self.values.append(episode_measures(counted))
+
+    def by_task(self) -> TaskMeasures:
+        if len(self.gyms) > 1:
+            raise DataError(
+                f"the episodes are of several gyms ({', '.join(sorted(self.gyms))}): measure each gym's on their own"
+            )
+        if not self.tasks:
+            found = ", ".join(f"{name}: {count}" for name, count in self.faults.items() if count) or "no episode at all"
+            raise DataError(f"no healthy episode to measure ({found}): repair what failed and play the tasks again")
+        columns = {name: np.concatenate([part[name] for part in self.values]) for name in self.values[0]}
+        ids, table = task_means(np.column_stack(list(columns.values())), self.tasks)
+        values = dict(zip(columns, table.T, strict=True))
+        best = np.full(len(ids), -np.inf)
+        places = np.searchsorted(np.asarray(ids, dtype=object), np.asarray(self.tasks, dtype=object))
+        np.maximum.at(best, places, columns["score"])
+        values["best_score"] = best
+        reasons = [reason for reason in StopReason if reason in self.stops]
+        _, shares = task_means([[stop == reason for reason in reasons] for stop in self.stops], self.tasks)
+        return TaskMeasures(
+            gym=min(self.gyms), task_ids=ids, values=values, stop=dict(zip(map(str, reasons), shares.T, strict=True)),
+            episodes=len(self.tasks), faults=dict(self.faults),
+        )  # fmt: skip
 
 
 def summarize(
@@ -118,12 +155,11 @@ def summarize(
     reasons that occur. `behaviors` is passed through. Raises `DataError` on episodes of several gyms or policies, or where no
     episode is healthy.
     """
-    episodes = list(trajectories)
-    policies = sorted({episode.policy for episode in episodes})
+    columns = _Columns.of(trajectories)
+    policies = sorted(columns.policies)
     if len(policies) > 1:
         raise DataError(f"the episodes are of several policies ({', '.join(policies)}): summarize each policy's on their own")
-    measured = measure_tasks(episodes)
-    weights = {episode.effort_weight for episode in healthy(episodes)}
+    measured, weights = columns.by_task(), set(columns.weights)
     names = list(measured.values)
     per_task = np.column_stack(list(measured.values.values()))
     found = bootstrap_intervals(per_task, [name in RATES for name in names], resamples=resamples, seed=seed)
