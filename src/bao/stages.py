@@ -325,7 +325,7 @@ def _play_turns(
     running = Running(
         settings.concurrency or _requests_at_once(section), settings.workers, settings.ray, failures, settings.episode_timeout
     )
-    with progress.task(f"playing {series}", len(plan)) as update:
+    with progress.task(f"playing {series}", len(plan), quiet=True) as update:
         run(plan, out, out / EPISODES, running, update)
 
 
