@@ -79,9 +79,11 @@ class StubEndpoint:
         retry_after: str = "0.02",
         refuses: Callable[[Mapping[str, Any]], tuple[int, str] | None] = lambda request: None,
         extra: Mapping[str, Any] | None = None,
+        whole: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
     ) -> None:
         """`latency`: seconds before each answer. `faults`: rate of each kind. `script`: kinds of the first requests, by
-        arrival. `refuses`: status and message of an error, by request. `extra`: further fields of each message.
+        arrival. `refuses`: status and message of an error, by request. `extra`: further fields of each message. `whole`: the
+        body of a healthy answer, by request, in place of `answer`.
         """
         self._answer, self._leak, self._latency, self._seed = answer, leak, latency, seed
         self._kinds = list(faults or {})
@@ -89,6 +91,7 @@ class StubEndpoint:
         if len(self._rates) and self._rates[-1] > 1:
             raise ValueError(f"the rates of faults add up to {self._rates[-1]}, above 1")
         self._script = iter(script)
+        self._whole = whole
         self._retry_after, self._refuses, self._extra = retry_after, refuses, dict(extra or {})
         self._seen: Counter[int] = Counter()
         self.requests: list[dict[str, Any]] = []
@@ -177,6 +180,8 @@ class StubEndpoint:
         return self._kinds[place] if place < len(self._kinds) else None
 
     def _completion(self, request: Mapping[str, Any], kind: Kind | None) -> bytes:
+        if self._whole is not None and kind is None:
+            return _response(200, self._whole(request))
         messages: Messages = request["messages"]
         value = self._answer(messages)
         if kind == Kind.LEAK:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from bao.users.settings import llm_settings
 if TYPE_CHECKING:
     from bao.pareto import Frontier
     from bao.policies import Policy
+    from bao.policies.agents import Agent
     from bao.policies.local import LocalModel
 
 EPISODES, SUMMARY, FRONTIER, REPORT = "episodes.parquet", "summary.json", "frontier.json", "report.html"
@@ -77,7 +79,7 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
     """
     tasks = task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks))
     make_policy = partial(_scripted_policy, "oracle", "oracle")
-    concurrency = _requests_at_once(recipe.gym)
+    concurrency = min(_requests_at_once(recipe.gym), default=1)
     episodes = play_all(partial(make_gym, recipe.gym), make_policy, tasks.tasks, concurrency=concurrency)
     try:
         warnings = check_weights(recipe.grpo.effort_weights, episodes)
@@ -212,34 +214,45 @@ class Judged:
 def evaluate(
     policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, progress: Progress, *,
     effort_weight: float | None = None, series: str | None = None, seed: int = 0, model: ModelSection | None = None,
-    rows: int = 256,
+    rows: int = 256, agent: Mapping[str, Any] | None = None,
 ) -> Judged:  # fmt: skip
-    """Play `tasks` with ``scripted:NAME`` or ``local:PATH``; leaves episodes and summary in `out`."""
+    """Play `tasks` with a policy; leaves episodes and summary in `out`.
+
+    `policy` is ``scripted:NAME``, ``local:PATH``, or an agent as `bao.policies.agents.open_agent` takes it with its settings,
+    the table `agent`.
+    """
     return evaluate_weights(
-        policy, gym, tasks, settings, {effort_weight: out}, progress, series=series, seed=seed, model=model, rows=rows
-    )[0]
+        policy, gym, tasks, settings, {effort_weight: out}, progress, series=series, seed=seed, model=model, rows=rows,
+        agent=agent,
+    )[0]  # fmt: skip
 
 
 def evaluate_weights(
     policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, folders: Mapping[float | None, Path],
     progress: Progress, *, series: str | None = None, seed: int = 0, model: ModelSection | None = None, rows: int = 256,
+    agent: Mapping[str, Any] | None = None,
 ) -> list[Judged]:  # fmt: skip
     """As `evaluate` at several effort weights, each with a folder of its own; what is missing is played in one go.
 
     Raises `ConfigError` on an unknown policy and on an effort weight that it cannot be told.
     """
-    _check_policy(policy, gym, list(folders), progress)
+    opened = _check_policy(policy, gym, list(folders), agent or {}, progress)
     kind, _, name = policy.partition(":")
-    series = series or (name if kind == "scripted" else Path(name).parent.name or name)
+    series = series or (opened.name if opened else name if kind == "scripted" else Path(name).parent.name or name)
+    settled = {"tasks", "effort_weights", "scripted", *RUNNING}
+    if opened is not None:
+        settled |= {"temperature", "turn_tokens", "trajectory_tokens"}  # its own settings say
     judged, missing = [], []
     for weight, out in folders.items():
+        played_by = (
+            opened.identity if opened else {"policy": policy if kind == "scripted" else f"local:{_beside(Path(name), out)}"}
+        )
         open_folder(
             out, {
-                "policy": policy if kind == "scripted" else f"local:{_beside(Path(name), out)}", "series": series,
-                "effort_weight": weight, "seed": seed, "tasks": len(tasks), "first_task": tasks[0].id,
-                "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
+                **played_by, "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
+                "first_task": tasks[0].id, "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
                 "gym_version": gym_class(gym.name).version, "gym": gym.identity(),
-                "evaluation": settings.model_dump(mode="json", exclude={"tasks", "effort_weights", "scripted", *RUNNING}),
+                "evaluation": settings.model_dump(mode="json", exclude=settled),
             },
         )  # fmt: skip
         judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
@@ -247,10 +260,21 @@ def evaluate_weights(
             missing.append(weight)
     if not missing:
         return judged
-    if kind == "scripted":
+    if opened is not None or kind == "scripted":
+        made: MakePolicy = partial(_scripted_policy, name, series)
+        if opened is not None:
+            made = _OpenedAgent(policy, agent or {}, series, opened)
+        identity = {"policy": policy} if opened is None else opened.identity
         for weight in missing:
-            _play_turns(partial(_scripted_policy, name, series), series, gym, tasks, settings, folders[weight], seed, progress)
+            _play_turns(
+                made, {**identity, "series": series}, gym, tasks, settings, folders[weight], seed, progress,
+                at_once=None if opened is None else opened.at_once,
+            )  # fmt: skip
     else:
+        if settings.workers > 1 or settings.ray is not None:
+            raise ConfigError(
+                "workers and ray are for policies that are asked turn by turn: leave them out for local:PATH (model.workers)"
+            )
         section = model or ModelSection()
         played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
         for weight, episodes in played.items():
@@ -260,12 +284,17 @@ def evaluate_weights(
     return judged
 
 
-def _check_policy(policy: str, gym: GymSection, weights: Sequence[float | None], progress: Progress) -> None:
+def _check_policy(
+    policy: str, gym: GymSection, weights: Sequence[float | None], agent: Mapping[str, Any], progress: Progress
+) -> "Agent | None":
+    """The agent that `policy` names where it is neither scripted nor local."""
     kind, _, name = policy.partition(":")
     told = [weight for weight in weights if weight is not None]
     for weight in told:
         if not (math.isfinite(weight) and weight >= 0):
             raise ConfigError(f"effort_weight={weight} must be a finite number of at least 0")
+    if kind in ("scripted", "local") and name and agent:
+        raise ConfigError(f"agent.{next(iter(agent))} is no setting of a {kind} policy: leave it out")
     if kind == "scripted" and name:
         scripted(gym, [name])
         if told:
@@ -289,7 +318,13 @@ def _check_policy(policy: str, gym: GymSection, weights: Sequence[float | None],
                     f"({_weights(trained)}): what it makes of it is anybody's guess"
                 )
     else:
-        raise ConfigError(f"policy={policy!r} is unknown: give scripted:NAME (`bao gyms` lists them) or local:PATH")
+        from bao.policies.agents import open_agent  # HTTP and TLS take long to import
+
+        opened = open_agent(policy, agent)
+        if told:
+            raise ConfigError(f"effort_weight={told[0]:g}: {opened.name} is told none; leave it out")
+        return opened
+    return None
 
 
 def _weights(trained: Sequence[float]) -> str:
@@ -314,18 +349,21 @@ def _summarize(out: Path, series: str, settings: EvaluationSection, seed: int, p
 
 
 def _play_turns(
-    make_policy: MakePolicy, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path,
-    seed: int, progress: Progress,
+    make_policy: MakePolicy, identity: Mapping[str, Any], section: GymSection, tasks: TaskSet, settings: EvaluationSection,
+    out: Path, seed: int, progress: Progress, *, at_once: int | None = None,
 ) -> None:  # fmt: skip
-    """Play a policy that takes whole turns into `out`; `make_policy` can be pickled, for other processes call it too."""
-    identity = {"gym": section.identity(), "version": gym_class(section.name).version, "policy": series}
-    seeds = range(seed, seed + settings.rollouts)
-    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, seeds, identity)
+    """Play a policy that takes whole turns into `out`, where nothing else is said up to `at_once` episodes together.
+
+    `identity` is what tells the policy from others. `make_policy` can be pickled, for other processes call it too.
+    """
+    identity = {"gym": section.identity(), "version": gym_class(section.name).version, **identity}
+    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, range(seed, seed + settings.rollouts), identity)
     failures = FailurePolicy(settings.failures, settings.retries, settings.minimum_healthy)
+    limits = [*_requests_at_once(section), *([] if at_once is None else [at_once])]
     running = Running(
-        settings.concurrency or _requests_at_once(section), settings.workers, settings.ray, failures, settings.episode_timeout
+        settings.concurrency or min(limits, default=1), settings.workers, settings.ray, failures, settings.episode_timeout
     )
-    with progress.task(f"playing {series}", len(plan), quiet=True) as update:
+    with progress.task(f"playing {identity['series']}", len(plan), quiet=True) as update:
         run(plan, out, out / EPISODES, running, update)
 
 
@@ -335,10 +373,30 @@ def _scripted_policy(name: str, series: str, gym: Gym, seed: int) -> "Policy":
     return policy
 
 
-def _requests_at_once(section: GymSection) -> int:
-    """How many requests the models of a gym may get at once, of the one that may get the fewest; 1 without a model."""
-    tables = [name for name in MODEL_TABLES if name in section.settings]
-    return min((llm_settings(section.settings[name]).concurrency for name in tables), default=1)
+class _OpenedAgent:
+    """Makes an agent's policies, in any process: each opens the agent for itself, from what it was opened by."""
+
+    def __init__(self, policy: str, settings: Mapping[str, Any], series: str, agent: "Agent | None") -> None:
+        self._by = (policy, settings, series)
+        self._agent = agent
+        self._opening = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _OpenedAgent, (*self._by, None)
+
+    def __call__(self, gym: Gym, seed: int) -> "Policy":
+        policy, settings, series = self._by
+        with self._opening:
+            if self._agent is None:
+                from bao.policies.agents import open_agent
+
+                self._agent = open_agent(policy, settings)
+        return self._agent.make(gym, seed, series)
+
+
+def _requests_at_once(section: GymSection) -> list[int]:
+    """How many requests each of the models of a gym may get at once."""
+    return [llm_settings(section.settings[name]).concurrency for name in MODEL_TABLES if name in section.settings]
 
 
 def _play_local(

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -46,8 +46,8 @@ EvalSet = Annotated[
     list[str] | None,
     Parameter(
         name=["--set", "-s"],
-        help="A setting of the gym or the evaluation, in place of what the options say, such as gym.settings.llm.timeout=20; "
-        "may be repeated.",
+        help="A setting of the gym, the evaluation or the agent, in place of what the options say, such as "
+        "gym.settings.llm.timeout=20 or agent.body.top_k=20; may be repeated.",
     ),
 ]
 JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
@@ -116,6 +116,9 @@ def evaluate(
     user_model: str | None = None,
     judge_model: str | None = None,
     api_key_env: str | None = None,
+    agent_mode: Literal["auto", "tools", "text"] | None = None,
+    turn_timeout: float | None = None,
+    top_p: float | None = None,
     concurrency: int | None = None,
     workers: int | None = None,
     ray: str | None = None,
@@ -132,18 +135,21 @@ def evaluate(
     device: str = "cpu",
     set_: EvalSet = None,
 ) -> None:
-    """Evaluate a policy; leaves episodes.parquet and summary.json.
+    """Evaluate an agent; leaves episodes.parquet and summary.json.
 
     For example:
         bao eval scripted:ask_all --out runs/ask_all
         bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
+        bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3
+        bao eval my_agent.py:Agent --gym travel --out runs/mine
         bao eval scripted:ask_all --gym turtle --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/turtle
 
     Parameters
     ----------
     policy
-        scripted:NAME (`bao gyms` lists them), or local:PATH of a model folder.
+        scripted:NAME (`bao gyms` lists them), local:PATH of a model folder, openai:MODEL@BASE_URL of an OpenAI-compatible
+        endpoint, or your own agent in Python as MODULE:OBJECT or FILE.py:OBJECT (docs/agents.md).
     name
         What tables and plots call it; the policy's own name where not given.
     gym
@@ -165,10 +171,16 @@ def evaluate(
     judge_model
         The model that judges what rules cannot, as MODEL@BASE_URL; the user's model where not given.
     api_key_env
-        The environment variable that holds the key of these endpoints; no key is sent where not given.
+        The environment variable that holds the key of the endpoints named here; no key is sent where not given.
+    agent_mode
+        How an openai: model takes an action: by calling the tool, in text, or (auto) by the tool where its endpoint takes one.
+    turn_timeout
+        Seconds that an openai: model or your own agent may take for one turn; 600 where not given.
+    top_p
+        Nucleus sampling of an openai: model.
     concurrency
-        The most episodes at once of a policy that takes whole turns, fewer while an endpoint is overtaxed; where not given,
-        as many as the model that plays the user may get requests at once.
+        The most episodes at once, of an agent that is asked turn by turn; fewer while an endpoint is overtaxed. Where not
+        given: 1 of your own agent, else as many as the models that take part may get requests.
     workers
         Processes that share these episodes; one that dies is replaced.
     ray
@@ -187,11 +199,11 @@ def evaluate(
     rollouts
         Episodes per task.
     temperature
-        Sampling temperature of a local model; 0 is greedy.
+        Sampling temperature of a local or openai: model; 0 is greedy.
     turn_tokens
-        The most tokens of one turn of a local model.
+        The most tokens of one turn of a local or openai: model (4096 of the latter where not given).
     trajectory_tokens
-        The most tokens of one episode of a local model.
+        The most tokens of one episode: of a local model its prompt left out, of an openai: model those that it writes.
     seed
         Seed of the episodes and of the bootstrap.
     device
@@ -216,9 +228,12 @@ def evaluate(
         "episode_timeout": episode_timeout,
     }  # fmt: skip
     evaluation |= {key: value for key, value in limits.items() if value is not None}
+    asked = {"mode": agent_mode, "turn_timeout": turn_timeout, "top_p": top_p}
     values = {"gym": chosen_gym, "evaluation": evaluation, "seed": seed}
+    values["agent"] = {key: value for key, value in asked.items() if value is not None}
     for override in set_ or ():
         override_setting(values, override)
+    agent = _agent_settings(policy, values, api_key_env)
     checked = check_recipe(values, "bao eval")
     stages.make_gym(checked.gym)
     if tasks.isdigit():
@@ -227,12 +242,25 @@ def evaluate(
         played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
     judged = stages.evaluate(
         policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
-        seed=checked.seed, model=ModelSection(device=device),
+        seed=checked.seed, model=ModelSection(device=device), agent=agent,
     )  # fmt: skip
     results_console().print(table([judged.summary()]))
     for line in listing.model_usage():
         print(line)
     print(f"results: {out}")
+
+
+def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None) -> dict[str, Any]:
+    """The table ``agent`` of `values`, taken out; of a chat model with the options that it shares with local models."""
+    agent = values.pop("agent")
+    if not isinstance(agent, dict):
+        raise ConfigError("--set agent=.. is no setting: name one of its table, such as agent.timeout=60")
+    if not policy.startswith("openai:"):
+        return agent
+    evaluation = values["evaluation"]
+    names = {"temperature": "temperature", "max_tokens": "turn_tokens", "episode_tokens": "trajectory_tokens"}
+    shared = {ours: evaluation.pop(theirs) for ours, theirs in names.items() if theirs in evaluation}
+    return {**shared, **({} if api_key_env is None else {"api_key_env": api_key_env}), **agent}
 
 
 def _model_at(text: str | None, option: str, api_key_env: str | None) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bao.errors import ConfigError
+from bao.folder import logger
 from bao.progress import Update
 from bao.rollout.failures import FailurePolicy, Tally
 from bao.rollout.log import Part, compact, finished
@@ -86,7 +87,10 @@ def run(plan: Plan, out: Path, path: Path, running: Running, update: Update) -> 
                 for notes in crew.play(missing):
                     for note in notes:
                         episode = plan[note.number]
-                        tally.note(f"task {episode.task.id!r} under seed {episode.seed}", note.fault, note.detail)
+                        name = f"task {episode.task.id!r} under seed {episode.seed}"
+                        if note.fault is not None:
+                            logger.warning("%s: %s: %s", name, note.fault, note.detail)
+                        tally.note(name, note.fault, note.detail)
                     if notes:
                         meter.show(done + tally.finished, tally.faults.total(), crew.at_once)
         records = finished(folder, plan)
