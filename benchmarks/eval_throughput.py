@@ -28,7 +28,7 @@ from typing import Any
 
 from bao import stages
 from bao.config import EvaluationSection, GymSection
-from bao.endpoint.client import endpoints
+from bao.endpoint.client import usages
 from bao.progress import Progress
 
 CONCURRENCY = 64
@@ -96,10 +96,10 @@ def serving() -> Iterator[str]:
         process.join(10)
 
 
-def _evaluate(base_url: str, episodes: int, workers: int, pipe: Any) -> None:
+def _evaluate(base_url: str, tasks_count: int, rollouts: int, pipe: Any) -> None:
     gym = GymSection(settings={"horizon": HORIZON})
-    tasks = stages.task_set(gym, "test", TASKS)
-    settings = EvaluationSection(rollouts=episodes // TASKS, concurrency=CONCURRENCY, workers=workers)
+    tasks = stages.task_set(gym, "test", tasks_count)
+    settings = EvaluationSection(rollouts=rollouts, concurrency=CONCURRENCY)
     with tempfile.TemporaryDirectory() as folder:
         start, cpu = time.perf_counter(), time.process_time()
         out = Path(folder)
@@ -108,19 +108,18 @@ def _evaluate(base_url: str, episodes: int, workers: int, pipe: Any) -> None:
         )  # fmt: skip
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
         summary = judged.summary()
-        usage = [endpoint.counters.usage() for endpoint in endpoints()]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    if summary["episodes"] != episodes or summary["turns"]["mean"] != HORIZON:
+    if summary["episodes"] != tasks_count * rollouts or summary["turns"]["mean"] != HORIZON:
         raise RuntimeError(f"episodes failed: {summary}")
-    requests = sum(each.requests for each in usage) or episodes * HORIZON
+    requests = sum(each.requests for each in usages().values())
     pipe.send({"wall": wall, "cpu": cpu, "requests": requests, "peak": peak / 2**20})
 
 
-def play(base_url: str, episodes: int, workers: int = 1) -> dict[str, float]:
+def play(base_url: str, tasks: int, rollouts: int) -> dict[str, float]:
     """One run in a process of its own: wall and CPU seconds, requests, peak memory in MiB."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_evaluate, args=(base_url, episodes, workers, theirs))
+    process = context.Process(target=_evaluate, args=(base_url, tasks, rollouts, theirs))
     process.start()
     theirs.close()
     try:
@@ -135,7 +134,7 @@ def measure() -> dict[str, float]:
     """The figures, by name."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     with serving() as url:
-        few, many = (play(url, episodes) for episodes in EPISODES)
+        few, many = (play(url, TASKS, episodes // TASKS) for episodes in EPISODES)
     return {
         "eval_wall_ratio": many["wall"] / (many["requests"] * LATENCY / CONCURRENCY),
         "eval_cpu_seconds_per_request": many["cpu"] / many["requests"],

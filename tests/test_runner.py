@@ -407,6 +407,13 @@ def test_ctrl_c_keeps_what_finished_and_says_how_to_go_on(tmp_path: Path) -> Non
     assert len(rows(tmp_path / "1" / "episodes.parquet")) == 60
 
 
+def test_what_the_models_took_in_all_processes_is_told(tmp_path: Path) -> None:
+    with StubEndpoint(lambda messages: "", whole=speaking()) as stub:
+        status, said, error = ended(started(*command(stub, tmp_path, "--tasks", "12", "--workers", "2")))
+        assert status == 0, error
+        assert f"{stub.base_url}: {len(stub.requests)} requests (0 retries" in said
+
+
 def test_other_settings_over_a_run_that_was_stopped_are_refused_by_name(tmp_path: Path) -> None:
     with StubEndpoint(lambda messages: "", whole=speaking(), latency=0.05) as stub:
         process = started(*command(stub, tmp_path, "--tasks", "60"))

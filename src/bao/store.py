@@ -28,9 +28,9 @@ FORMAT = "2"
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
-_ROW_GROUP = 512
+_ROW_GROUP = 256
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
-_READ = 128
+_READ = 64
 """Episodes read at a time."""
 
 _TURN_1 = [

@@ -15,6 +15,7 @@ from bao.rollout.log import Part
 from bao.rollout.plan import Plan
 from bao.rollout.pool import Pool
 from bao.rollout.runner import Note, Running
+from bao.rollout.usage import UsageMeter, Usages, include
 from bao.store import episode_row
 from bao.trajectory import Fault
 
@@ -72,7 +73,9 @@ class Cluster:
             notes = []
             for reference in ready:
                 del self._playing[reference]
-                for index, fault, detail, row in self._result(reference):
+                rows, taken = self._result(reference)
+                include(taken)
+                for index, fault, detail, row in rows:
                     self._part.append(index, self._plan.key(index), fault, row)
                     notes.append(Note(index, fault, detail))
             yield notes
@@ -84,9 +87,9 @@ class Cluster:
         if self._ours:
             self._ray.shutdown()
 
-    def _result(self, reference: Any) -> list[_Row]:
+    def _result(self, reference: Any) -> tuple[list[_Row], Usages]:
         try:
-            rows: list[_Row] = self._ray.get(reference)
+            result: tuple[list[_Row], Usages] = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause if isinstance(error.cause, BaoError) else error from None
         except self._ray.exceptions.RayError as error:
@@ -94,13 +97,15 @@ class Cluster:
                 f"Ray lost a task {MOST_LOSSES + 1} times ({type(error).__name__}): look at the cluster's workers and run the "
                 "same command again, which goes on from here"
             ) from error
-        return rows
+        return result
 
 
-def _play_some(plan: Plan, running: Running, concurrency: int, indices: Sequence[int]) -> list[_Row]:
-    """On a worker of the cluster: these episodes, in the order in which they finish."""
+def _play_some(plan: Plan, running: Running, concurrency: int, indices: Sequence[int]) -> tuple[list[_Row], Usages]:
+    """On a worker of the cluster: these episodes, in the order in which they finish, and what models took for them."""
+    usage = UsageMeter()
     with closing(Pool(plan, concurrency, tries=running.failures.tries, timeout=running.episode_timeout)) as pool:
-        return [
+        rows = [
             _Row(index, trajectory.fault, trajectory.fault_detail, episode_row(trajectory))
             for index, trajectory in pool.play(iter(indices))
         ]
+    return rows, usage.taken()

@@ -15,6 +15,7 @@ from typing import Any
 from bao.errors import BaoError, RunError
 from bao.rollout.plan import Plan
 from bao.rollout.runner import Note, Running, Threads
+from bao.rollout.usage import UsageMeter, include
 
 MOST_DEATHS = 10
 """Workers that may die for each one that was asked for; more, and something kills them all."""
@@ -97,7 +98,9 @@ class Shards:
             return []
         if isinstance(message, BaseException):
             raise message
-        notes = [note for note in message if note.number in worker.outstanding]
+        finished, taken = message
+        include(taken)
+        notes = [note for note in finished if note.number in worker.outstanding]
         worker.outstanding.difference_update(note.number for note in notes)
         return notes
 
@@ -119,7 +122,7 @@ def _serve(pipe: Connection, plan: Plan, folder: Path, running: Running) -> None
     """A worker: plays the numbers that come through the pipe, until its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started us says when to stop
     try:
-        threads = Threads(plan, folder, running)
+        threads, usage = Threads(plan, folder, running), UsageMeter()
         try:
             while True:
                 while pipe.poll(0 if threads.outstanding else None):
@@ -127,7 +130,7 @@ def _serve(pipe: Connection, plan: Plan, folder: Path, running: Running) -> None
                         threads.submit(index)
                 notes = threads.collect()
                 if notes:
-                    pipe.send(notes)
+                    pipe.send((notes, usage.taken()))
         finally:
             threads.close()
     except (EOFError, BrokenPipeError, ConnectionResetError):
