@@ -183,7 +183,7 @@ class EvaluationSection(Section):
     trajectory_tokens: int = Field(default=800, ge=16)
     concurrency: int | None = Field(default=None, ge=1)
     """The most episodes at once, over all workers, of a policy that takes whole turns; fewer while an endpoint is overtaxed.
-    None: as many as the model that plays or judges may get requests at once, 1 where there is none."""
+    None: as many as the models that take part may get requests at once, one for each worker where there is none."""
     workers: int = Field(default=1, ge=1)
     """Processes that share these episodes."""
     ray: str | None = None

@@ -303,6 +303,8 @@ def evaluate_weights(
         judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
         if not ((out / SUMMARY).is_file() and (out / EPISODES).is_file()):
             missing.append(weight)
+        else:
+            discard_log(out)  # of a run that was killed between its last two steps
     if not missing:
         return judged
     if opened is not None or kind == "scripted":
@@ -438,7 +440,11 @@ def _play_turns(
     failures = FailurePolicy(settings.failures, settings.retries, settings.minimum_healthy)
     limits = [*_requests_at_once(section), *([] if at_once is None else [at_once])]
     running = Running(
-        settings.concurrency or min(limits, default=1), settings.workers, settings.ray, failures, settings.episode_timeout
+        settings.concurrency or min(limits, default=settings.workers),
+        settings.workers,
+        settings.ray,
+        failures,
+        settings.episode_timeout,
     )
     with progress.task(f"playing {identity['series']}", len(plan), quiet=True) as update:
         run(plan, out, out / EPISODES, running, update)

@@ -150,7 +150,6 @@ def evaluate(
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
         bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3
         bao eval my_agent.py:Agent --gym travel --out runs/mine
-        bao eval openai:qwen3@http://127.0.0.1:8000/v1 --concurrency 64 --out runs/qwen3
         bao eval scripted:ask_all --gym turtle --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/turtle
 
     Parameters

@@ -33,7 +33,7 @@ class _Row(NamedTuple):
 
 
 class Cluster:
-    """As many tasks at once as `running.workers` says, or as the cluster has CPUs where that is 1.
+    """As many tasks at once as `running.workers` says, or as the cluster has CPUs where that is 1, none above the concurrency.
 
     Each plays its share of `running.concurrency` episodes at once.
     """
