@@ -1,4 +1,4 @@
-"""``make bench``: this package's training loop next to TRL's, the gyms' speed, and what a model as the user costs.
+"""``make bench``: our training loop next to TRL's, the gyms' speed, what a model as the user costs, `bao eval`'s rate.
 
 Both sides train the same model from the same weights on the same tasks of the travel gym, with the same group size, number of
 trajectories, limits of turn and trajectory tokens, temperature 1 and float32, on the same cores in the same run: a step of
@@ -27,10 +27,10 @@ from rich.table import Table
 
 from bao.errors import BaoError
 from bao.progress import Progress, results_console
-from benchmarks import gym_steps, llm_user
+from benchmarks import eval_throughput, gym_steps, llm_user
 from benchmarks.cost import UNITS, Phase
 
-Part = Literal["tiny", "135m", "gym", "llm_user"]
+Part = Literal["tiny", "135m", "gym", "llm_user", "eval"]
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 app = App(name="python -m benchmarks.main", help_format="plaintext", default_parameter=Parameter(negative=()))
@@ -46,7 +46,8 @@ def bench(
 ) -> None:
     """Measure generation, update and whole steps next to TRL, each gym's steps per CPU second.
 
-    And what a user that is a model costs beside the model's own latency (`benchmarks.llm_user` says what is counted).
+    And what a user that is a model costs beside the model's own latency, and how near `bao eval` comes to what latency alone
+    would take (`benchmarks.llm_user` and `benchmarks.eval_throughput` say what is counted).
 
     The result is OUT/bench.json, or OUT/bench-tiny.json and so on where only a part was measured.
     """
@@ -62,6 +63,9 @@ def bench(
     if only in (None, "llm_user"):
         with progress.task("a model as the user", None):
             result |= llm_user.measure()
+    if only in (None, "eval"):
+        with progress.task("2,000 episodes of bao eval", None):
+            result |= eval_throughput.measure()
     if only in (None, "tiny", "135m"):
         from benchmarks import work
         from benchmarks.compare import compare  # TRL takes long to import, and the gym does without
@@ -115,7 +119,9 @@ def show(result: dict[str, Any]) -> None:
     if steps is not None:
         console.print(steps)
     for name, figure in result.items():
-        if name.startswith("llm_user"):
+        if name.startswith("eval_"):
+            console.print(f"{name}: {figure:.4g}", highlight=False)
+        elif name.startswith("llm_user"):
             console.print(f"{name}: {figure:.2%}" if name.endswith("_share") else f"{name}: {figure:.6f}", highlight=False)
 
 

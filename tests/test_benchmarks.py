@@ -13,7 +13,7 @@ from bao.gym import gym_class, gym_names
 from bao.policies.local import save_local
 from bao.prompt import PromptForm, system_text
 from bao.rollout.engine import Engine, Limits, Request
-from benchmarks import gym_steps, llm_user
+from benchmarks import eval_throughput, gym_steps, llm_user
 from benchmarks.cost import Cost, Phase, Step, figures, ratios
 from benchmarks.episode import Episode
 from benchmarks.work import Work
@@ -130,3 +130,11 @@ def test_the_cost_of_a_model_as_the_user_is_a_share_of_the_episodes_wall_time(mo
     # Share = CPU / wall, and the wall of a question is its latency over what is not beside it.
     wall = 0.03 / (1 - found["llm_user_beside_latency_share"])
     assert found["llm_user_code_share"] == pytest.approx(per_question / wall)
+
+
+def test_the_evaluation_benchmark_counts_every_request_of_every_episode() -> None:
+    with eval_throughput.serving() as url:
+        found = eval_throughput.play(url, tasks=8, rollouts=2)
+    assert found["requests"] == 16 * eval_throughput.HORIZON
+    assert found["wall"] > eval_throughput.HORIZON * eval_throughput.LATENCY
+    assert 0 < found["cpu"] < found["wall"]

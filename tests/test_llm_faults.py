@@ -10,8 +10,7 @@ import pytest
 from bao import make
 from bao.gyms.travel import Travel
 from bao.gyms.travel.catalogue import VALUE_ATTRIBUTE
-from bao.measures import summarize
-from bao.measures.metrics import fault_counts, healthy
+from bao.measures import fault_counts, healthy, summarize
 from bao.rollout.episodes import play_all
 from bao.task import Split
 from bao.trajectory import Fault, StopReason, Trajectory

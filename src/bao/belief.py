@@ -32,10 +32,11 @@ def with_information(episodes: Sequence[Trajectory], gym: "Gym", tasks: Iterable
     `tasks` holds the tasks that were played; an episode of another task is left as it is.
     """
     known = {task.id: task for task in tasks}
-    return [_informed(episode, gym, known.get(episode.task_id)) for episode in episodes]
+    return [informed(episode, gym, known.get(episode.task_id)) for episode in episodes]
 
 
-def _informed(episode: Trajectory, gym: "Gym", task: Task | None) -> Trajectory:
+def informed(episode: Trajectory, gym: "Gym", task: Task | None) -> Trajectory:
+    """`episode` of `task` with the information of each turn; unchanged where `gym` knows none."""
     belief = gym.belief(task) if task is not None else None
     if belief is None:
         return episode

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from bao.credit import Baseline, Estimator
 from bao.errors import ConfigError, suggest
 from bao.prompt import PromptForm
+from bao.rollout.failures import Failures
 from bao.shaping import IS_COEFFICIENT, OT_COEFFICIENT, CostWeights, PenaltyVariant, Shaping
 from bao.users.settings import llm_settings
 
@@ -165,6 +166,10 @@ class CreditSection(Section):
     baseline: Baseline = Baseline.TURN
 
 
+RUNNING = frozenset({"concurrency", "workers", "ray", "failures", "retries", "minimum_healthy", "episode_timeout"})
+"""Settings of an evaluation that say how episodes are played, and change none."""
+
+
 class EvaluationSection(Section):
     split: Literal["train", "valid", "test"] = "test"
     tasks: int = Field(default=200, ge=1)
@@ -177,8 +182,20 @@ class EvaluationSection(Section):
     turn_tokens: int = Field(default=64, ge=4)
     trajectory_tokens: int = Field(default=800, ge=16)
     concurrency: int | None = Field(default=None, ge=1)
-    """Episodes of a scripted policy at once where a model plays the user or judges; none: as many as the model may get requests
-    at once. It changes no result."""
+    """The most episodes at once, over all workers, of a policy that takes whole turns; fewer while an endpoint is overtaxed.
+    None: as many as the models that take part may get requests at once, one for each worker where there is none."""
+    workers: int = Field(default=1, ge=1)
+    """Processes that share these episodes."""
+    ray: str | None = None
+    """The address of a Ray cluster that plays them instead of this machine."""
+    failures: Failures = Failures.RETRY
+    """What is made of an episode that ends in a fault."""
+    retries: int = Field(default=2, ge=0)
+    """Further tries of such an episode, but under ``fail_fast``."""
+    minimum_healthy: float = Field(default=0.9, ge=0, le=1)
+    """The share of episodes that has to be healthy under ``minimum_viable``."""
+    episode_timeout: float = Field(default=3600.0, gt=0)
+    """Seconds that one try of an episode may take."""
     scripted: tuple[str, ...] = ("oracle", "ask_all", "never_ask", "random")
     """Scripted policies to evaluate beside it."""
     resamples: int = Field(default=1000, ge=100)

@@ -16,6 +16,10 @@ class DataError(BaoError):
     """A file that cannot be read as what it should be: tasks, trajectories, a checkpoint."""
 
 
+class RunError(BaoError):
+    """A run that was stopped by what it depends on: an endpoint that keeps failing, workers that keep dying."""
+
+
 def suggest(value: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` for the nearest of `known`, else the list of them."""
     names = sorted(known)

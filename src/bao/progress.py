@@ -15,6 +15,7 @@ from bao.folder import logger
 SHOWN = {
     "loss": "loss", "reward": "reward", "score": "score", "user_effort": "U", "entropy": "entropy", "kl_to_sampler": "KL",
     "zero_variance": "zero-var", "unparsable": "unparsable", "penalty/information_seeking": "IS", "penalty/over_thinking": "OT",
+    "episodes_per_second": "episodes/s", "faults": "faults", "at_once": "at once",
 }  # fmt: skip
 """Metrics beside the bar, and their names there."""
 _QUIET_SECONDS = 15.0
@@ -49,26 +50,30 @@ class Progress:
             self.console.print(f"[yellow]warning:[/yellow] {escape(message)}", highlight=False, soft_wrap=True)
 
     @contextmanager
-    def task(self, name: str, total: int | None) -> Iterator[Update]:
-        """Work called `name`; yields the function that reports its progress."""
+    def task(self, name: str, total: int | None, *, quiet: bool = False) -> Iterator[Update]:
+        """Work called `name`; yields the function that reports its progress. `quiet` says nothing of it while it is short."""
         start = time.monotonic()
-        with self._bar(name, total) if self.console.is_terminal else self._lines(name, start) as update:
+        with self._bar(name, total) if self.console.is_terminal else self._lines(name, start, quiet) as update:
             yield update
         logger.info("%s: done in %.0f s", name, time.monotonic() - start)
 
     @contextmanager
-    def _lines(self, name: str, start: float) -> Iterator[Update]:
+    def _lines(self, name: str, start: float, quiet: bool) -> Iterator[Update]:
         last = start
-        self._line(f"{name} ..")
+        if not quiet:
+            self._line(f"{name} ..")
 
         def update(done: int, whole: int, metrics: Mapping[str, float]) -> None:
             nonlocal last
             if time.monotonic() - last >= _QUIET_SECONDS:
                 last = time.monotonic()
-                self._line(f"{name}: {done}/{whole} after {last - start:.0f} s {_shown(metrics)}")
+                rate = metrics.get("episodes_per_second")
+                left = f", {(whole - done) / rate:.0f} s left" if rate else ""
+                self._line(f"{name}: {done}/{whole} after {last - start:.0f} s{left} {_shown(metrics)}")
 
         yield update
-        self._line(f"{name}: done in {time.monotonic() - start:.0f} s")
+        if not quiet or last > start:
+            self._line(f"{name}: done in {time.monotonic() - start:.0f} s")
 
     def _line(self, text: str) -> None:
         self.console.print(escape(text), highlight=False, soft_wrap=True)

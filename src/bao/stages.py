@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bao.behavior.synthesize import Demonstration, Rejection, counts, demonstrations
 from bao.belief import with_information
-from bao.config import MODEL_TABLES, EvaluationSection, GymSection, ModelSection, Recipe
+from bao.config import MODEL_TABLES, RUNNING, EvaluationSection, GymSection, ModelSection, Recipe
 from bao.errors import ConfigError, DataError, suggest
 from bao.folder import CONFIG, logger, open_folder
 from bao.gym import Gym, gym_class, make
@@ -29,8 +30,11 @@ from bao.measures.compare import Run
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.progress import Progress
-from bao.rollout.episodes import MakePolicy, play_all
+from bao.rollout.episodes import play_all
+from bao.rollout.failures import FailurePolicy
+from bao.rollout.plan import MakePolicy, Plan, tasks_digest
 from bao.rollout.preflight import check_playable
+from bao.rollout.runner import Running, discard_log, run
 from bao.shaping import check_weights, largest_paying_weight
 from bao.store import iterate_episodes, read_episodes, write_episodes
 from bao.task import Split, TaskSet
@@ -79,7 +83,9 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
     Warns of weights that silence some tasks; raises `ConfigError` on one that silences the gym.
     """
     tasks = task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks))
-    episodes = _play_scripted("oracle", "oracle", recipe.gym, tasks, EvaluationSection(), 0, progress)
+    make_policy = partial(_scripted_policy, "oracle", "oracle")
+    concurrency = min(_requests_at_once(recipe.gym), default=1)
+    episodes = play_all(partial(make_gym, recipe.gym), make_policy, tasks.tasks, concurrency=concurrency)
     try:
         warnings = check_weights(recipe.grpo.effort_weights, episodes)
     except ConfigError as error:
@@ -278,7 +284,7 @@ def evaluate_weights(
     check_playable(make_gym(gym), tasks)
     kind, _, name = policy.partition(":")
     series = series or (opened.name if opened else name if kind == "scripted" else Path(name).parent.name or name)
-    settled = {"tasks", "effort_weights", "scripted", "concurrency"}
+    settled = {"tasks", "effort_weights", "scripted", *RUNNING}
     if opened is not None:
         settled |= {"temperature", "turn_tokens", "trajectory_tokens"}  # its own settings say
     judged, missing = [], []
@@ -289,34 +295,40 @@ def evaluate_weights(
         open_folder(
             out, {
                 **played_by, "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
-                "first_task": tasks[0].id, "last_task": tasks[-1].id, "gym": gym.identity(),
+                "first_task": tasks[0].id, "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
+                "gym_version": gym_class(gym.name).version, "gym": gym.identity(),
                 "evaluation": settings.model_dump(mode="json", exclude=settled),
             },
         )  # fmt: skip
         judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
         if not ((out / SUMMARY).is_file() and (out / EPISODES).is_file()):
             missing.append(weight)
+        else:
+            discard_log(out)  # of a run that was killed between its last two steps
     if not missing:
         return judged
-    if opened is not None:
-        made = partial(_made_by, opened, series)
-        episodes = _play_turns(made, series, gym, tasks, settings, seed, progress, at_once=opened.at_once)
-        played = dict.fromkeys(missing, episodes)
-    elif kind == "scripted":
-        played = dict.fromkeys(missing, _play_scripted(name, series, gym, tasks, settings, seed, progress))
+    if opened is not None or kind == "scripted":
+        made: MakePolicy = partial(_scripted_policy, name, series)
+        if opened is not None:
+            made = _OpenedAgent(policy, agent or {}, series, opened)
+        identity = {"policy": policy} if opened is None else opened.identity
+        for weight in missing:
+            _play_turns(
+                made, {**identity, "series": series}, gym, tasks, settings, folders[weight], seed, progress,
+                at_once=None if opened is None else opened.at_once,
+            )  # fmt: skip
     else:
+        if settings.workers > 1 or settings.ray is not None:
+            raise ConfigError(
+                "workers and ray are for policies that are asked turn by turn: leave them out for local:PATH (model.workers)"
+            )
         section = model or ModelSection()
         played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
-    for weight, episodes in played.items():
-        out = folders[weight]
-        listener = make_gym(gym)
-        episodes = with_information(episodes, listener, tasks)
-        write_episodes(out / EPISODES, episodes)
-        summary = summarize(episodes, seed=seed, resamples=settings.resamples, setting=setting_of(listener, gym))
-        _write_summary(out, summary)
-        logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
-        if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
-            progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
+        for weight, episodes in played.items():
+            write_episodes(folders[weight] / EPISODES, with_information(episodes, make_gym(gym), tasks))
+    setting = setting_of(make_gym(gym), gym)
+    for weight in missing:
+        _summarize(folders[weight], series, settings, setting, seed, progress)
     return judged
 
 
@@ -343,8 +355,8 @@ def remeasure(
     """Summarize an evaluation's stored episodes again, with a price table or an embedding; rewrites and gives its summary."""
     before = judged.summary()
     summary = summarize(
-        judged.episodes(), prices=prices, encode=encode, setting=before.get("setting", {}), resamples=resamples,
-        seed=int(judged.settings().get("seed", 0)),
+        iterate_episodes(judged.folder / EPISODES), prices=prices, encode=encode, setting=before.get("setting", {}),
+        resamples=resamples, seed=int(judged.settings().get("seed", 0)),
     )  # fmt: skip
     _write_summary(judged.folder, summary)
     return summary
@@ -402,49 +414,67 @@ def _beside(path: Path, out: Path) -> str:
     return Path(os.path.relpath(path, out)).as_posix()
 
 
-def _play_scripted(
-    name: str, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int, progress: Progress
-) -> list[Trajectory]:
-    gym = make_gym(section)
-    make_policy = gym.scripted_policies()[name]
-    seeds = range(seed, seed + settings.rollouts)
-    if gym.llm is None and gym.judge is None:
-        policy = make_policy(gym, seed)
-        policy.name = series
-        return play_all(gym, policy, tasks.tasks, seeds)
-
-    def named(gym: Gym, seed: int) -> "Policy":
-        policy = make_policy(gym, seed)
-        policy.name = series
-        return policy
-
-    return _play_turns(named, series, section, tasks, settings, seed, progress)
-
-
-def _made_by(agent: "Agent", series: str, gym: Gym, seed: int) -> "Policy":
-    return agent.make(gym, seed, series)
+def _summarize(
+    out: Path, series: str, settings: EvaluationSection, setting: Mapping[str, Any], seed: int, progress: Progress
+) -> None:
+    """``summary.json`` from ``episodes.parquet``; the log of the run has served then."""
+    # With the token traces: a local model's counts are theirs.
+    summary = summarize(iterate_episodes(out / EPISODES), seed=seed, resamples=settings.resamples, setting=setting)
+    _write_summary(out, summary)
+    discard_log(out)
+    logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
+    if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
+        progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
 
 
 def _play_turns(
-    make_policy: MakePolicy, series: str, section: GymSection, tasks: TaskSet, settings: EvaluationSection, seed: int,
-    progress: Progress, at_once: int | None = None,
-) -> list[Trajectory]:  # fmt: skip
-    """Episodes of what takes long over a turn, up to `at_once` of them together."""
-    done, whole = 0, len(tasks) * settings.rollouts
-    with progress.task(f"playing {series}", whole) as update:
+    make_policy: MakePolicy, identity: Mapping[str, Any], section: GymSection, tasks: TaskSet, settings: EvaluationSection,
+    out: Path, seed: int, progress: Progress, *, at_once: int | None = None,
+) -> None:  # fmt: skip
+    """Play a policy that takes whole turns into `out`, where nothing else is said up to `at_once` episodes together.
 
-        def note(episode: Trajectory) -> None:
-            nonlocal done
-            done += 1
-            update(done, whole, {})
-            if episode.fault is not None:
-                logger.warning("%s, seed %d: %s: %s", episode.task_id, episode.seed, episode.fault, episode.fault_detail)
+    `identity` is what tells the policy from others. `make_policy` can be pickled, for other processes call it too.
+    """
+    identity = {"gym": section.identity(), "version": gym_class(section.name).version, **identity}
+    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, range(seed, seed + settings.rollouts), identity)
+    failures = FailurePolicy(settings.failures, settings.retries, settings.minimum_healthy)
+    limits = [*_requests_at_once(section), *([] if at_once is None else [at_once])]
+    running = Running(
+        settings.concurrency or min(limits, default=settings.workers),
+        settings.workers,
+        settings.ray,
+        failures,
+        settings.episode_timeout,
+    )
+    with progress.task(f"playing {identity['series']}", len(plan), quiet=True) as update:
+        run(plan, out, out / EPISODES, running, update)
 
-        limits = [*_requests_at_once(section), *([] if at_once is None else [at_once])]
-        return play_all(
-            partial(make_gym, section), make_policy, tasks.tasks, range(seed, seed + settings.rollouts), on_episode=note,
-            concurrency=settings.concurrency or min(limits),
-        )  # fmt: skip
+
+def _scripted_policy(name: str, series: str, gym: Gym, seed: int) -> "Policy":
+    policy = gym.scripted_policies()[name](gym, seed)
+    policy.name = series
+    return policy
+
+
+class _OpenedAgent:
+    """Makes an agent's policies, in any process: each opens the agent for itself, from what it was opened by."""
+
+    def __init__(self, policy: str, settings: Mapping[str, Any], series: str, agent: "Agent | None") -> None:
+        self._by = (policy, settings, series)
+        self._agent = agent
+        self._opening = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _OpenedAgent, (*self._by, None)
+
+    def __call__(self, gym: Gym, seed: int) -> "Policy":
+        policy, settings, series = self._by
+        with self._opening:
+            if self._agent is None:
+                from bao.policies.agents import open_agent
+
+                self._agent = open_agent(policy, settings)
+        return self._agent.make(gym, seed, series)
 
 
 def _requests_at_once(section: GymSection) -> list[int]:

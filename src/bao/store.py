@@ -33,8 +33,10 @@ READABLE = ("1", "2", FORMAT)
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
-_ROW_GROUP = 2048
+_ROW_GROUP = 256
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
+_READ = 64
+"""Episodes read at a time."""
 
 _SATISFACTION = "satisfaction"
 _TURN = pa.struct(
@@ -71,22 +73,32 @@ def write_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> None
     """
     episodes = list(trajectories)
     traced = any(episode.trace is not None for episode in episodes)
-    _write(Path(path), episodes, traced)
+    _write(Path(path), (_row(episode, traced) for episode in episodes), traced)
 
 
 def stream_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> int:
     """As `write_episodes` without token traces, holding one row group in memory; how many episodes there were."""
-    return _write(Path(path), trajectories, traced=False)
+    return write_rows(path, map(episode_row, trajectories))
 
 
-def _write(path: Path, trajectories: Iterable[Trajectory], traced: bool) -> int:
+def episode_row(episode: Trajectory) -> dict[str, Any]:
+    """An episode without its token trace as plain values, as `write_rows` takes it; JSON holds it exactly."""
+    return _row(episode, traced=False)
+
+
+def write_rows(path: Path | str, rows: Iterable[dict[str, Any]]) -> int:
+    """As `stream_episodes`, from what `episode_row` gives."""
+    return _write(Path(path), rows, traced=False)
+
+
+def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool) -> int:
     schema = pa.schema(_EPISODE + (_TRACE if traced else []), metadata={_FORMAT_KEY: FORMAT.encode()})
     count = 0
     with whole_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
-        remaining = iter(trajectories)
-        while rows := [_row(episode, traced) for episode in islice(remaining, _ROW_GROUP)]:
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-            count += len(rows)
+        remaining = iter(rows)
+        while group := list(islice(remaining, _ROW_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            count += len(group)
         writer.add_key_value_metadata({_COUNT_KEY.decode(): str(count)})
     return count
 
@@ -104,7 +116,7 @@ def read_episodes(path: Path | str) -> list[Trajectory]:
 
 
 def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Trajectory]:
-    """As `read_episodes`, holding one row group in memory; without `traces` token traces are left unread.
+    """As `read_episodes`, holding a few in memory; without `traces` token traces are left unread.
 
     Raises `DataError` naming the file and the fix where it is missing, damaged (its pages carry checksums), of another origin,
     or of another version of the format.
@@ -114,7 +126,7 @@ def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Traje
         traced = _check_schema(path, file.schema_arrow) and traces
         columns = [name for name, _ in _EPISODE + (_TRACE if traced else []) if name in file.schema_arrow.names]
         count = 0
-        for batch in file.iter_batches(batch_size=_ROW_GROUP, columns=columns):
+        for batch in file.iter_batches(batch_size=_READ, columns=columns):
             count += batch.num_rows
             yield from _trajectories(batch, traced)
         if b"%d" % count != (file.metadata.metadata or {}).get(_COUNT_KEY):

@@ -53,6 +53,8 @@ class Fault(StrEnum):
     POLICY_UNAVAILABLE = "policy_unavailable"
     POLICY_ERROR = "policy_error"
     """The agent's own code raised an exception; the same code would again, so it is not retried."""
+    EPISODE_TIMEOUT = "episode_timeout"
+    """The whole episode took longer than it may."""
     GYM_ERROR = "gym_error"
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bao.cli.app import app
-from bao.errors import BaoError
+from bao.errors import BaoError, RunError
 
 TRAINING = ("torch", "transformers", "tokenizers", "safetensors", "tensorboard")
 """Modules that only the extra ``train`` brings."""
@@ -17,11 +17,14 @@ TRAINING = ("torch", "transformers", "tokenizers", "safetensors", "tensorboard")
 def main() -> None:
     """Entry point. What the user can mend is one line on standard error.
 
-    Exit status: 2 for a wrong setting, file or option, 1 where the machine failed (a full disk), 130 after Ctrl-C.
+    Exit status: 2 for a wrong setting, file or option, 1 where something else failed (a full disk, an endpoint, workers),
+    130 after Ctrl-C.
     """
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that says so
     try:
         app(sys.argv[1:])
+    except RunError as error:
+        _fail(str(error), 1)
     except BaoError as error:
         _fail(str(error), 2)
     except ModuleNotFoundError as error:

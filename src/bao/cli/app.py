@@ -16,6 +16,7 @@ from bao.folder import open_folder
 from bao.gym import gym_class
 from bao.measures.table import table
 from bao.progress import Progress, results_console
+from bao.rollout.failures import Failures
 from bao.task import Split
 
 app = App(
@@ -125,6 +126,12 @@ def evaluate(
     top_p: float | None = None,
     concurrency: int | None = None,
     persona: str | None = None,
+    workers: int | None = None,
+    ray: str | None = None,
+    failures: Failures | None = None,
+    retries: int | None = None,
+    minimum_healthy: float | None = None,
+    episode_timeout: float | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
     temperature: float = 0.0,
@@ -179,10 +186,23 @@ def evaluate(
     top_p
         Nucleus sampling of an openai: model.
     concurrency
-        Episodes at once, of an agent that is asked turn by turn. Where not given: 1 of your own agent, else as many as the
-        models that take part may get requests.
+        The most episodes at once, of an agent that is asked turn by turn; fewer while an endpoint is overtaxed. Where not
+        given: 1 of your own agent, else as many as the models that take part may get requests.
     persona
         How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
+    workers
+        Processes that share these episodes; one that dies is replaced.
+    ray
+        Address of a Ray cluster that plays them instead, such as --ray auto; needs the extra ray.
+    failures
+        What is made of an episode that ends in a fault: fail_fast stops, retry tries again and leaves it out, minimum_viable
+        does so too and stops where too small a share is healthy.
+    retries
+        Further tries of an episode that ended in a fault.
+    minimum_healthy
+        The share of episodes that has to be healthy under minimum_viable.
+    episode_timeout
+        Seconds that one try of an episode may take; later it is a fault.
     effort_weight
         The price of a user-involving turn that a conditioned policy is told.
     rollouts
@@ -212,7 +232,11 @@ def evaluate(
     if levels is not None:
         chosen_gym["levels"] = levels
     evaluation: dict[str, Any] = {"split": split.value, "rollouts": rollouts, "temperature": temperature}
-    limits = {"turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens, "concurrency": concurrency}
+    limits = {
+        "turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens, "concurrency": concurrency, "workers": workers,
+        "ray": ray, "failures": failures, "retries": retries, "minimum_healthy": minimum_healthy,
+        "episode_timeout": episode_timeout,
+    }  # fmt: skip
     evaluation |= {key: value for key, value in limits.items() if value is not None}
     asked = {"mode": agent_mode, "turn_timeout": turn_timeout, "top_p": top_p}
     values = {"gym": chosen_gym, "evaluation": evaluation, "seed": seed}

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from bao.endpoint.counters import Counters
+from bao.endpoint.counters import Counters, Usage
 from bao.endpoint.settings import EndpointSettings
 from bao.endpoint.transport import Answer, CertificateError, DeadlineError, HTTPClient, OversizeError, TransportError
 from bao.errors import ConfigError
@@ -87,6 +87,7 @@ class Endpoint:
 
     def __init__(self, base_url: str, api_key_env: str | None, concurrency: int) -> None:
         self.base_url = base_url
+        self.name = (base_url, api_key_env, concurrency)
         self.counters = Counters()
         self._api_key_env = api_key_env
         self._client = HTTPClient(base_url, most_bytes=MOST_BYTES)
@@ -156,6 +157,7 @@ class Endpoint:
             try:
                 answer = self._client.post("/chat/completions", body, headers, min(timeout, allowance.seconds))
             except DeadlineError as error:
+                self.counters.add(pushbacks=1)
                 raise _PassingError(blame.timeout, str(error)) from None
             except OversizeError as error:
                 raise _PassingError(blame.malformed, str(error)) from None
@@ -173,6 +175,8 @@ class Endpoint:
             self._answered = True
             return completion
         said = _scrubbed(_error_said(answer.body), key)
+        if answer.status in (429, 503):
+            self.counters.add(pushbacks=1)
         if (answer.status in _PASSING or answer.status >= 500) and "insufficient_quota" not in said:
             raise _PassingError(blame.unavailable, f"HTTP {answer.status} {said}".strip(), _retry_after(answer))
         raise RejectedError(answer.status, said, answered=self._answered)
@@ -190,18 +194,34 @@ def read_key(api_key_env: str | None) -> str | None:
     return key
 
 
-_shared: dict[tuple[str, str | None, int], Endpoint] = {}
+Name = tuple[str, str | None, int]
+"""What tells an endpoint from others: its address, the variable of its key, its concurrency limit."""
+_shared: dict[Name, Endpoint] = {}
 _sharing = threading.Lock()
 
 
 def shared_endpoint(settings: EndpointSettings) -> Endpoint:
     """The endpoint of these settings in this process: one for each address, key variable and concurrency limit."""
-    name = (settings.base_url, settings.api_key_env, settings.concurrency)
+    return _endpoint((settings.base_url, settings.api_key_env, settings.concurrency))
+
+
+def _endpoint(name: Name) -> Endpoint:
     with _sharing:
         endpoint = _shared.get(name)
         if endpoint is None:
             endpoint = _shared[name] = Endpoint(*name)
         return endpoint
+
+
+def usages() -> dict[Name, Usage]:
+    """What each endpoint took so far in this process."""
+    return {endpoint.name: endpoint.counters.usage() for endpoint in endpoints()}
+
+
+def include_usages(found: Mapping[Name, Usage]) -> None:
+    """Count what another process has used as used here."""
+    for name, usage in found.items():
+        _endpoint(name).counters.include(usage)
 
 
 def endpoints() -> list[Endpoint]:

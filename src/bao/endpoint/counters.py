@@ -16,6 +16,8 @@ class Usage:
     """HTTP requests sent, retries and re-asks among them."""
     retries: int = 0
     """Requests sent again because the last one failed on the way."""
+    pushbacks: int = 0
+    """Requests by which the endpoint showed that it is asked too much: 429, 503, no whole answer in time."""
     re_asks: int = 0
     """Replies that did not serve, and were asked for once more with the reason."""
     faults: tuple[tuple[str, int], ...] = ()
@@ -26,6 +28,11 @@ class Usage:
     cache_hits: int = 0
     seconds: float = 0.0
     """Time spent on requests, added over threads."""
+
+    def since(self, before: "Usage") -> "Usage":
+        """What was added after `before`."""
+        numbers = {name: value - vars(before)[name] for name, value in vars(self).items() if name != "faults"}
+        return Usage(**numbers, faults=tuple((Counter(dict(self.faults)) - Counter(dict(before.faults))).items()))
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "faults": dict(self.faults), "seconds": round(self.seconds, 3)}
@@ -47,6 +54,13 @@ class Counters:
     def fault(self, fault: Fault) -> None:
         with self._lock:
             self._faults[str(fault)] += 1
+
+    def include(self, usage: Usage) -> None:
+        """Add what another process has counted."""
+        numbers = {name: value for name, value in vars(usage).items() if name not in ("faults", "seconds")}
+        self.add(usage.seconds, **numbers)
+        with self._lock:
+            self._faults.update(dict(usage.faults))
 
     def usage(self) -> Usage:
         with self._lock:

@@ -9,6 +9,7 @@ that an episode has no figure for leaves that episode out, and a task without an
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from bao.measures.outcomes import outcomes
 from bao.measures.redundancy import redundancy
 from bao.measures.stats import Floats, task_means
 from bao.trajectory import Fault, StopReason, Trajectory
+
+_AT_ONCE = 256
+"""Episodes held at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class TaskMeasures:
     """Healthy episodes."""
     faults: Mapping[str, int]
     """Excluded episodes by fault, zeros included."""
+    policies: frozenset[str]
+    """Who played, of all episodes."""
+    effort_weights: frozenset[float | None]
+    """What the healthy episodes were told."""
 
 
 def healthy(trajectories: Iterable[Trajectory]) -> list[Trajectory]:
@@ -78,29 +86,73 @@ def episode_measures(
 def measure_tasks(
     trajectories: Iterable[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None
 ) -> TaskMeasures:
-    """Every measure, task by task; options as for `episode_measures`.
+    """Every measure, task by task; options as for `episode_measures`. Holds a few hundred episodes at a time.
 
     Raises `DataError` on episodes of several gyms, or where no episode is healthy.
     """
-    episodes = list(trajectories)
-    gyms = sorted({episode.gym for episode in episodes})
-    if len(gyms) > 1:
-        raise DataError(f"the episodes are of several gyms ({', '.join(gyms)}): measure each gym's on their own")
-    counted = healthy(episodes)
-    if not counted:
-        found = ", ".join(f"{name}: {count}" for name, count in fault_counts(episodes).items() if count) or "no episode at all"
-        raise DataError(f"no healthy episode to measure ({found}): repair what failed and play the tasks again")
-    columns = episode_measures(counted, prices=prices, encode=encode)
-    tasks = [episode.task_id for episode in counted]
-    ids, table = task_means(np.column_stack(list(columns.values())), tasks)
-    values = dict(zip(columns, table.T, strict=True))
-    values["best_score"] = task_best(columns["score"], tasks)
-    reasons = [reason for reason in StopReason if any(episode.stop == reason for episode in counted)]
-    _, shares = task_means([[episode.stop == reason for reason in reasons] for episode in counted], tasks)
-    return TaskMeasures(
-        gym=gyms[0], task_ids=ids, values={name: values[name] for name in MEASURES if name in values},
-        stop=dict(zip(map(str, reasons), shares.T, strict=True)), episodes=len(counted), faults=fault_counts(episodes),
-    )  # fmt: skip
+    columns, source = _Columns(), iter(trajectories)
+    while some := list(islice(source, _AT_ONCE)):
+        columns.add(some, prices, encode)
+    return columns.by_task()
+
+
+class _Columns:
+    """What the measures need of episodes that are seen once and not kept."""
+
+    def __init__(self) -> None:
+        self._gyms: set[str] = set()
+        self._policies: set[str] = set()
+        self._weights: set[float | None] = set()
+        self._faults = Counter(dict.fromkeys(map(str, Fault), 0))
+        self._tasks: list[str] = []
+        self._stops: list[StopReason] = []
+        self._parts: list[dict[str, Floats]] = []
+
+    def add(self, episodes: Sequence[Trajectory], prices: Prices | None, encode: Encode | None) -> None:
+        self._gyms.update(episode.gym for episode in episodes)
+        self._policies.update(episode.policy for episode in episodes)
+        self._faults.update(fault_counts(episodes))
+        counted = healthy(episodes)
+        if not counted:
+            return
+        self._weights.update(episode.effort_weight for episode in counted)
+        self._tasks += [episode.task_id for episode in counted]
+        self._stops += [episode.stop for episode in counted]
+        self._parts.append(episode_measures(counted, prices=prices, encode=encode))
+
+    def by_task(self) -> TaskMeasures:
+        if len(self._gyms) > 1:
+            raise DataError(
+                f"the episodes are of several gyms ({', '.join(sorted(self._gyms))}): measure each gym's on their own"
+            )
+        if not self._tasks:
+            found = ", ".join(f"{name}: {count}" for name, count in self._faults.items() if count) or "no episode at all"
+            raise DataError(f"no healthy episode to measure ({found}): repair what failed and play the tasks again")
+        columns = self._joined()
+        ids, table = task_means(np.column_stack(list(columns.values())), self._tasks)
+        values = dict(zip(columns, table.T, strict=True))
+        values["best_score"] = task_best(columns["score"], self._tasks)
+        reasons = [reason for reason in StopReason if reason in self._stops]
+        _, shares = task_means([[stop == reason for reason in reasons] for stop in self._stops], self._tasks)
+        return TaskMeasures(
+            gym=min(self._gyms), task_ids=ids, values={name: values[name] for name in MEASURES if name in values},
+            stop=dict(zip(map(str, reasons), shares.T, strict=True)), episodes=len(self._tasks), faults=dict(self._faults),
+            policies=frozenset(self._policies), effort_weights=frozenset(self._weights),
+        )  # fmt: skip
+
+    def _joined(self) -> dict[str, Floats]:
+        """[episodes] for each measure that some part has; a part that lacks it has NaN."""
+        lengths = [len(part["score"]) for part in self._parts]
+        return {
+            name: np.concatenate(
+                [
+                    part[name] if name in part else np.full(length, np.nan)
+                    for part, length in zip(self._parts, lengths, strict=True)
+                ]
+            )
+            for name in MEASURES
+            if any(name in part for part in self._parts)
+        }
 
 
 def task_best(values: Floats, tasks: Sequence[str]) -> Floats:

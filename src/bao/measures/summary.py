@@ -9,7 +9,7 @@ from bao.errors import DataError
 from bao.measures.catalogue import BEHAVIORS, PASS_AT_U, RATES
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
-from bao.measures.metrics import healthy, measure_tasks
+from bao.measures.metrics import measure_tasks
 from bao.measures.stats import bootstrap_intervals
 from bao.trajectory import Trajectory
 
@@ -34,16 +34,14 @@ def summarize(
     ``episodes`` and ``tasks`` count healthy ones; ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
     reasons that occur; a measure without a figure is None, and ``satisfaction`` is there only for users with a persona.
     ``prices`` names the price table that ``money`` was reckoned with; `setting` says under what the episodes were played (gym
-    version, horizon, convention, user) and is passed through.
+    version, horizon, convention, user) and is passed through. A few hundred episodes are held at a time.
 
     Raises `DataError` on episodes of several gyms or policies, or where no episode is healthy.
     """
-    episodes = list(trajectories)
-    policies = sorted({episode.policy for episode in episodes})
+    measured = measure_tasks(trajectories, prices=prices, encode=encode)
+    policies, weights = sorted(measured.policies), measured.effort_weights
     if len(policies) > 1:
         raise DataError(f"the episodes are of several policies ({', '.join(policies)}): summarize each policy's on their own")
-    measured = measure_tasks(episodes, prices=prices, encode=encode)
-    weights = {episode.effort_weight for episode in healthy(episodes)}
     names = list(measured.values)
     per_task = np.column_stack(list(measured.values.values()))
     found = bootstrap_intervals(per_task, [name in RATES for name in names], resamples=resamples, seed=seed)
@@ -51,7 +49,7 @@ def summarize(
     return {
         "gym": measured.gym,
         "policy": policies[0],
-        "effort_weight": weights.pop() if len(weights) == 1 else None,
+        "effort_weight": next(iter(weights)) if len(weights) == 1 else None,
         "setting": dict(setting or {}),
         "tasks": len(measured.task_ids),
         "episodes": measured.episodes,

@@ -1,0 +1,199 @@
+"""Play a plan into a folder: rows are kept as episodes finish, and what was killed at any moment goes on from there.
+
+While it runs, finished episodes lie in ``episodes.log/`` (see `bao.rollout.log`); once all are there they become
+``episodes.parquet``, in the plan's order. Nothing grows with the number of episodes but a few numbers for each.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from bao.belief import informed
+from bao.errors import ConfigError
+from bao.folder import logger
+from bao.gym import Gym
+from bao.progress import Update
+from bao.rollout.failures import FailurePolicy, Tally
+from bao.rollout.log import Part, compact, finished
+from bao.rollout.plan import Plan
+from bao.rollout.pool import Pool
+from bao.store import episode_row
+from bao.trajectory import Fault
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+LOG = "episodes.log"
+_LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a plan is played. Changes no episode, so that a run may go on under others."""
+
+    concurrency: int = 1
+    """The most episodes at once, over all processes."""
+    workers: int = 1
+    """Processes on this machine that share the episodes."""
+    ray: str | None = None
+    """The address of a Ray cluster that plays instead of this machine."""
+    failures: FailurePolicy = field(default_factory=FailurePolicy)
+    episode_timeout: float = 3600.0
+    """Seconds that one try of an episode may take."""
+
+
+class Note(NamedTuple):
+    """An episode that has finished, and whose row is in the log."""
+
+    number: int
+    fault: Fault | None
+    detail: str
+
+
+class Crew(Protocol):
+    """Who plays."""
+
+    @property
+    def at_once(self) -> int:
+        """Episodes that play at once at present."""
+
+    def play(self, indices: Sequence[int]) -> Iterator[Sequence[Note]]:
+        """Play the episodes of these numbers; yields what has finished, as it does, and nothing now and then."""
+
+    def close(self) -> None:
+        """Stop what is still going on."""
+
+
+def run(plan: Plan, out: Path, path: Path, running: Running, update: Update) -> Mapping[str, int]:
+    """Play what `out` lacks of `plan`, then write all of it to `path`; the faults of this call, by name.
+
+    An episode that had ended in a fault before is played again. `out` may hold a log of this plan only (`ConfigError`), and one
+    process at a time may work there. Raises `bao.rollout.failures.FaultsError` where the failure policy stops it; what is done
+    is kept then too. `discard_log` after `path` has been put to use.
+    """
+    folder = out / LOG
+    with _alone(folder):
+        healthy = [index for index, record in finished(folder, plan).items() if record.fault is None]
+        done, whole = len(healthy), len(plan)
+        missing = sorted(set(range(whole)).difference(healthy))
+        tally = Tally(running.failures, whole)
+        meter = _Meter(update, done, whole)
+        if missing:
+            with closing(_crew(plan, folder, running)) as crew:
+                for notes in crew.play(missing):
+                    for note in notes:
+                        episode = plan[note.number]
+                        name = f"task {episode.task.id!r} under seed {episode.seed}"
+                        if note.fault is not None:
+                            logger.warning("%s: %s: %s", name, note.fault, note.detail)
+                        tally.note(name, note.fault, note.detail)
+                    if notes:
+                        meter.show(done + tally.finished, tally.faults.total(), crew.at_once)
+        records = finished(folder, plan)
+        if len(records) != whole:
+            raise RuntimeError(f"{folder} holds {len(records)} of {whole} episodes after all were played")
+        compact(records, path)
+    return dict(tally.faults)
+
+
+def discard_log(out: Path) -> None:
+    """Remove the log of a run whose episodes are in their file."""
+    shutil.rmtree(out / LOG, ignore_errors=True)
+
+
+def _crew(plan: Plan, folder: Path, running: Running) -> Crew:
+    if running.ray is not None:
+        from bao.rollout.cluster import Cluster
+
+        return Cluster(plan, folder, running)
+    if running.workers > 1:
+        from bao.rollout.shards import Shards
+
+        return Shards(plan, folder, running)
+    return Threads(plan, folder, running)
+
+
+class Threads:
+    """Threads of this process, which log what they play."""
+
+    def __init__(self, plan: Plan, folder: Path, running: Running) -> None:
+        self._plan = plan
+        self._part = Part(folder)
+        self._pool = Pool(plan, running.concurrency, tries=running.failures.tries, timeout=running.episode_timeout)
+
+    @property
+    def at_once(self) -> int:
+        return self._pool.at_once
+
+    def play(self, indices: Sequence[int]) -> Iterator[Sequence[Note]]:
+        source, ahead = iter(indices), 2 * self._pool.ceiling
+        while True:
+            while self.outstanding < ahead and (index := next(source, None)) is not None:
+                self.submit(index)
+            if not self.outstanding:
+                return
+            yield self.collect()
+
+    @property
+    def outstanding(self) -> int:
+        """Episodes that were submitted and have not come back."""
+        return self._pool.outstanding
+
+    def submit(self, index: int) -> None:
+        self._pool.submit(index)
+
+    def collect(self) -> list[Note]:
+        """What has finished, after waiting a moment for the first."""
+        notes = []
+        for index, trajectory in self._pool.collect():
+            row = episode_row(informed(trajectory, self._listener, self._plan[index].task))
+            self._part.append(index, self._plan.key(index), trajectory.fault, row)
+            notes.append(Note(index, trajectory.fault, trajectory.fault_detail))
+        return notes
+
+    def close(self) -> None:
+        self._pool.close()
+        self._part.close()
+
+    @cached_property
+    def _listener(self) -> Gym:
+        """A gym of this thread's own, for what its episodes told."""
+        return self._plan.make_gym()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else works in `folder`, as long as this process lives. (Without a lock on systems that have no ``flock``.)"""
+    folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    with (folder / _LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"another process is at work on --out {folder.parent}: wait for it, or name another folder"
+            ) from None
+        yield
+
+
+class _Meter:
+    """Turns counts into what a progress bar shows."""
+
+    def __init__(self, update: Update, done: int, whole: int) -> None:
+        self._update, self._whole, self._before = update, whole, done
+        self._start = time.monotonic()
+        if done:
+            update(done, whole, {})
+
+    def show(self, done: int, faults: int, at_once: int) -> None:
+        rate = (done - self._before) / max(1e-9, time.monotonic() - self._start)
+        self._update(done, self._whole, {"episodes_per_second": rate, "faults": faults, "at_once": at_once})
