@@ -268,14 +268,14 @@ class Hanging(Wanderer):
 def test_an_episode_that_never_answers_is_left_behind_and_the_others_go_on(tmp_path: Path) -> None:
     of = plan(Hanging)
     hanging = [number for number in range(24) if of[number].policy_seed % 3 == 0]
-    running = Running(2, failures=FailurePolicy(retries=0), episode_timeout=0.2)
+    running = Running(2, failures=FailurePolicy(retries=0), episode_timeout=1.0)
     try:
         episodes = played(tmp_path, of, running)
     finally:
         Hanging.ends.set()
     assert [number for number, each in enumerate(episodes) if each.fault == Fault.EPISODE_TIMEOUT] == hanging != []
     assert {each.fault for each in episodes} == {None, Fault.EPISODE_TIMEOUT}
-    assert "episode_timeout=0.2" in episodes[hanging[0]].fault_detail
+    assert "episode_timeout=1" in episodes[hanging[0]].fault_detail
 
 
 def test_an_episode_that_is_slow_ends_between_two_turns_with_its_turns_kept(tmp_path: Path) -> None:

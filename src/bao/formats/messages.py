@@ -42,6 +42,9 @@ class TurnMetadata(_Section):
     involves_user: Annotated[bool, Field(strict=True)]
     parse_fault: ParseFault | None = None
     tokens: Whole = 0
+    prompt_tokens: Whole | None = None
+    completion_tokens: Whole | None = None
+    information: Number | None = None
 
 
 class Metadata(_Section):
@@ -58,6 +61,8 @@ class Metadata(_Section):
     success: Annotated[bool, Field(strict=True)]
     fault: Fault | None = None
     fault_detail: str = ""
+    satisfaction: Number | None = None
+    model: str = ""
     horizon: Whole
     seconds: Number = 0.0
     turns: tuple[TurnMetadata, ...]
@@ -106,6 +111,7 @@ def metadata_of(trajectory: Trajectory) -> dict[str, Any]:
             "content": None if _callable(turn.action) else utf8(turn.action.content), "reward": turn.reward,
             "involves_user": turn.involves_user,
             "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
+            "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens, "information": turn.information,
         }
         for turn in trajectory.turns
     ]  # fmt: skip
@@ -115,6 +121,7 @@ def metadata_of(trajectory: Trajectory) -> dict[str, Any]:
         "level": trajectory.level, "stop": str(trajectory.stop), "success": trajectory.success,
         "fault": None if trajectory.fault is None else str(trajectory.fault),
         "fault_detail": utf8(trajectory.fault_detail), "horizon": trajectory.horizon, "seconds": trajectory.seconds,
+        "satisfaction": trajectory.satisfaction, "model": utf8(trajectory.model),
         "task_return": trajectory.task_return, "user_effort": trajectory.user_effort, "turns": turns,
     }  # fmt: skip
 
@@ -138,6 +145,7 @@ def trajectory_of(messages: Sequence[Any], metadata: Mapping[str, Any]) -> Traje
         gym=data.gym, task_id=data.task_id, policy=data.policy, seed=data.seed, opening=talk.opening, turns=turns,
         stop=data.stop, success=data.success, horizon=data.horizon, system=talk.system, effort_weight=data.effort_weight,
         level=data.level, fault=data.fault, fault_detail=data.fault_detail, seconds=data.seconds,
+        satisfaction=data.satisfaction, model=data.model,
     )  # fmt: skip
 
 
@@ -234,7 +242,10 @@ def _turn(exchange: Exchange, data: TurnMetadata, index: int) -> Turn:
         thinking, action = "\n".join(filter(None, (thinking, parsed.thinking))), parsed.action
     if str(action.kind) != data.kind:
         raise DataError(f"turn {index} is [{action.kind}] by its message and {data.kind!r} by the metadata: keep the two alike")
-    return Turn(thinking, action, exchange.reply, data.reward, data.involves_user, data.parse_fault, data.tokens)
+    return Turn(
+        thinking, action, exchange.reply, data.reward, data.involves_user, data.parse_fault, data.tokens, data.prompt_tokens,
+        data.completion_tokens, data.information,
+    )  # fmt: skip
 
 
 def _called(calls: Sequence[Mapping[str, Any]], index: int) -> Action:
