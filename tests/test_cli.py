@@ -536,7 +536,7 @@ def test_eval_with_a_model_as_the_user_says_what_it_took(bao: Bao, tmp_path: Pat
 @pytest.mark.usefixtures("travel_with_a_model")
 def test_eval_names_the_faults_that_it_leaves_out(bao: Bao, tmp_path: Path) -> None:
     def refuses(request: Any) -> tuple[int, str] | None:
-        return (503, "busy") if "restaurant" in request["messages"][1]["content"] else None
+        return (503, "busy") if "apartment" in request["messages"][1]["content"] else None
 
     with StubEndpoint(lambda messages: {"reply": "By the sea."}, refuses=refuses) as stub:
         model = ("--user-model", f"m@{stub.base_url}", "--set", "gym.settings.llm.attempts=1", "--concurrency", "1")

@@ -125,6 +125,7 @@ def test_a_worked_example() -> None:
     assert (metadata["task_return"], metadata["user_effort"], metadata["stop"]) == (0.75, 2, "success")
     assert metadata["turns"][1] == {
         "kind": "none", "content": "bad_json", "reward": 0.0, "involves_user": False, "parse_fault": "bad_json", "tokens": 2,
+        "prompt_tokens": None, "completion_tokens": None, "information": None,
     }  # fmt: skip
 
 
