@@ -536,7 +536,7 @@ def test_eval_with_a_model_as_the_user_says_what_it_took(bao: Bao, tmp_path: Pat
 @pytest.mark.usefixtures("travel_with_a_model")
 def test_eval_names_the_faults_that_it_leaves_out(bao: Bao, tmp_path: Path) -> None:
     def refuses(request: Any) -> tuple[int, str] | None:
-        return (503, "busy") if "overnight" in request["messages"][1]["content"] or len(stub.requests) % 12 == 0 else None
+        return (503, "busy") if "hotel" in request["messages"][1]["content"] else None
 
     with StubEndpoint(lambda messages: {"reply": "By the sea."}, refuses=refuses) as stub:
         model = ("--user-model", f"m@{stub.base_url}", "--set", "gym.settings.llm.attempts=1", "--concurrency", "1")
@@ -544,8 +544,8 @@ def test_eval_names_the_faults_that_it_leaves_out(bao: Bao, tmp_path: Path) -> N
         assert done.status == 0, done
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     count = summary["faults"]["user_unavailable"]
-    if count:
-        assert f"{count} episodes are left out for their faults (user_unavailable {count})" in done.error
+    assert 0 < count < 6
+    assert f"{count} episodes are left out for their faults (user_unavailable {count})" in done.error
     assert "user_unavailable" in done.out
 
 
