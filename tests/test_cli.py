@@ -16,13 +16,14 @@ from bao.cli import app, main
 from bao.config import load_recipe
 from bao.gym import Outcome
 from bao.gyms.travel import Travel
+from bao.proofs import PROOFS
 from bao.store import read_episodes
 from bao.users.llm import Prompt
 from tests.stub_endpoint import Kind, StubEndpoint
 
 COMMANDS = (
     "gyms", "sft", "train", "eval", "frontier", "report", "run", "show", "show transcript", "show mask", "check", "check gym",
-    "check recipe",
+    "check recipe", "init", "init gym", "export", "import",
 )  # fmt: skip
 GYMS = ("function", "intention", "persuade", "search", "tau", "telepathy", "travel", "turtle")
 
@@ -100,9 +101,8 @@ def test_gyms_are_listed_with_splits_kinds_user_kinds_and_users(bao: Bao, tmp_pa
     assert set(travel["tasks"]) == {"train", "valid", "test"}
     assert set(travel["kinds"]) == {"action", "search", "answer", "finish"}
     assert travel["conventions"] == {"everyday": ["action", "answer"], "paper": ["answer"]}
-    assert travel["users"] == ["scripted"]
-    assert rows["persuade"]["users"] == rows["search"]["users"] == ["scripted", "llm"]
-    assert rows["function"]["users"] == ["scripted"]
+    assert all(rows[name]["users"][0] == "scripted" for name in GYMS)
+    assert {name for name in GYMS if "llm" in rows[name]["users"]} == set(GYMS) - {"function"}
     assert "nothing for a language model to do" in rows["function"]["no_llm"]
     view = run("gyms", cwd=tmp_path).out
     assert "scripted (not llm: arithmetic" in " ".join(view.split())
@@ -243,12 +243,32 @@ def test_show_transcript_prints_an_episode_with_its_user_turns_marked(evaluated:
     assert episodes[5].task_id in chosen.out
 
 
+def test_show_transcript_picks_by_a_reason_and_says_it(evaluated: Path, bao: Bao) -> None:
+    found = {path.parent.name: read_episodes(path) for path in sorted(evaluated.rglob("episodes.parquet"))}
+    both = [episode for own in found.values() for episode in own]
+    done = bao("show", "transcript", evaluated, "--pick", "expensive")
+    assert done.out.count("USER") == max(episode.user_effort for episode in both)
+    assert "user turns, where ask_all takes" in done.out
+    lowest = min(found["ask_all"], key=lambda episode: episode.task_return)
+    assert f"Return {lowest.task_return:.2f}" in bao("show", "transcript", evaluated / "ask_all", "--pick", "worst").out
+
+
+def test_show_transcript_prints_both_sides_of_a_dispute(tmp_path: Path, bao: Bao) -> None:
+    for name in ("oracle", "random"):
+        bao("eval", f"scripted:{name}", "--tasks", "4", "--out", tmp_path / name)
+    out = bao("show", "transcript", tmp_path, "--pick", "disputed").out
+    assert out.index("✗ not solved") < out.index("✓ solved")
+    refused(
+        bao("show", "transcript", tmp_path / "oracle", "--pick", "disputed"), "--index 0", "holds 0 disputed picks", "from 0"
+    )
+
+
 @pytest.mark.parametrize("name", GYMS)
 def test_the_gyms_that_come_with_bao_are_proved_sound(bao: Bao, name: str) -> None:
     done = bao("check", "gym", name)
     assert done.status == 0, done.out
     assert "FAIL" not in done.out
-    assert done.out.count("ok ") >= 7
+    assert done.out.count("ok ") == len(PROOFS)
     assert "the oracle solves test" in done.out
 
 

@@ -107,7 +107,7 @@ def test_the_json_has_the_documented_shape():
     found = json.loads(json.dumps(frontier(evaluations).to_json(), allow_nan=False))
     assert list(found) == [
         "version", "gym", "objectives", "reference_point", "points", "hypervolume", "hypervolume_all",
-        "hypervolume_differences",
+        "hypervolume_differences", "attainment",
     ]  # fmt: skip
     assert found["version"] == 1
     assert found["objectives"] == [{"name": "score", "direction": "max"}, {"name": "user_effort", "direction": "min"}]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bao.action import Action, ActionKind, ParseFault
 from bao.errors import DataError
-from bao.store import FORMAT, read_episodes, write_episodes
+from bao.store import FORMAT, iterate_episodes, read_episodes, write_episodes
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -41,7 +41,8 @@ EPISODES = st.builds(
     Trajectory, gym=TEXT, task_id=TEXT, policy=TEXT, seed=st.integers(-(2**63), 2**63 - 1), opening=TEXT,
     turns=st.lists(TURNS, max_size=4).map(tuple), stop=st.sampled_from(list(StopReason)), success=st.booleans(),
     horizon=COUNT, system=TEXT, effort_weight=st.none() | NUMBER, level=COUNT,
-    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER, trace=st.none() | traces(),
+    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER,
+    satisfaction=st.none() | st.floats(0, 1), trace=st.none() | traces(),
 )  # fmt: skip
 
 
@@ -89,6 +90,16 @@ def test_traces_read_back_can_be_written_to(tmp_path):
     trace = read_episodes(tmp_path / "e.parquet")[0].trace
     assert trace is not None
     assert trace.ids.flags.writeable
+
+
+def test_episodes_are_streamed_without_their_traces_on_request(tmp_path):
+    ones = np.ones(3, dtype=np.int32)
+    written = episode(trace=TokenTrace(ones, ones, ones.astype("i2"), ones.astype("f4")))
+    write_episodes(tmp_path / "e.parquet", [written] * 3)
+    stream = iterate_episodes(tmp_path / "e.parquet", traces=False)
+    first = next(stream)
+    assert (first, first.trace) == (written, None)
+    assert len(list(stream)) == 2
 
 
 def test_other_tools_find_the_objectives_in_columns_and_no_trace_columns_without_traces(tmp_path):
@@ -158,9 +169,16 @@ def rewritten(path, change):
     pq.write_table(change(pq.read_table(path)), path)
 
 
+def test_a_file_of_this_version_without_satisfaction_is_refused(tmp_path):
+    write_episodes(tmp_path / "new.parquet", [episode()])
+    pq.write_table(pq.read_table(tmp_path / "new.parquet").drop_columns(["satisfaction"]), tmp_path / "cut.parquet")
+    with pytest.raises(DataError, match="lacks the column 'satisfaction'"):
+        read_episodes(tmp_path / "cut.parquet")
+
+
 def test_an_unknown_version_is_named(tmp_path):
     rewritten(tmp_path / "e.parquet", lambda table: table.replace_schema_metadata({b"bao.format": b"99"}))
-    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '2'"):
+    with pytest.raises(DataError, match=r"e\.parquet is of the episode format '99', this bao reads '1' and '2'"):
         read_episodes(tmp_path / "e.parquet")
 
 
@@ -169,12 +187,15 @@ def as_version_1(table):
     old = pa.list_(pa.struct(list(table.schema.field("transcript").type.value_type)[:8]))
     turns = pa.array([[dict(list(turn.items())[:8]) for turn in row] for row in table["transcript"].to_pylist()], old)
     table = table.set_column(table.schema.get_field_index("transcript"), "transcript", turns)
-    return table.replace_schema_metadata({**table.schema.metadata, b"bao.format": b"1"})
+    metadata = {b"bao.format": b"1", b"bao.episodes": b"%d" % len(table)}
+    return table.drop_columns(["satisfaction"]).replace_schema_metadata(metadata)
 
 
 def test_a_file_of_the_first_version_is_read_too(tmp_path):
     rewritten(tmp_path / "e.parquet", as_version_1)
-    assert pq.read_schema(tmp_path / "e.parquet").field("transcript").type.value_type.num_fields == 8
+    schema = pq.read_schema(tmp_path / "e.parquet")
+    assert schema.field("transcript").type.value_type.num_fields == 8
+    assert "satisfaction" not in schema.names
     assert read_episodes(tmp_path / "e.parquet") == [episode()]
 
 

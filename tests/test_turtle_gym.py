@@ -317,6 +317,18 @@ def test_all_the_lexicon_in_one_account_earns_nothing() -> None:
         assert [story.title for story in STORIES.values() if earned(story, account)] == []
 
 
+@pytest.mark.parametrize(
+    "account", ["I do not know.", "I really don't know.", "We cannot say what it is.", "I have no idea, sorry."]
+)
+def test_an_agent_that_says_it_does_not_know_earns_nothing(account: str) -> None:
+    """That the children must not know is a point of some stories."""
+    assert {earned(story, account) for story in STORIES.values()} == {0.0}
+
+
+def test_that_people_of_the_story_do_not_know_still_counts() -> None:
+    assert earned(STORIES["One Day Too Early"], "The prisoner did not know how many days there were.") == pytest.approx(0.3)
+
+
 def test_an_account_beyond_the_length_limit_earns_nothing() -> None:
     filler = "and so it was in the end " * 20
     for story in STORIES.values():

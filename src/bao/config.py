@@ -25,6 +25,8 @@ EffortWeights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_l
 MODEL_TABLES = ("llm", "judge")
 """The gym's settings that describe a model: who plays the user, who judges."""
 
+TRACKERS = ("mlflow", "trackio", "wandb")
+"""The experiment trackers that a recipe may ask for."""
 EMBEDDED_POSITIONS = 2048
 """Tokens that the embedded model can look back on: prompt and trajectory together."""
 
@@ -40,7 +42,7 @@ class GymSection(Section):
     levels: tuple[int, ...] | None = None
     """Difficulty levels to draw tasks from; none: all that the gym has."""
     settings: dict[str, Any] = {}
-    """Passed to the gym: ``horizon``, ``convention``, ``user``, the tables ``llm`` and ``judge`` (see
+    """Passed to the gym: ``horizon``, ``convention``, ``user``, ``persona``, the tables ``llm`` and ``judge`` (see
     `bao.users.settings.LLMSettings`) and what is the gym's own."""
 
     @field_validator("settings")
@@ -199,6 +201,25 @@ class EvaluationSection(Section):
     resamples: int = Field(default=1000, ge=100)
 
 
+class LoggingSection(Section):
+    """Where training metrics go beside ``metrics.jsonl`` and TensorBoard. Changes no result, so a begun run may change it."""
+
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers: ``mlflow``, ``trackio``, ``wandb``."""
+    project: str = Field(default="bao", min_length=1)
+    """What the runs are filed under there."""
+    online: bool = False
+    """Let trackers send to where their own environment variables say; otherwise they keep to files on this machine."""
+
+    @field_validator("trackers")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in TRACKERS:
+                raise ValueError(f"{name!r} is no tracker: {suggest(name, TRACKERS)}")
+        return names
+
+
 class Recipe(Section):
     """A whole run: demonstrations, warm start, reinforcement, evaluation, frontier, report."""
 
@@ -211,6 +232,7 @@ class Recipe(Section):
     shaping: ShapingSection = ShapingSection()
     credit: CreditSection = CreditSection()
     evaluation: EvaluationSection = EvaluationSection()
+    logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")
     def _trajectories_fit(self) -> Self:

@@ -9,29 +9,22 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium
 import numpy as np
 
 from bao.action import CHOICES, Action, ActionKind
 from bao.errors import ConfigError, DataError, suggest
+from bao.hidden import Hidden
+from bao.outcome import Outcome as Outcome
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason
 from bao.users.llm import Simulator
+from bao.users.persona import Persona, Talk, Trait, check_supported, read_persona
 
 if TYPE_CHECKING:
     from bao.policies import Policy
-
-
-class Outcome(NamedTuple):
-    """What one action led to."""
-
-    reply: str
-    reward: float = 0.0
-    """Normalised so that a whole episode earns at most 1."""
-    done: bool = False
-    success: bool = False
 
 
 class TextSpace(gymnasium.Space[str]):
@@ -102,15 +95,23 @@ class Gym(gymnasium.Env[str, Action]):
     user_backends: ClassVar[tuple[str, ...]] = ("scripted",)
     no_llm: ClassVar[str] = ""
     """Why no language model can play the user, where none can; shown by ``bao gyms`` and where one is asked for."""
+    questions: ClassVar[frozenset[ActionKind]] = frozenset({ActionKind.ACTION})
+    """The kinds that somebody answers, whatever the convention: what a persona's traits are about."""
+    submissions: ClassVar[frozenset[ActionKind]] = frozenset({ActionKind.ANSWER})
+    """The kinds that the user judges: one that earns nothing costs satisfaction."""
+    persona_users: ClassVar[tuple[str, ...]] = ("scripted",)
+    """The users that can volunteer and be mistaken, where the gym offers `volunteer` and `mistaken`."""
 
     def __init__(
         self, *, horizon: int | None = None, convention: str | None = None, user: str = "scripted",
         llm: Simulator | Mapping[str, Any] | None = None, judge: Simulator | Mapping[str, Any] | None = None,
+        persona: str | Mapping[str, Any] | Persona | None = None,
     ) -> None:  # fmt: skip
         """`llm` plays the user where ``user="llm"`` and judges what rules cannot, unless `judge` is given for that.
 
         Either is a `Simulator`, or a table of `bao.users.settings.LLMSettings`, such as
-        ``{"model": "qwen3", "base_url": "http://127.0.0.1:8000/v1"}``. Raises `ConfigError` naming the setting.
+        ``{"model": "qwen3", "base_url": "http://127.0.0.1:8000/v1"}``. `persona` is how the user takes being asked: a preset's
+        name or a table (see `bao.users.persona`). Raises `ConfigError` naming the setting.
         """
         if horizon is not None and horizon < 1:
             raise ConfigError(f"horizon={horizon} must be at least 1 turn")
@@ -137,6 +138,10 @@ class Gym(gymnasium.Env[str, Action]):
         self._default_tasks: TaskSet | None = None
         self._turn = 0
         self._live = False
+        self.persona = None if persona is None else read_persona(persona)
+        self._talk: Talk | None = None
+        if self.persona is not None:
+            check_supported(self.persona, self)
 
     # What a gym's author writes.
 
@@ -164,6 +169,16 @@ class Gym(gymnasium.Env[str, Action]):
         """Raise `ValueError` or `KeyError` naming the field if ``task.data`` cannot be played."""
 
     @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        """What a task is made of that no two splits may share: its entity, story, claim, rule, world. By default its id."""
+        return frozenset({task.id})
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        """The texts that an episode of `task` must not give away, and what may show each (`bao.hidden.Until`)."""
+        return ()
+
+    @classmethod
     @abstractmethod
     def scripted_policies(cls) -> "Mapping[str, Callable[[Gym, int], Policy]]":
         """Scripted policies by name, each made from the gym that it will play in and a seed.
@@ -178,6 +193,45 @@ class Gym(gymnasium.Env[str, Action]):
         """An unreadable action wastes its turn; the reply names the fault and repeats the format."""
         names = ", ".join(f"[{kind}]" for kind in CHOICES if kind in self.kinds)
         return Outcome(f"No action could be read ({content}). Begin with one of {names}.")
+
+    # What a gym's author may write, so that its user can have a persona.
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that the user tells unasked, in a sentence or more; None where there is nothing left to tell.
+
+        It earns nothing. It may end the episode where nothing is left to find out. Choices are drawn from `rng`, the
+        persona's own generator. A gym that does not override this refuses the trait ``volunteering``.
+        """
+        raise NotImplementedError
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """A wrong answer to a question; None where there is nothing to get wrong, and the question is answered as ever.
+
+        Only the words are wrong: what the user wants and what the gym has on its books stays true, so that the same question
+        can be answered rightly later. A gym that does not override this refuses the trait ``mistakes``.
+        """
+        raise NotImplementedError
+
+    def evadable(self, content: str) -> bool:
+        """Whether a vague answer may take the place of the answer to this; not where the agent tells the user something."""
+        return True
+
+    def persona_traits(self) -> tuple[Trait, ...]:
+        """The traits that the user of this gym can have."""
+        if self.questions.isdisjoint(self.kinds):
+            return ()
+        traits = [Trait.PATIENCE, Trait.VAGUENESS]
+        if self.user_backend in self.persona_users:
+            if type(self).volunteer is not Gym.volunteer:
+                traits.append(Trait.VOLUNTEERING)
+            if type(self).mistaken is not Gym.mistaken:
+                traits.append(Trait.MISTAKES)
+        return tuple(traits)
+
+    @property
+    def satisfaction(self) -> float | None:
+        """The estimate of the user's satisfaction with the episode as it stands, in [0, 1]; None without a persona."""
+        return None if self._talk is None else self._talk.satisfaction
 
     # gymnasium's interface.
 
@@ -200,11 +254,15 @@ class Gym(gymnasium.Env[str, Action]):
         self._turn = 0
         self._live = False
         opening = self.begin(task)
+        if self.persona is not None:
+            # Spawning takes nothing from the stream that the gym draws from.
+            self._talk = Talk(self.persona, self, self.np_random.spawn(1)[0])
         self._live = True  # only now: where `begin` raises, no episode has begun
         return opening, {"task_id": task.id, "turn": 0}
 
     def step(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """One turn. ``info`` holds ``turn``, ``involves_user``, ``success`` and ``stop`` (a `StopReason` or None).
+        """One turn. ``info`` holds ``turn``, ``involves_user``, ``success`` and ``stop`` (a `StopReason` or None), and
+        ``satisfaction`` where the user has a persona.
 
         Raises `RuntimeError` outside an episode, `ValueError` on a kind that the gym does not offer, and `FaultError` where
         the user simulator broke.
@@ -216,7 +274,8 @@ class Gym(gymnasium.Env[str, Action]):
         if hook is None:
             raise ValueError(f"{self.name} offers no action kind {kind!r}: {suggest(str(kind), map(str, self._hooks))}")
         turn = self._turn + 1
-        reply, reward, done, success = hook(content)
+        talk = self._talk
+        reply, reward, done, success = hook(content) if talk is None else talk.respond(hook, kind, content)
         self._turn = turn  # only now: a turn in which the user broke has not been taken
         truncated = False
         stop = None
@@ -227,9 +286,12 @@ class Gym(gymnasium.Env[str, Action]):
             self._live = False
             truncated = True
             stop = StopReason.MAX_TURNS
-        return reply, reward, done, truncated, {
-            "turn": turn, "involves_user": self._involves[kind], "success": success, "stop": stop,
-        }  # fmt: skip
+        info: dict[str, Any] = {"turn": turn, "involves_user": self._involves[kind], "success": success, "stop": stop}
+        if talk is not None:
+            if talk.tally.left:
+                info["stop"] = StopReason.USER_LEFT
+            info["satisfaction"] = talk.satisfaction
+        return reply, reward, done, truncated, info
 
     @property
     def np_random(self) -> np.random.Generator:
@@ -255,11 +317,17 @@ GROUP = "bao.gyms"
 
 
 def gym_class(name: str) -> type[Gym]:
-    """The gym class of an entry point. Raises `ConfigError` naming the nearest known gym."""
+    """The gym class of an entry point. Raises `ConfigError` naming the nearest known gym, or what keeps it from loading."""
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:
         raise ConfigError(f"gym={name!r} is unknown: {suggest(name, found)}")
-    loaded = found[name].load()
+    try:
+        loaded = found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"gym={name!r} is installed as {found[name].value!r}, which cannot be loaded ({error}): install its package again, "
+            "or uninstall it"
+        ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, Gym)):
         raise ConfigError(f"the entry point {name!r} gives {loaded!r}, which is not a bao.Gym")
     return loaded

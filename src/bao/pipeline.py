@@ -17,7 +17,7 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
     """
     from bao.train.metrics_log import read_metrics
 
-    settings = recipe.model_dump(mode="json", exclude_none=True)
+    settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
     open_folder(out, settings)
     stages.scripted(recipe.gym, [recipe.sft.teacher, *recipe.evaluation.scripted])
     largest = stages.check_effort_weights(recipe, progress)

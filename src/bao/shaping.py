@@ -180,7 +180,8 @@ def ended_unsuccessfully(trajectory: Trajectory) -> bool:
     """Whether OT of the paper applies: it broke off, its token budget spent or its last turn unreadable, before it succeeded.
 
     A deliberate ``finish`` is a valid action, and a wrong last answer a complete attempt: neither is over-thinking. A policy
-    that is told a high price may rightly finish early, and a penalty on that would be the stronger the earlier it does.
+    that is told a high price may rightly finish early, and a penalty on that would be the stronger the earlier it does. Nor is
+    a user who left: what the agent loses by that is the rest of the task's reward.
     """
     broke_off = trajectory.stop is StopReason.TOKEN_BUDGET or (
         bool(trajectory.turns) and trajectory.turns[-1].parse_fault is not None

@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from bao.progress import Progress
 from bao.rollout.episodes import play_all
 from bao.rollout.failures import FailurePolicy
 from bao.rollout.plan import MakePolicy, Plan, tasks_digest
+from bao.rollout.preflight import check_playable
 from bao.rollout.runner import Running, discard_log, run
 from bao.shaping import check_weights, largest_paying_weight
 from bao.store import iterate_episodes, read_episodes, write_episodes
@@ -40,11 +41,10 @@ if TYPE_CHECKING:
     from bao.policies import Policy
     from bao.policies.agents import Agent
     from bao.policies.local import LocalModel
+    from bao.train.trackers import Trackers
 
 EPISODES, SUMMARY, FRONTIER, REPORT = "episodes.parquet", "summary.json", "frontier.json", "report.html"
 MODEL = "model"
-TRANSCRIPTS = 60
-"""Episodes of each policy that a report shows."""
 
 
 def make_gym(section: GymSection) -> Gym:
@@ -114,6 +114,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     """Demonstrations, model and SFT; the folder of the warm-started model."""
     from bao.policies import local
     from bao.train.sft import encode, train_sft
+    from bao.train.trackers import require
     from bao.train.workers import Workers, worker_count
 
     prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
@@ -122,6 +123,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     if local.is_saved(target):
         return target
     local.check_device(recipe.model.device)
+    require(recipe.logging)
     with progress.task("demonstrations", None):
         kept, rejected = demonstrate(recipe)
     logger.info("%d demonstrations kept, rejected: %s", len(kept), counts(rejected))
@@ -129,10 +131,21 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template) for demonstration in kept]
     count = worker_count(recipe.model)
-    with progress.task("warm start", None) as update, Workers(start.model, start.template, None, count=count) as workers:
-        train_sft(workers, traces, recipe.sft, recipe.seed, out, update)
+    with (
+        progress.task("warm start", None) as update,
+        Workers(start.model, start.template, None, count=count) as workers,
+        _trackers(recipe, out, progress) as trackers,
+    ):
+        train_sft(workers, traces, recipe.sft, recipe.seed, out, update, trackers=trackers)
     local.save_local(target, start)
     return target
+
+
+def _trackers(recipe: Recipe, out: Path, progress: Progress) -> "Trackers":
+    from bao.train.trackers import Trackers
+
+    settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
+    return Trackers(recipe.logging, out, f"{recipe.name}-{out.name}", recipe.name, settings, progress.warn)
 
 
 def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel":
@@ -158,13 +171,15 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     from bao.policies import local
     from bao.rollout.engine import Limits
     from bao.train.grpo import GRPOTrainer
+    from bao.train.trackers import require
     from bao.train.workers import Rollouts, Workers, worker_count
 
     local.check_folder(start)
-    open_folder(out, {"start": _beside(start, out), **recipe.model_dump(mode="json", exclude={"evaluation"})})
+    open_folder(out, {"start": _beside(start, out), **recipe.model_dump(mode="json", exclude={"evaluation", "logging"})})
     target = out / MODEL
     if local.is_saved(target):
         return target
+    require(recipe.logging)
     largest = check_effort_weights(recipe, progress)
     logger.info("acting pays up to an effort weight of %.3f", largest)
     loaded = local.load_local(start, recipe.model.device)
@@ -175,10 +190,13 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     )  # fmt: skip
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
     count = worker_count(recipe.model)
-    with Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers:
+    with (
+        Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers,
+        _trackers(recipe, out, progress) as trackers,
+    ):
         trainer = GRPOTrainer(
             workers, task_set(recipe.gym, Split.TRAIN, settings.tasks), settings, recipe.shaping.build(), recipe.credit,
-            seed=recipe.seed, out=out, autocast=autocast,
+            seed=recipe.seed, out=out, autocast=autocast, trackers=trackers,
         )  # fmt: skip
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
@@ -197,6 +215,10 @@ class Judged:
 
     def episodes(self) -> list[Trajectory]:
         return read_episodes(self.folder / EPISODES)
+
+    def stream(self) -> Iterator[Trajectory]:
+        """Its episodes one by one, without their token traces."""
+        return iterate_episodes(self.folder / EPISODES, traces=False)
 
     def summary(self) -> dict[str, Any]:
         path = self.folder / SUMMARY
@@ -234,9 +256,11 @@ def evaluate_weights(
 ) -> list[Judged]:  # fmt: skip
     """As `evaluate` at several effort weights, each with a folder of its own; what is missing is played in one go.
 
-    Raises `ConfigError` on an unknown policy and on an effort weight that it cannot be told.
+    Raises `ConfigError` on an unknown policy, on an effort weight that it cannot be told, and before any episode is played on
+    tasks that the gym refuses.
     """
     opened = _check_policy(policy, gym, list(folders), agent or {}, progress)
+    check_playable(make_gym(gym), tasks)
     kind, _, name = policy.partition(":")
     series = series or (opened.name if opened else name if kind == "scripted" else Path(name).parent.name or name)
     settled = {"tasks", "effort_weights", "scripted", *RUNNING}
@@ -461,7 +485,7 @@ def draw_frontier(
     """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
     from bao.pareto import Evaluation, frontier
 
-    evaluations = [Evaluation.of(each.episodes(), label=each.label, series=each.series) for each in judged]
+    evaluations = [Evaluation.of(each.stream(), label=each.label, series=each.series) for each in judged]
     return write_frontier(frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples), out)
 
 
@@ -488,8 +512,7 @@ def make_report(
         path,
         ReportData(
             title=title, frontier=frontier_result, summaries=[(j.label, j.series, j.summary()) for j in judged],
-            curves=curves or {}, episodes={j.label: j.episodes()[:TRANSCRIPTS] for j in judged}, settings=settings or {},
-            notes=notes,
+            curves=curves or {}, episodes={j.label: j.stream() for j in judged}, settings=settings or {}, notes=notes,
         ),
     )  # fmt: skip
     return path

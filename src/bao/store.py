@@ -6,10 +6,9 @@ The columns are the fields of `Trajectory`, its turns as ``transcript`` (a list 
 the number of episodes under ``bao.episodes``.
 """
 
-import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bao.action import Action, ActionKind, ParseFault
+from bao.atomic import whole_file
 from bao.errors import DataError
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
 FORMAT = "2"
-"""Version of the columns' names and meaning. Version 1, whose turns lack the counts of an endpoint, is read too."""
+"""Version of the columns' names and meaning. Raised when a file of the old version can no longer be read as the new one.
+
+2: with ``satisfaction``, the counts of an endpoint in each turn, and ``user_left`` among the stop reasons."""
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
@@ -33,18 +35,20 @@ _ROW_GROUP = 256
 _READ = 64
 """Episodes read at a time."""
 
+_SATISFACTION = "satisfaction"
 _TURN_1 = [
     ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
     ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
 ]  # fmt: skip
 _TURN = pa.struct([*_TURN_1, ("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64())])
 _TURN_OF_FORMAT = {b"1": pa.struct(_TURN_1), FORMAT.encode(): _TURN}
+"""The versions that `read_episodes` reads; to an older file's episodes it gives what they meant."""
 _EPISODE = [
     ("gym", pa.string()), ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()),
     ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
     ("fault", pa.string()), ("fault_detail", pa.string()), ("horizon", pa.int64()), ("system", pa.string()),
     ("opening", pa.string()), ("seconds", pa.float64()), ("task_return", pa.float64()), ("user_effort", pa.int64()),
-    ("turns", pa.int64()), ("tokens", pa.int64()), ("transcript", pa.list_(_TURN)),
+    ("turns", pa.int64()), ("tokens", pa.int64()), (_SATISFACTION, pa.float64()), ("transcript", pa.list_(_TURN)),
 ]  # fmt: skip
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())), ("trace_ids", pa.list_(pa.int32())), ("trace_turn", pa.list_(pa.int16())),
@@ -58,13 +62,17 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 def write_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> None:
     """Write `trajectories`, in their order, as a Parquet file at `path`; its folder is made if missing.
 
-    The file appears whole or not at all: it is written beside `path`, flushed to disk and moved into place, so a reader or a
-    crash never meets half of one. `read_episodes` gives back equal trajectories, with one exception: a lone UTF-16 surrogate
-    (a model can produce one through a JSON escape; no UTF-8 file can hold it) becomes U+FFFD.
+    The file appears whole or not at all (`bao.atomic`). `read_episodes` gives back equal trajectories, with one exception: a
+    lone UTF-16 surrogate (a model can produce one through a JSON escape; no UTF-8 file can hold it) becomes U+FFFD.
     """
     episodes = list(trajectories)
     traced = any(episode.trace is not None for episode in episodes)
-    _write(Path(path), (_row(episode, traced) for episode in episodes), len(episodes), traced)
+    _write(Path(path), (_row(episode, traced) for episode in episodes), traced)
+
+
+def stream_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> int:
+    """As `write_episodes` without token traces, holding one row group in memory; how many episodes there were."""
+    return write_rows(path, map(episode_row, trajectories))
 
 
 def episode_row(episode: Trajectory) -> dict[str, Any]:
@@ -72,63 +80,60 @@ def episode_row(episode: Trajectory) -> dict[str, Any]:
     return _row(episode, traced=False)
 
 
-def write_rows(path: Path | str, rows: Iterable[dict[str, Any]], count: int) -> None:
-    """As `write_episodes`, from `count` rows of `episode_row`, of which only a few hundred are held at a time."""
-    _write(Path(path), rows, count, traced=False)
+def write_rows(path: Path | str, rows: Iterable[dict[str, Any]]) -> int:
+    """As `stream_episodes`, from rows of `episode_row`."""
+    return _write(Path(path), rows, traced=False)
 
 
-def _write(path: Path, rows: Iterable[dict[str, Any]], count: int, traced: bool) -> None:
-    metadata = {_FORMAT_KEY: FORMAT.encode(), _COUNT_KEY: b"%d" % count}
-    schema = pa.schema(_EPISODE + (_TRACE if traced else []), metadata=metadata)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    source = iter(rows)
-    try:
-        with part.open("xb") as file:
-            with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
-                while group := list(islice(source, _ROW_GROUP)):
-                    writer.write_table(pa.Table.from_pylist(group, schema=schema))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    sync_folder(path.parent)
+def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool) -> int:
+    schema = pa.schema(_EPISODE + (_TRACE if traced else []), metadata={_FORMAT_KEY: FORMAT.encode()})
+    count = 0
+    with whole_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+        remaining = iter(rows)
+        while group := list(islice(remaining, _ROW_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            count += len(group)
+        writer.add_key_value_metadata({_COUNT_KEY.decode(): str(count)})
+    return count
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush the names in `folder` to disk, where the system can."""
-    if os.name == "posix":  # elsewhere a folder cannot be opened to be flushed
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+def count_episodes(path: Path | str) -> int:
+    """How many episodes a file holds, from its footer alone. Raises `DataError` as `read_episodes` does."""
+    with _reading(Path(path)), pq.ParquetFile(path) as file:
+        _check_schema(Path(path), file.schema_arrow)
+        return int(file.metadata.num_rows)
 
 
 def read_episodes(path: Path | str) -> list[Trajectory]:
-    """The trajectories of a file that `write_episodes` wrote, in its order.
+    """The trajectories of a file that `write_episodes` wrote, in its order; raises as `iterate_episodes`."""
+    return list(iterate_episodes(path))
+
+
+def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Trajectory]:
+    """As `read_episodes`, holding one row group in memory; without `traces` token traces are left unread.
 
     Raises `DataError` naming the file and the fix where it is missing, damaged (its pages carry checksums), of another origin,
     or of another version of the format.
     """
-    return list(iterate_episodes(path))
-
-
-def iterate_episodes(path: Path | str) -> Iterator[Trajectory]:
-    """`read_episodes` a few at a time, for files that need not fit into memory."""
     path = Path(path)
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        traced = _check_schema(path, file.schema_arrow) and traces
+        columns = [name for name, _ in _EPISODE + (_TRACE if traced else []) if name in file.schema_arrow.names]
+        count = 0
+        for batch in file.iter_batches(batch_size=_READ, columns=columns):
+            count += batch.num_rows
+            yield from _trajectories(batch, traced)
+        if b"%d" % count != (file.metadata.metadata or {}).get(_COUNT_KEY):
+            raise DataError(f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while a file is read into a `DataError` that names it."""
     if not path.is_file():
         raise DataError(f"no episodes at {path}: give the path of an episodes.parquet that `bao eval` wrote")
-    count = 0
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            traced = _check_schema(path, file.schema_arrow)
-            for batch in file.iter_batches(batch_size=_READ):
-                count += batch.num_rows
-                yield from list(_trajectories(batch, traced))
-            if b"%d" % count != file.schema_arrow.metadata.get(_COUNT_KEY):
-                raise DataError(f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again")
+        yield
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): it is damaged or another kind of file; "
@@ -148,33 +153,38 @@ def _check_schema(path: Path, schema: pa.Schema) -> bool:
         )
     if version not in _TURN_OF_FORMAT:
         raise DataError(
-            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads {FORMAT!r}: "
+            f"{path} is of the episode format {version.decode(errors='replace')!r}, this bao reads "
+            f"{' and '.join(repr(known.decode()) for known in _TURN_OF_FORMAT)}: "
             "use the bao that wrote it, or evaluate again"
         )
     traced = "trace_ids" in schema.names
     for name, kind in _EPISODE + (_TRACE if traced else []):
+        if name == _SATISFACTION and version == b"1":
+            continue
         kind = pa.list_(_TURN_OF_FORMAT[version]) if name == "transcript" else kind
         if name not in schema.names or schema.field(name).type != kind:
             raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
     return traced
 
 
-def _text(text: str) -> str:
+def utf8(text: str) -> str:
+    """`text` as UTF-8 can hold it: a lone surrogate becomes U+FFFD."""
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "gym": _text(episode.gym), "task_id": _text(episode.task_id), "policy": _text(episode.policy), "seed": episode.seed,
+        "gym": utf8(episode.gym), "task_id": utf8(episode.task_id), "policy": utf8(episode.policy), "seed": episode.seed,
         "effort_weight": episode.effort_weight, "level": episode.level, "stop": str(episode.stop),
         "success": episode.success, "fault": None if episode.fault is None else str(episode.fault),
-        "fault_detail": _text(episode.fault_detail), "horizon": episode.horizon, "system": _text(episode.system),
-        "opening": _text(episode.opening), "seconds": episode.seconds, "task_return": episode.task_return,
+        "fault_detail": utf8(episode.fault_detail), "horizon": episode.horizon, "system": utf8(episode.system),
+        "opening": utf8(episode.opening), "seconds": episode.seconds, "task_return": episode.task_return,
         "user_effort": episode.user_effort, "turns": len(episode.turns), "tokens": episode.tokens,
+        _SATISFACTION: episode.satisfaction,
         "transcript": [
             {
-                "thinking": _text(turn.thinking), "kind": _text(str(turn.action.kind)),
-                "content": _text(turn.action.content), "reply": _text(turn.reply), "reward": turn.reward,
+                "thinking": utf8(turn.thinking), "kind": utf8(str(turn.action.kind)),
+                "content": utf8(turn.action.content), "reply": utf8(turn.reply), "reward": turn.reward,
                 "involves_user": turn.involves_user,
                 "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
                 "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens,
@@ -199,6 +209,8 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
         "gym", "task_id", "policy", "seed", "effort_weight", "level", "stop", "success", "fault", "fault_detail", "horizon",
         "system", "opening", "seconds",
     ]  # fmt: skip
+    if _SATISFACTION in batch.schema.names:
+        names.append(_SATISFACTION)
     columns = (batch.column(name).to_pylist() for name in names)
     for index, values in enumerate(zip(*columns, strict=True)):
         row = dict(zip(names, values, strict=True))

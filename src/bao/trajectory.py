@@ -22,6 +22,8 @@ class StopReason(StrEnum):
     """The gym ended it and the task was not solved."""
     FINISH = "finish"
     """The agent ended it itself."""
+    USER_LEFT = "user_left"
+    """The user had enough (a persona's patience), before the task was solved."""
     MAX_TURNS = "max_turns"
     TOKEN_BUDGET = "token_budget"
     """The trajectory's token limit ran out."""
@@ -137,6 +139,9 @@ class Trajectory:
     fault: Fault | None = None
     fault_detail: str = ""
     seconds: float = 0.0
+    satisfaction: float | None = None
+    """Estimate of the user's satisfaction in [0, 1] (see `bao.users.satisfaction`); None for a user without a persona, and for
+    an episode that ended in a fault."""
     trace: TokenTrace | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -1,8 +1,8 @@
 """Demonstrations for the warm start: a teacher plays, what is worth imitating is kept.
 
-A kept trajectory is well formed, earned something, and holds no wrong submission. A teacher's slips (see
-`bao.gyms.travel.agents.Habits`) stay in the text, so that the student learns to recover, but carry no loss, so that it does not
-learn to slip.
+A kept trajectory is well formed, earned something, did not drive the user away, and holds no wrong submission. A teacher's
+slips (see `bao.gyms.travel.agents.Habits`) stay in the text, so that the student learns to recover, but carry no loss, so that
+it does not learn to slip.
 """
 
 from collections import Counter
@@ -30,6 +30,7 @@ class Rejection(StrEnum):
     NOTHING_EARNED = "nothing_earned"
     WRONG_ANSWER = "wrong_answer"
     OUT_OF_TURNS = "out_of_turns"
+    USER_LEFT = "user_left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ def reject(trajectory: Trajectory, slipped: list[bool]) -> Rejection | None:
         return Rejection.MALFORMED
     if trajectory.stop is StopReason.MAX_TURNS:
         return Rejection.OUT_OF_TURNS
+    if trajectory.stop is StopReason.USER_LEFT:
+        return Rejection.USER_LEFT
     if trajectory.task_return <= 0:
         return Rejection.NOTHING_EARNED
     if any(turn.action.kind == ActionKind.ANSWER and turn.reward == 0 for turn in turns):

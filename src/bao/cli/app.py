@@ -8,7 +8,8 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from bao import __version__, stages
-from bao.cli import listing
+from bao.cli import exchange, listing
+from bao.cli.init import init
 from bao.config import ModelSection, check_recipe, load_recipe, override_setting
 from bao.errors import ConfigError
 from bao.folder import open_folder
@@ -35,6 +36,9 @@ check = App(
 )  # fmt: skip
 app.command(show)
 app.command(check)
+app.command(init)
+app.command(exchange.export)
+app.command(exchange.import_, name="import")
 
 Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
 RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]
@@ -126,6 +130,7 @@ def evaluate(
     retries: int | None = None,
     minimum_healthy: float | None = None,
     episode_timeout: float | None = None,
+    persona: str | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
     temperature: float = 0.0,
@@ -140,10 +145,11 @@ def evaluate(
     For example:
         bao eval scripted:ask_all --out runs/ask_all
         bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
+        bao eval scripted:ask_needed --persona busy --out runs/busy
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
         bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3
         bao eval my_agent.py:Agent --gym travel --out runs/mine
-        bao eval scripted:ask_all --gym turtle --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/turtle
+        bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm
 
     Parameters
     ----------
@@ -194,6 +200,8 @@ def evaluate(
         The share of episodes that has to be healthy under minimum_viable.
     episode_timeout
         Seconds that one try of an episode may take; later it is a fault.
+    persona
+        How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
     effort_weight
         The price of a user-involving turn that a conditioned policy is told.
     rollouts
@@ -217,6 +225,7 @@ def evaluate(
         "user": "llm" if user_model is not None else user,
         "llm": _model_at(user_model, "--user-model", api_key_env),
         "judge": _model_at(judge_model, "--judge-model", api_key_env),
+        "persona": persona,
     }
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
     if levels is not None:
@@ -300,7 +309,7 @@ def frontier(
 
 @app.command
 def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None) -> None:
-    """Write one self-contained HTML page: frontier, learning curves, measures, transcripts.
+    """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
 
     For example:
         bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report
@@ -355,30 +364,50 @@ def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: 
 
 
 @show.command
-def transcript(episodes: Path, /, *, index: int = 0, task: str | None = None) -> None:
+def transcript(
+    episodes: Path,
+    /,
+    *,
+    index: int = 0,
+    task: str | None = None,
+    pick: Literal["worst", "expensive", "disputed"] | None = None,
+) -> None:
     """Print an episode, user-involving turns marked.
 
     For example:
         bao show transcript runs/ask_all --index 3
+        bao show transcript runs/quickstart/eval --pick disputed
 
     Parameters
     ----------
     episodes
-        A folder of `bao eval`, or the episodes.parquet in it.
+        A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
     index
-        Which of its episodes, from 0.
+        Which of the episodes (with --pick, which of the picks), from 0.
     task
         Count only the episodes of this task (its id).
+    pick
+        Begin with the lowest return, with the most user turns, or with the tasks that are solved by one policy or seed and
+        not by another, of which both episodes are printed. Says why.
     """
-    from bao.report import print_transcript
+    from bao.report.archive import row_of
+    from bao.report.gallery import Pick, Room, picks
+    from bao.report.transcript import print_transcript
     from bao.store import read_episodes
 
-    file = episodes / stages.EPISODES if episodes.is_dir() else episodes
-    rows = [row for row in read_episodes(file) if task is None or row.task_id == task]
-    if not 0 <= index < len(rows):
+    files = sorted(episodes.rglob(stages.EPISODES)) if episodes.is_dir() else []
+    read = [row for file in files or [episodes] for row in read_episodes(file)]
+    rows = [row for row in read if task is None or row.task_id == task]
+    chosen = (
+        [Pick((place,), "", 0.0) for place in range(len(rows))] if pick is None else picks(list(map(row_of, rows)), Room(pick))
+    )
+    if not 0 <= index < len(chosen):
         of_task = f" of task {task!r}" if task else ""
-        raise ConfigError(f"--index {index}: {file} holds {len(rows)} episodes{of_task}, counted from 0")
-    print_transcript(Console(), rows[index])
+        what = "episodes" if pick is None else f"{pick} picks"
+        raise ConfigError(f"--index {index}: {episodes} holds {len(chosen)} {what}{of_task}, counted from 0")
+    console = Console()
+    for place in chosen[index].episodes:
+        print_transcript(console, rows[place], chosen[index].why)
 
 
 @show.command
@@ -406,16 +435,16 @@ def mask(recipe: RecipeName = "quickstart", /, *, model: Path, index: int = 0, s
 
 @check.command(name="gym")
 def check_gym(name: Annotated[str, Parameter(help="The gym's name.")], /, *, as_json: JSON = False) -> None:
-    """Prove a gym sound: the oracle solves every task, splits are disjoint, gymnasium's checker passes.
+    """Prove a gym sound: gold answers score, splits are disjoint, nothing hidden shows, one seed is one episode.
 
     Exit status 1 where a promise is broken.
 
     For example:
         bao check gym travel
     """
-    from bao.cli import soundness
+    from bao.proofs import prove
 
-    findings = soundness.check_gym(name)
+    findings = prove(gym_class(name))
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1))
     else:

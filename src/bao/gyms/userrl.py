@@ -70,6 +70,8 @@ def read_json(path: Path, kind: type[T], what: str) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
+        if not place:
+            raise DataError(f"{path} is not {what}: {first['msg']}; give a file of this gym's tasks") from error
         raise DataError(f"{path}, entry {place}: {first['msg']} ({error.error_count()} errors in all)") from error
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as {what} in JSON: {error}") from error

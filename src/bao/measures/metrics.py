@@ -21,7 +21,15 @@ PASS_AT_U = tuple(range(1, 10))
 """The k of Pass@U-k."""
 
 RATES = frozenset(
-    {"score", "best_score", "success", "user_involvement_rate", "unparsable", *(f"pass_at_u_{k}" for k in PASS_AT_U)}
+    {
+        "score",
+        "best_score",
+        "success",
+        "user_involvement_rate",
+        "unparsable",
+        "satisfaction",
+        *(f"pass_at_u_{k}" for k in PASS_AT_U),
+    }
 )
 """The measures that lie in [0, 1]."""
 
@@ -66,7 +74,8 @@ def episode_measures(trajectories: Sequence[Trajectory]) -> dict[str, Floats]:
 
     ``score``: return R; ``success``: solved; ``user_effort``: U; ``user_involvement_rate``: U / turns; ``turns``; ``tokens``;
     ``unparsable``: share of the turns without a readable action; ``seconds``; ``pass_at_u_k``: solved within k
-    user-involving actions (method: arXiv 2602.11351, section 5).
+    user-involving actions (method: arXiv 2602.11351, section 5); ``satisfaction``: the estimate of `bao.users.satisfaction`,
+    there only if all episodes have one.
     """
     efforts = [episode.solved_at_effort for episode in trajectories]
     columns: dict[str, list[float]] = {
@@ -79,6 +88,9 @@ def episode_measures(trajectories: Sequence[Trajectory]) -> dict[str, Floats]:
         "unparsable": [_unparsable_share(episode) for episode in trajectories],
         "seconds": [episode.seconds for episode in trajectories],
     }
+    satisfied = [episode.satisfaction for episode in trajectories if episode.satisfaction is not None]
+    if satisfied and len(satisfied) == len(trajectories):
+        columns["satisfaction"] = satisfied
     for k in PASS_AT_U:
         columns[f"pass_at_u_{k}"] = [float(effort is not None and effort <= k) for effort in efforts]
     return {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
@@ -117,7 +129,8 @@ class _Columns:
         self.faults.update(fault_counts(episodes))
         self.tasks += [episode.task_id for episode in counted]
         self.stops += [episode.stop for episode in counted]
-        self.values.append(episode_measures(counted))
+        if counted:
+            self.values.append(episode_measures(counted))
 
     def by_task(self) -> TaskMeasures:
         if len(self.gyms) > 1:
@@ -127,7 +140,11 @@ class _Columns:
         if not self.tasks:
             found = ", ".join(f"{name}: {count}" for name, count in self.faults.items() if count) or "no episode at all"
             raise DataError(f"no healthy episode to measure ({found}): repair what failed and play the tasks again")
-        columns = {name: np.concatenate([part[name] for part in self.values]) for name in self.values[0]}
+        columns = {
+            name: np.concatenate([part[name] for part in self.values])
+            for name in self.values[0]
+            if all(name in part for part in self.values)
+        }
         ids, table = task_means(np.column_stack(list(columns.values())), self.tasks)
         values = dict(zip(columns, table.T, strict=True))
         best = np.full(len(ids), -np.inf)
@@ -152,8 +169,8 @@ def summarize(
     """The content of ``summary.json``: every measure of one policy's episodes with its 95 % interval, clustered by task.
 
     ``episodes`` and ``tasks`` count healthy ones; ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
-    reasons that occur. `behaviors` is passed through. Raises `DataError` on episodes of several gyms or policies, or where no
-    episode is healthy.
+    reasons that occur; ``satisfaction`` is there for users with a persona. `behaviors` is passed through. Raises `DataError` on
+    episodes of several gyms or policies, or where no episode is healthy.
     """
     columns = _Columns.of(trajectories)
     policies = sorted(columns.policies)
@@ -180,6 +197,7 @@ def summarize(
         "turns": values["turns"],
         "tokens": values["tokens"],
         "unparsable": values["unparsable"],
+        **{name: values[name] for name in ("satisfaction",) if name in values},
         "stop": {reason: float(shares.mean()) for reason, shares in measured.stop.items()},
         "behaviors": dict(behaviors or {}),
     }

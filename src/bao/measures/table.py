@@ -12,6 +12,7 @@ _COLUMNS = (
     ("pass_at_u", "Pass@U-1", 2),
     ("user_effort", "User effort", 2),
     ("user_involvement_rate", "UR", 2),
+    ("satisfaction", "Satisfaction (estimate)", 2),
     ("turns", "Turns", 1),
     ("tokens", "Tokens", 0),
 )
@@ -20,13 +21,15 @@ _COLUMNS = (
 def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
     """One row per summary (as `bao.measures.summarize` gives them), each mean with its 95 % interval."""
     gyms = ", ".join(dict.fromkeys(str(summary["gym"]) for summary in summaries))
+    columns = [column for column in _COLUMNS if any(column[0] in summary for summary in summaries)]
     view = Table(title=f"{gyms}: means with 95 % intervals over tasks" if gyms else None, title_justify="left")
     view.add_column("Policy", overflow="fold")
-    for name in ("w", "Tasks", "Episodes", *(title for _, title, _ in _COLUMNS), "Faults"):
+    for name in ("w", "Tasks", "Episodes", *(title for _, title, _ in columns), "Faults"):
         view.add_column(name, justify="right")
     for summary in summaries:
         weight = summary.get("effort_weight")
-        cells = [_cell(summary[key]["1"] if key == "pass_at_u" else summary[key], digits) for key, _, digits in _COLUMNS]
+        values = {**summary, "pass_at_u": summary["pass_at_u"]["1"]}
+        cells = [_cell(values[key], digits) if key in values else "" for key, _, digits in columns]
         view.add_row(
             Text(str(summary["policy"])), "" if weight is None else f"{weight:g}", str(summary["tasks"]),
             str(summary["episodes"]), *cells, str(sum(summary["faults"].values())),

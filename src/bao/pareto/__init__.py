@@ -1,5 +1,6 @@
-"""The Pareto frontier of policies: objectives, dominance, hypervolume, and how sure each of them is."""
+"""The Pareto frontier of policies: objectives, dominance, hypervolume, attainment, and how sure each of them is."""
 
+from bao.pareto.attainment import attainment_surfaces
 from bao.pareto.dominance import dominates, hypervolumes, normalise
 from bao.pareto.evaluation import Evaluation
 from bao.pareto.frontier import (
@@ -13,5 +14,5 @@ from bao.pareto.objective import OBJECTIVES, Direction, Objective, Worst
 
 __all__ = [
     "Direction", "Evaluation", "Frontier", "FrontierPoint", "HypervolumeDifference", "OBJECTIVES", "Objective", "Worst",
-    "distinct_points", "dominates", "frontier", "hypervolumes", "normalise",
+    "attainment_surfaces", "distinct_points", "dominates", "frontier", "hypervolumes", "normalise",
 ]  # fmt: skip

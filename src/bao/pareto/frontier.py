@@ -15,6 +15,7 @@ import numpy as np
 from bao.errors import ConfigError, DataError, suggest
 from bao.measures.metrics import RATES
 from bao.measures.stats import Floats, Interval, intervals, means, percentile_interval, resampled_means
+from bao.pareto.attainment import LEVELS, attainment_surfaces
 from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
 from bao.pareto.evaluation import Evaluation
 from bao.pareto.objective import DEFAULT, Direction, Objective, Worst, resolve
@@ -76,6 +77,8 @@ class Frontier:
     """By series: the share of the box between the reference point (0) and the ideal (1) that it dominates."""
     hypervolume_all: Interval
     hypervolume_differences: tuple[HypervolumeDifference, ...]
+    attainment: Mapping[str, tuple[Floats, ...]]
+    """By series, with two objectives: the corners [corners, 2], in their units, of the surface at each of `LEVELS`."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -87,6 +90,10 @@ class Frontier:
             "hypervolume": {series: value.to_json() for series, value in self.hypervolume.items()},
             "hypervolume_all": self.hypervolume_all.to_json(),
             "hypervolume_differences": [difference.to_json() for difference in self.hypervolume_differences],
+            "attainment": {
+                "levels": list(LEVELS),
+                "surfaces": {series: [each.round(6).tolist() for each in levels] for series, levels in self.attainment.items()},
+            },
         }
 
 
@@ -135,6 +142,9 @@ def frontier(
     def difference(a: str, b: str) -> Interval:
         return percentile_interval(volume[a] - volume[b], volumes[a] - volumes[b], tasks, reflect=True)
 
+    def surfaces(rows: Sequence[bool]) -> tuple[Floats, ...]:
+        return tuple(worst + corners * (ideal - worst) for corners in attainment_surfaces(cloud[:, rows]))
+
     return Frontier(
         gym=evaluations[0].gym,
         objectives=chosen,
@@ -143,6 +153,7 @@ def frontier(
         hypervolume={series: _share(volume[series], volumes[series], tasks) for series in members},
         hypervolume_all=_share(float(hypervolumes(centre[None])[0]), hypervolumes(cloud), tasks),
         hypervolume_differences=tuple(HypervolumeDifference(a, b, difference(a, b)) for a, b in combinations(members, 2)),
+        attainment={series: surfaces(rows) for series, rows in members.items()} if len(chosen) == 2 else {},
     )
 
 

@@ -47,6 +47,7 @@ OBJECTIVES: dict[str, Objective] = {
     "seconds": Objective("seconds", Direction.MIN, 0.0),
     "user_involvement_rate": Objective("user_involvement_rate", Direction.MIN, 0.0, 1.0),
     "unparsable": Objective("unparsable", Direction.MIN, 0.0, 1.0),
+    "satisfaction": Objective("satisfaction", Direction.MAX, 1.0, 0.0),
 }
 """The objectives known by name: every measure of `bao.measures`."""
 

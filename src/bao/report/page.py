@@ -1,37 +1,37 @@
 """The report of a run: one HTML file that needs no network and runs no text of a model.
 
-The page's own script and style lie beside this module (``page.html``, ``page.css``, ``plot.js``, ``figures.js``, ``page.js``)
-and are written into the file, which names their hashes in its content security policy: a browser runs nothing else in it.
-Numbers travel as JSON in a data block; transcripts, by far the largest part, as gzipped JSON that is unpacked when the page
-has already been drawn.
+The page's own script and style lie in ``web/`` and are written into the file, which names their hashes in its content security
+policy: a browser runs nothing else in it. Numbers for the figures travel as JSON in a data block, ready to draw; the episodes,
+by far the largest part, as gzipped rows and blocks of transcripts (`bao.report.archive`), inflated when they are needed.
 """
 
 import base64
-import gzip
 import hashlib
 import html
 import json
 import math
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bao.trajectory import Trajectory, Turn
+from bao.report.aggregates import distributions, effort_by_turn
+from bao.report.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
+from bao.report.gallery import gallery
+from bao.trajectory import Trajectory
 
-TEXT_LIMIT = 20_000
-"""Longest text, in characters, that a transcript in the page holds; longer ones end with a note of what was left out."""
 CURVE_LIMIT = 600
 """Most rows of a learning curve in the page; longer ones are thinned evenly, first and last row kept."""
 
-SCRIPTS = ("plot.js", "figures.js", "page.js")
-TURN_FIELDS = ("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens")
-EPISODE_FIELDS = (
-    "task_id", "seed", "level", "stop", "success", "effort_weight", "horizon", "fault", "fault_detail", "opening", "system",
-    "turns",
+SCRIPTS = (
+    "plot.js", "panel.js", "report.js", "frontier.js", "curves.js", "spread.js", "measures.js", "archive.js", "transcript.js",
+    "episodes.js", "gallery.js", "page.js",
 )  # fmt: skip
+"""In the order in which they are joined: each uses what those before it define."""
 
 
 @dataclass(frozen=True)
@@ -45,42 +45,69 @@ class ReportData:
     """(label, series, the content of ``summary.json``); labels join them to the frontier's points."""
     curves: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Training metrics by run: one mapping of metric to number per row, ``step`` among them; what is no number is left out."""
-    episodes: Mapping[str, Sequence[Trajectory]] = field(default_factory=dict)
-    """Transcripts by policy label, a selection: some 60 a policy keep the file light."""
+    episodes: Mapping[str, Iterable[Trajectory]] = field(default_factory=dict)
+    """All episodes by policy label, in any number: each iterable is gone through once, and no episode is kept."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The resolved settings, nested, shown in TOML's form."""
     notes: Sequence[str] = ()
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the report to `path` as one HTML file, making its folder; an existing file is replaced."""
+    """Write the report to `path` as one HTML file, making its folder; an existing file is replaced, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(render_report(data).encode("utf-8", errors="replace"))  # a model's text may hold lone surrogates
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            for piece in _pieces(data):
+                file.write(piece.encode("utf-8", errors="replace"))  # a model's text may hold lone surrogates
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def render_report(data: ReportData) -> str:
     """The HTML of the report."""
+    return "".join(_pieces(data))
+
+
+def _pieces(data: ReportData) -> Iterator[str]:
+    """The page in order. Only its template is searched for marks, so a text that happens to read "{{script}}" stays text."""
     style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
-    numbers = {
+    archive = Archive()
+    for label, episodes in data.episodes.items():
+        archive.add(label, episodes)
+    archive.close()
+    parts = {
+        "title": [html.escape(data.title)],
+        "style": [style],
+        "style_hash": [_hash(style)],
+        "script": [script],
+        "script_hash": [_hash(script)],
+        # In JSON "<" occurs in strings only, so no text can end the block.
+        "data": [_json(_numbers(data, archive)).replace("<", "\\u003c")],
+        "table": [_base64(pack(archive.table()))],
+        "blocks": (f"{_base64(block)}\n" for block in archive.blocks),
+    }
+    for place, piece in enumerate(re.split(r"\{\{(\w+)\}\}", _asset("page.html"))):
+        yield from parts[piece] if place % 2 else [piece]
+
+
+def _numbers(data: ReportData, archive: Archive) -> dict[str, Any]:
+    rooms = gallery(archive.rows)
+    return {
         "title": data.title,
         "frontier": data.frontier,
         "summaries": [{"label": label, "series": series, "summary": summary} for label, series, summary in data.summaries],
         "curves": {label: _columns(rows) for label, rows in data.curves.items()},
+        "effort_by_turn": effort_by_turn(archive.rows),
+        "distributions": distributions(archive.rows),
+        "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
+        "episodes": len(archive.rows),
+        "story_fields": STORY_FIELDS,
+        "turn_fields": TURN_FIELDS,
         "settings": toml_text(data.settings),
         "notes": list(data.notes),
     }
-    packed = gzip.compress(_json(_packed_episodes(data.episodes)).encode("utf-8", errors="replace"), mtime=0)
-    parts = {
-        "title": html.escape(data.title),
-        "style": style,
-        "style_hash": _hash(style),
-        "script": script,
-        "script_hash": _hash(script),
-        "data": _json(numbers).replace("<", "\\u003c"),  # in JSON "<" occurs in strings only, so no text can end the block
-        "episodes": base64.b64encode(packed).decode("ascii"),
-    }
-    # One pass, so that a text which happens to read "{{script}}" stays text.
-    return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark.group(1)], _asset("page.html"))
 
 
 def toml_text(settings: Mapping[str, Any], table: str = "") -> str:
@@ -99,11 +126,15 @@ def toml_text(settings: Mapping[str, Any], table: str = "") -> str:
 
 
 def _asset(name: str) -> str:
-    return files("bao.report").joinpath(name).read_text(encoding="utf-8")
+    return files("bao.report").joinpath("web", name).read_text(encoding="utf-8")
+
+
+def _base64(packed: bytes) -> str:
+    return base64.b64encode(packed).decode("ascii")
 
 
 def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
+    return f"sha256-{_base64(hashlib.sha256(text.encode()).digest())}"
 
 
 def _json(value: Any) -> str:
@@ -140,28 +171,3 @@ def _number(value: Any) -> float | int | None:
     if isinstance(value, bool | str) or not hasattr(value, "__float__") or not math.isfinite(value):
         return None
     return value if isinstance(value, int) else float(value)
-
-
-def _packed_episodes(episodes: Mapping[str, Sequence[Trajectory]]) -> dict[str, Any]:
-    """Episodes as rows of their fields, each distinct text held once and named by its place."""
-    places: dict[str, int] = {}
-
-    def place(text: str) -> int:
-        left_out = len(text) - TEXT_LIMIT
-        kept = text if left_out <= 0 else f"{text[:TEXT_LIMIT]} … ({left_out} more characters left out)"
-        return places.setdefault(kept, len(places))
-
-    def turn_row(turn: Turn) -> list[Any]:
-        return [
-            place(turn.thinking), turn.action.kind, place(turn.action.content), place(turn.reply), turn.reward,
-            turn.involves_user, turn.parse_fault, turn.tokens,
-        ]  # fmt: skip
-
-    def row(one: Trajectory) -> list[Any]:
-        return [
-            one.task_id, one.seed, one.level, one.stop, one.success, one.effort_weight, one.horizon, one.fault,
-            one.fault_detail, place(one.opening), place(one.system), [turn_row(turn) for turn in one.turns],
-        ]  # fmt: skip
-
-    rows = [[label, [row(one) for one in chosen]] for label, chosen in episodes.items()]
-    return {"fields": EPISODE_FIELDS, "turn_fields": TURN_FIELDS, "episodes": rows, "strings": list(places)}

@@ -13,8 +13,8 @@ _VISIBLE |= dict.fromkeys((*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x
 """Control characters, which could drive the terminal or reorder what is read, by the signs that stand for them."""
 
 
-def print_transcript(console: Console, trajectory: Trajectory) -> None:
-    """Print `trajectory` to `console`: opening, turns, outcome.
+def print_transcript(console: Console, trajectory: Trajectory, why: str = "") -> None:
+    """Print `trajectory` to `console`: `why` it is shown, opening, turns, outcome.
 
     A turn that involves the user has the badge ``● USER`` with its running count and a bar at its left; the other turns have
     neither, so the two tell apart without colour. A model's text is printed as it is, its markup and control characters inert.
@@ -22,6 +22,8 @@ def print_transcript(console: Console, trajectory: Trajectory) -> None:
     weight = "" if trajectory.effort_weight is None else f"   w {trajectory.effort_weight:g}"
     console.print(Rule(_inert(f"{trajectory.policy} on {trajectory.gym}/{trajectory.task_id}", "bold"), align="left"))
     console.print(_inert(f"seed {trajectory.seed}   level {trajectory.level}{weight}", "dim"))
+    if why:
+        console.print(_inert(why, "bold"))
     console.print()
     console.print(_inert(trajectory.opening))
     effort = 0
@@ -69,6 +71,8 @@ def _outcome(trajectory: Trajectory) -> Text:
     solved = ("✓ solved", "bold green") if trajectory.success else ("✗ not solved", "bold red")
     told = f"   stop {trajectory.stop}   R {trajectory.task_return:.2f}   U {trajectory.user_effort}"
     told += f"   turns {len(trajectory.turns)} of {trajectory.horizon}   tokens {trajectory.tokens}"
+    if trajectory.satisfaction is not None:
+        told += f"   satisfaction {trajectory.satisfaction:.2f}"
     text = Text.assemble(solved, told)
     if trajectory.fault is not None:
         text.append_text(_inert(f"\nfault {trajectory.fault} {trajectory.fault_detail}", "bold red"))

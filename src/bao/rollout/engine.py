@@ -146,6 +146,7 @@ class Engine:
             system=episode.system, effort_weight=episode.request.effort_weight, level=episode.request.task.level,
             fault=error.fault if error else None, fault_detail=error.detail if error else "",
             seconds=time.perf_counter() - episode.started, trace=trace,
+            satisfaction=None if error else episode.gym.satisfaction,
         )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None 
     return Trajectory(
         gym=gym.name, task_id=task.id, policy=policy.name, seed=seed, opening=opening, turns=tuple(turns), stop=stop,
         success=success, horizon=gym.horizon, system=system, level=task.level, fault=fault, fault_detail=detail,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start, satisfaction=gym.satisfaction if fault is None else None,
     )  # fmt: skip
 
 

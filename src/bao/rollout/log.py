@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from bao.atomic import sync_folder
 from bao.errors import ConfigError
-from bao.store import sync_folder, write_rows
+from bao.store import write_rows
 from bao.trajectory import Fault
 
 SYNC_SECONDS = 2.0
@@ -112,7 +113,7 @@ def finished(folder: Path, keys: Keys) -> dict[int, Record]:
 
 def compact(records: dict[int, Record], path: Path) -> None:
     """Write the rows of `records`, by index, as ``episodes.parquet``; one row group is held at a time."""
-    write_rows(path, _rows(records), len(records))
+    write_rows(path, _rows(records))
 
 
 def _rows(records: dict[int, Record]) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,7 @@ from bao.train.checkpoint import Checkpoints
 from bao.train.collapse import ADVICE, Collapse, name_collapse
 from bao.train.metrics_log import SECONDS, MetricsLog
 from bao.train.objective import Example, PolicyGradient
+from bao.train.trackers import Trackers
 from bao.train.workers import Workers
 from bao.trajectory import TokenTrace, Trajectory
 
@@ -80,7 +81,7 @@ class GRPOTrainer:
 
     def __init__(
         self, workers: Workers, tasks: TaskSet, settings: GRPOSection, shaping: Shaping, credit: CreditSection, *, seed: int,
-        out: Path, autocast: bool = False,
+        out: Path, autocast: bool = False, trackers: Trackers | None = None,
     ) -> None:  # fmt: skip
         if not settings.conditioned and len(set(settings.effort_weights)) > 1:
             raise ConfigError(
@@ -96,6 +97,7 @@ class GRPOTrainer:
             settings.share_prompt, autocast,
         )  # fmt: skip
         self.optimizers = muon.choose(settings.optimizer, self.model, settings.learning_rate, settings.weight_decay)
+        self.trackers = trackers
         self.step_count = 0
         self._history: list[dict[str, float]] = []
 
@@ -111,7 +113,7 @@ class GRPOTrainer:
             self.step_count = state["step"]
             self._history = state["history"]
         told: set[Collapse] = set()
-        with MetricsLog(self.out, self.step_count) as log:
+        with MetricsLog(self.out, self.step_count, self.trackers) as log:
             while self.step_count < self.settings.steps:
                 metrics = self.step()
                 log.write(self.step_count, metrics)
@@ -240,6 +242,9 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
         members = [t for group in groups if group.effort_weight == weight for t in group.trajectories]
         metrics[f"user_effort/w={weight:g}"] = mean([t.user_effort for t in members])
         metrics[f"score/w={weight:g}"] = mean([t.task_return for t in members])
+    satisfied = [trajectory.satisfaction for trajectory in trajectories if trajectory.satisfaction is not None]
+    if satisfied:
+        metrics["satisfaction"] = mean(satisfied)
     stops = [str(trajectory.stop) for trajectory in trajectories]
     metrics.update({f"stop/{stop}": stops.count(stop) / len(stops) for stop in sorted(set(stops))})
     return metrics

@@ -1,18 +1,23 @@
-"""Metrics of a training run: one JSON line per step, mirrored to TensorBoard."""
+"""Metrics of a training run: one JSON line per step, mirrored to TensorBoard and to the trackers that a recipe asks for."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bao.train.trackers import Trackers
+
 SECONDS = "seconds/"
 """Prefix of the metrics that measure the machine, not the run: all others repeat exactly under one config."""
 
 
 class MetricsLog:
-    """Appends rows to ``metrics.jsonl``. Rows after `resume_step` are dropped first, so that a resumed run repeats none."""
+    """Appends rows to ``metrics.jsonl``. Rows after `resume_step` are dropped first, so that a resumed run repeats none.
 
-    def __init__(self, directory: Path, resume_step: int = 0) -> None:
+    `trackers` are told of each row, and closed by whoever opened them.
+    """
+
+    def __init__(self, directory: Path, resume_step: int = 0, trackers: Trackers | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter  # heavy, and reading metrics does without
 
         directory.mkdir(parents=True, exist_ok=True)
@@ -20,6 +25,7 @@ class MetricsLog:
         kept = [row for row in read_metrics(self.path) if row["step"] <= resume_step] if resume_step else []
         self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
         self._file = self.path.open("a", encoding="utf-8")
+        self._trackers = trackers
         self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -27,6 +33,8 @@ class MetricsLog:
         self._file.flush()
         for name, value in metrics.items():
             self._board.add_scalar(name, value, step)
+        if self._trackers is not None:
+            self._trackers.log(step, metrics)
 
     def close(self) -> None:
         self._file.close()

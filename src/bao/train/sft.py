@@ -16,6 +16,7 @@ from bao.train import muon
 from bao.train.checkpoint import Checkpoints
 from bao.train.metrics_log import SECONDS, MetricsLog
 from bao.train.objective import Example, Likelihood
+from bao.train.trackers import Trackers
 from bao.train.workers import Workers
 from bao.trajectory import TokenTrace
 
@@ -42,8 +43,9 @@ def encode(demonstration: Demonstration, template: Template) -> TokenTrace:
 
 
 def train_sft(
-    workers: Workers, traces: Sequence[TokenTrace], settings: SFTSection, seed: int, out: Path, report: Report | None = None
-) -> None:
+    workers: Workers, traces: Sequence[TokenTrace], settings: SFTSection, seed: int, out: Path, report: Report | None = None, *,
+    trackers: Trackers | None = None,
+) -> None:  # fmt: skip
     """Fine-tune `workers`' model in place on `traces`; resumes from checkpoints in `out`.
 
     Batches hold traces of similar length, in an order drawn from (`seed`, epoch).
@@ -54,7 +56,7 @@ def train_sft(
     checkpoints = Checkpoints(out / "checkpoints", keep=1)
     state = checkpoints.restore(model, optimizers)
     done = state["step"] if state else 0
-    with MetricsLog(out, done) as log:
+    with MetricsLog(out, done, trackers) as log:
         for step, indices in enumerate(batches, start=1):
             if step <= done:
                 continue

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
+import numpy as np
+
 from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, ATTRIBUTE_WORDS, GENERIC_WORDS, VALUE_ATTRIBUTE
 from bao.gyms.travel.user import Topic, Traveller
 
@@ -31,6 +33,19 @@ class ScriptedTraveller(Traveller):
 
     def evade(self, question: str, topic: Topic) -> str:
         return _VAGUE
+
+    def mistaken(self, question: str, rng: np.random.Generator) -> str | None:
+        """A wrong answer to a question about a wish: another value than the wished one; None to any other question.
+
+        The wish stays what it is and counts as untold, so it can still be volunteered.
+        """
+        attribute = self.classify(question)
+        aspect = None if attribute is None else ATTRIBUTE_ASPECT[attribute]
+        wished = self._wishes.get(aspect, {}).get(attribute) if aspect and attribute else None
+        if wished is None or aspect is None or attribute is None:
+            return None
+        others = [value for value in ASPECTS[aspect].attributes[attribute] if value != wished]
+        return _WISH[int(rng.integers(len(_WISH)))].format(value=others[int(rng.integers(len(others)))])
 
     @staticmethod
     def classify(question: str) -> str | None:

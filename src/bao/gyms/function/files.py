@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from bao.errors import DataError
 from bao.gyms.function.tasks import NAME, agrees, check, checked, exact, task_data
+from bao.gyms.loading import Readers, read_by_suffix
 from bao.gyms.userrl import beside, read_json, read_rows
 from bao.task import Split, Task, TaskSet
 
@@ -18,15 +19,12 @@ def read(path: Path, split: Split) -> TaskSet:
     whose rules are looked up by id in the ``functions.json`` in the same directory; the split is the row's own, or `split`
     where it names none. Raises `DataError`.
     """
-    if not path.is_file():
-        raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")
-    if path.suffix == ".jsonl":
-        return TaskSet.of(_marked(task) for task in TaskSet.read(path, NAME, check))
-    if path.suffix == ".json":
-        return TaskSet.of(_from_record(path, record, split) for record in _read_records(path))
-    if path.suffix == ".parquet":
-        return _read_parquet(path, split)
-    raise DataError(f"{path} has the suffix {path.suffix!r}; {NAME} tasks are read from .jsonl, .json and .parquet files")
+    readers: Readers = {
+        ".jsonl": lambda: (_marked(task) for task in TaskSet.read(path, NAME, check)),
+        ".json": lambda: (_from_record(path, record, split) for record in _read_records(path)),
+        ".parquet": lambda: _read_parquet(path, split),
+    }
+    return read_by_suffix(path, NAME, readers)
 
 
 class _Record(BaseModel):

@@ -14,6 +14,7 @@ from bao.gym import Gym, Outcome
 from bao.gyms.function import agents, files, tasks
 from bao.gyms.function.content import PLAIN_INTEGERS, UnreadableError, read_answer, read_probe
 from bao.gyms.function.rules import INPUT_LIMIT, compile_rule, parts_text
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -32,6 +33,8 @@ class Function(Gym):
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"paper": frozenset({ActionKind.ANSWER})}
     no_llm = "arithmetic answers every probe and judges every answer, so there is nothing for a language model to do"
+    questions = frozenset()
+    """A probe goes to the rule, and nobody is asked."""
 
     def begin(self, task: Task) -> str:
         a, b, c, d = task.data["test_case"]
@@ -99,6 +102,14 @@ class Function(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -27,6 +27,7 @@ from bao.gyms.function.rules import (
     compile_rule,
     parse_rule,
 )
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task, TaskSet
 
 NAME = "function"
@@ -227,3 +228,13 @@ def _draw_case(rule: Rule, rng: Random) -> tuple[list[int], int] | None:
         if isinstance(value, int) and 1 < abs(value) <= _LARGEST_RESULT:
             return inputs, value
     return None
+
+
+def components(task: Task) -> frozenset[str]:
+    """The rule, however it is written: its values on fixed inputs."""
+    return frozenset({";".join(map(str, signature(compile_rule(task.data["rule"]))))})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The rule, and its value on the test inputs: a probe elsewhere may happen to give the same number."""
+    return Hidden(task.data["rule"]), Hidden(str(task.data["expected_result"]), Until.SOUGHT)

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from bao.errors import DataError
 from bao.gyms.intention.tasks import NAME, load
+from bao.gyms.loading import Readers, read_by_suffix
 from bao.gyms.userrl import beside, read_json, read_rows
 from bao.task import Split, Task, TaskSet
 
@@ -17,15 +18,12 @@ def read(path: Path, split: Split) -> TaskSet:
     whose records are looked up by id in the ``all_intentions_train.json`` or ``all_intentions_test.json`` in the same
     directory, by the row's split; the split is the row's own, or `split` where it names none. Raises `DataError`.
     """
-    if not path.is_file():
-        raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")
-    if path.suffix == ".jsonl":
-        return TaskSet.read(path, NAME, load)
-    if path.suffix == ".json":
-        return TaskSet.of(_from_record(path, record, split) for record in _read_records(path))
-    if path.suffix == ".parquet":
-        return _read_parquet(path, split)
-    raise DataError(f"{path} has the suffix {path.suffix!r}; {NAME} tasks are read from .jsonl, .json and .parquet files")
+    readers: Readers = {
+        ".jsonl": lambda: TaskSet.read(path, NAME, load),
+        ".json": lambda: (_from_record(path, record, split) for record in _read_records(path)),
+        ".parquet": lambda: _read_parquet(path, split),
+    }
+    return read_by_suffix(path, NAME, readers)
 
 
 class _Detail(BaseModel):

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
@@ -26,6 +28,7 @@ from bao.gyms.intention.detail import points
 from bao.gyms.intention.llm import Judge, ModelUser
 from bao.gyms.intention.user import Asked, ScriptedUser, User
 from bao.gyms.intention.words import marks, words
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 from bao.users.voice import Voice, says, spelled
@@ -47,6 +50,7 @@ class Intention(Gym):
     kinds = frozenset({ActionKind.ACTION, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"everyday": frozenset({ActionKind.ACTION})}
     user_backends = ("scripted", "llm")
+    persona_users = ("scripted", "llm")
 
     def __init__(self, *, volunteer_after: int | None = None, **settings: Any) -> None:
         """After `volunteer_after` questions in a row that uncovered nothing the user tells a detail, which earns nothing;
@@ -138,12 +142,38 @@ class Intention(Gym):
         if self.volunteer_after is None or self._fruitless + 1 < self.volunteer_after:
             self._fruitless += 1
             return Outcome(reply)
-        left = sorted(self._uncovered)
-        index = left[int(self.np_random.integers(len(left)))]
-        told = self._user.volunteer(self._asked(index))
+        told = self.volunteer(self.np_random)
         self._fruitless = 0
+        return told._replace(reply=f"{reply} {told.reply}")
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome:
+        """A detail told unasked. It counts as uncovered and earns nothing; the last one ends the episode as a success."""
+        left = sorted(self._uncovered)
+        index = left[int(rng.integers(len(left)))]
+        told = self._user.volunteer(self._asked(index))
         self._uncovered.remove(index)
-        return self._outcome(f"{reply} {told}", 0.0)
+        return self._outcome(told, 0.0)
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Another option than the chosen one, for each new detail that the question is about.
+
+        The details stay covered up and the question earns nothing: what the agent was told is not what the user wants. So the
+        episode does not end until they have been asked about once more.
+        """
+        if len(content) > MOST_CHARACTERS:
+            return None
+        new = [index for index in self._request.reader.read(content) if index in self._uncovered]
+        wrong = []
+        for index in new:
+            others = [option for option in self._request.missing[index].options if option != self._choices[index]]
+            if others:
+                wrong.append(Asked(self._request.missing[index].description, others[int(rng.integers(len(others)))]))
+        if not wrong:
+            return None
+        # The scripted user words its replies by chance: here by the persona's, so that the gym's stream is left alone.
+        scripted = isinstance(self._user, ScriptedUser)
+        user = ScriptedUser(self._request.opening, rng) if scripted else self._user
+        return Outcome(user.answer(content, tuple(wrong)))
 
     def _outcome(self, reply: str, reward: float) -> Outcome:
         if self._uncovered:
@@ -163,6 +193,14 @@ class Intention(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -21,6 +21,8 @@ from bao.errors import ConfigError
 from bao.gyms.intention.detail import TENTHS, Detail, best_points
 from bao.gyms.intention.frames import Frame, frames_of
 from bao.gyms.intention.reader import Reader
+from bao.gyms.loading import kept
+from bao.hidden import Hidden, Until, holds
 from bao.task import Split, Task, TaskSet
 
 NAME = "intention"
@@ -62,22 +64,10 @@ class Request:
 
 def load(task: Task) -> Request:
     """The request of a task. Raises `KeyError` on a missing field and `ValueError` on one that is wrong."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    request = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, request)
-    return request
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Request]] = {}
-"""Requests by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 5_000
-
-
+@kept(most=5_000)
 def _load(data: Mapping[str, Any]) -> Request:
     for field in ("category", "task"):
         if not isinstance(data[field], str) or not data[field].strip():
@@ -170,3 +160,22 @@ def _row(detail: Detail) -> dict[str, Any]:
         "description": detail.description, "importance": detail.importance, "inquiry": detail.inquiry,
         "options": list(detail.options), "words": detail.words,
     }  # fmt: skip
+
+
+def components(task: Task) -> frozenset[str]:
+    """The frame: its wording, and the descriptions of its details."""
+    request = load(task)
+    details = (*request.missing, *(detail for detail, _ in request.others))
+    return frozenset({request.task, *(detail.description for detail in details)})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """What is missing, the questions that ask for it, and what the user may have in mind.
+
+    What the public fields hold anyhow is left out: where ``monthly bills`` is settled, ``monthly`` is no secret elsewhere.
+    """
+    request = load(task)
+    told = [f"{detail.description}. {choice}" for detail, choice in request.others if choice is not None]
+    public = ". ".join((request.category, request.task, *told))
+    texts = [text for detail in request.missing for text in (detail.description, detail.inquiry, *detail.options)]
+    return tuple(Hidden(text, Until.ASKED) for text in dict.fromkeys(texts) if not holds(public, text))

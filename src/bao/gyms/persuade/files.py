@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bao.errors import DataError
+from bao.gyms.loading import Readers, read_by_suffix
 from bao.gyms.persuade.tasks import NAME, check
 from bao.gyms.userrl import read_rows
 from bao.task import Split, Task, TaskSet
@@ -18,13 +19,11 @@ def read(path: Path, split: Split) -> TaskSet:
     ``.jsonl``: our own format. ``.parquet``: UserRL's task rows; the split is the row's own, or `split` where it names none.
     Raises `DataError`.
     """
-    if not path.is_file():
-        raise DataError(f"no task file at {path}: give the path of a .jsonl or .parquet file of {NAME} tasks")
-    if path.suffix == ".jsonl":
-        return TaskSet.read(path, NAME, check)
-    if path.suffix == ".parquet":
-        return TaskSet.of(_parquet(path, split))
-    raise DataError(f"{path} has the suffix {path.suffix!r}; {NAME} tasks are read from .jsonl and .parquet files")
+    readers: Readers = {
+        ".jsonl": lambda: TaskSet.read(path, NAME, check),
+        ".parquet": lambda: _parquet(path, split),
+    }
+    return read_by_suffix(path, NAME, readers)
 
 
 def _parquet(path: Path, split: Split) -> Iterable[Task]:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
@@ -26,6 +28,7 @@ from bao.gyms.persuade.llm import QUESTION_MOST, LLMPersuadee
 from bao.gyms.persuade.stance import LEVEL, STANCES, TOP, Stance, read_stance
 from bao.gyms.persuade.user import LEVELS_A_TURN, WORDS_MOST, Persuadee, ScriptedPersuadee
 from bao.gyms.persuade.words import Kind
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -59,7 +62,6 @@ class Persuade(Gym):
             assert self.llm is not None, "Gym.__init__ refuses user='llm' without a model"
             self.persuadee = LLMPersuadee(task, self.llm)
         elif tasks.is_userrl(task):
-            self._live = False  # so that a step says that no episode has begun
             raise ConfigError(
                 f"user={self.user_backend!r} cannot play the task {task.id!r}: UserRL's tasks hold no considerations. "
                 "Let a model play the user (user='llm'), play the gym's own tasks (task_set), or add the fields reason, "
@@ -119,6 +121,11 @@ class Persuade(Gym):
         done = level == TOP
         return Outcome(reply, reward, done, done)
 
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that would move the user, which they were not told yet."""
+        said = self.persuadee.volunteer(rng) if isinstance(self.persuadee, ScriptedPersuadee) else None
+        return None if said is None else Outcome(said)
+
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
         """The gym's own tasks; the level is the number of considerations that do not weigh. See `tasks.own_tasks`."""
@@ -132,6 +139,14 @@ class Persuade(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -20,8 +20,10 @@ from random import Random
 from typing import Any
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.persuade.stance import TOP
 from bao.gyms.persuade.words import FUNCTION_WORDS, Kind, all_forms
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task, TaskSet
 
 NAME = "persuade"
@@ -84,21 +86,10 @@ def concepts(text: str) -> tuple[frozenset[str], ...]:
 
 def load(task: Task) -> Case:
     """The case of a task. Raises `KeyError` on a missing field and `ValueError` on one that cannot be played."""
-    kept = _LOADED.get(id(task.data))
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    case = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[id(task.data)] = (task.data, case)
-    return case
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Case]] = {}
-"""Cases by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 5_000
-
-
+@kept(most=5_000)
 def _load(data: Mapping[str, Any]) -> Case:
     claim, reason = (_text(data, name) for name in ("claim", "reason"))
     weighs = _kinds(data["weighs"], "weighs")
@@ -192,3 +183,19 @@ def _task(split: Split, name: str, row: Mapping[str, str], user: int) -> Task:
         "considerations": [{"kind": str(kind), "text": text} for kind, text in texts.items()],
     }  # fmt: skip
     return Task(f"{NAME}-{split}-{name}-{user + 1}", NAME, data, split, aside)
+
+
+def components(task: Task) -> frozenset[str]:
+    """The claim and all that speaks against it; of UserRL's tasks the claim and the argument."""
+    if is_userrl(task):
+        return frozenset({task.data["claim"], task.data["argument"]})
+    case = load(task)
+    return frozenset({case.claim, *(consideration.text for consideration in case.considerations)})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """Why the user holds the claim, and what would change their mind. Which kinds weigh is no text of its own."""
+    if is_userrl(task):
+        return (Hidden(task.data["argument"]),)
+    case = load(task)
+    return tuple(Hidden(text, Until.ASKED) for text in (case.reason, *(each.text for each in case.considerations)))

@@ -12,6 +12,8 @@ have one author, so it will understand less of what others write, and a sound ar
 import re
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from bao.gyms.persuade.stance import STANCES, TOP, Stance
 from bao.gyms.persuade.tasks import Case
 from bao.gyms.persuade.words import APOLOGIES, FUNCTION_WORDS, INSULTS, KIND_OF_WORD, VERBS, WHY_WORDS, Kind
@@ -64,6 +66,7 @@ class ScriptedPersuadee:
         self._insults = 0
         """Levels lost to insults and not yet restored by an apology."""
         self._addressed: set[int] = set()
+        self._volunteered: set[int] = set()
 
     @property
     def stance(self) -> Stance:
@@ -82,6 +85,18 @@ class ScriptedPersuadee:
             return self._on_kind(topic)
         case = self._case
         return f"I hold it because {case.reason}. What weighs with me is {_listed(case.weighing)}. Nothing else decides it."
+
+    def volunteer(self, rng: np.random.Generator) -> str | None:
+        """What would move the user, told unasked, one consideration at a time; None where there is none left."""
+        left = [
+            i for i, each in enumerate(self._case.considerations)
+            if each.weighs and i not in self._addressed and i not in self._volunteered
+        ]  # fmt: skip
+        if not left:
+            return None
+        number = left[int(rng.integers(len(left)))]
+        self._volunteered.add(number)
+        return f"By the way, I would think again if I saw that {self._case.considerations[number].text}."
 
     def hear(self, argument: str) -> Heard:
         if len(argument) > _CHARACTERS_MOST:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from bao.errors import DataError
+from bao.gyms.loading import Readers, read_by_suffix
 from bao.gyms.search.judge import normal_form
 from bao.gyms.search.tasks import NAME, load
 from bao.gyms.userrl import beside, read_json, read_rows
@@ -21,15 +22,12 @@ def read(path: Path, split: Split) -> TaskSet:
     rows, whose questions are looked up by id in the ``questions.json`` in the same directory; the split is the row's own, or
     `split` where it names none. Raises `DataError`.
     """
-    if not path.is_file():
-        raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")
-    if path.suffix == ".jsonl":
-        return TaskSet.read(path, NAME, load)
-    if path.suffix == ".json":
-        return TaskSet.of(_task(path, record, split) for record in _read_records(path))
-    if path.suffix == ".parquet":
-        return _read_parquet(path, split)
-    raise DataError(f"{path} has the suffix {path.suffix!r}; {NAME} tasks are read from .jsonl, .json and .parquet files")
+    readers: Readers = {
+        ".jsonl": lambda: TaskSet.read(path, NAME, load),
+        ".json": lambda: (_task(path, record, split) for record in _read_records(path)),
+        ".parquet": lambda: _read_parquet(path, split),
+    }
+    return read_by_suffix(path, NAME, readers)
 
 
 class _Record(BaseModel):

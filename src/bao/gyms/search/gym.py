@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
@@ -29,6 +31,7 @@ from bao.gyms.search.judge import ExactJudge, Verdict
 from bao.gyms.search.llm import LLMAsker, LLMJudge
 from bao.gyms.search.user import ScriptedAsker
 from bao.gyms.search.world import world
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -104,6 +107,7 @@ class Search(Gym):
         if self.user_backend == "llm":
             assert self.llm is not None, "Gym.__init__ refuses user='llm' without a model"
             self._user = LLMAsker(case.question, case.meant, case.answers, self.llm)
+        self._volunteered: set[str] = set()
         return case.question
 
     def on_search(self, content: str) -> Outcome:
@@ -114,6 +118,25 @@ class Search(Gym):
 
     def on_answer(self, content: str) -> Outcome:
         return _VERDICTS[self._judge.judge(content)]
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that the user knows of the thing that is meant."""
+        if not isinstance(self._user, ScriptedAsker):
+            return None
+        left = [name for name in self._user.known if name not in self._volunteered]
+        if not left:
+            return None
+        relation = left[int(rng.integers(len(left)))]
+        self._volunteered.add(relation)
+        return Outcome(f"By the way: {self._user.tell(relation)}")
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """The wrong one of the things that were named, or a year that is a few years off; nothing else is got wrong.
+
+        Answers are judged as ever, so the question can still be answered.
+        """
+        said = self._user.mistaken(content, rng) if isinstance(self._user, ScriptedAsker) else None
+        return None if said is None else Outcome(said)
 
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
@@ -128,6 +151,14 @@ class Search(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -26,10 +26,12 @@ from random import Random
 from typing import Any
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.search.judge import ExactJudge, normal_form
 from bao.gyms.search.relations import RELATIONS, SORTS, Kind, Shape
 from bao.gyms.search.user import TELLABLE, Meant, ScriptedAsker
 from bao.gyms.search.world import Thing, World, world, world_names
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task, TaskSet
 
 NAME = "search"
@@ -66,22 +68,10 @@ class Case:
 
 def load(task: Task) -> Case:
     """The case of a task. Raises `KeyError` on a missing field and `ValueError` on one that cannot be played."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    case = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, case)
-    return case
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Case]] = {}
-"""Cases by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 20_000
-
-
+@kept(most=20_000)
 def _load(data: Mapping[str, Any]) -> Case:
     question, answers, place = data["question"], data["answers"], data.get("world")
     if not isinstance(question, str) or not question.strip():
@@ -289,3 +279,17 @@ def _found(place: World, start: str, thing: Thing, chain: list[str]) -> bool:
     """Whether searching for `start` shows `thing`, and searching for each name of the chain shows the passage on it."""
     queries = [(start, thing.name), *((name, name) for name in (thing.name, *chain[:-1]))]
     return all(any(passage.title == title for passage in place.corpus.find(query)) for query, title in queries)
+
+
+def components(task: Task) -> frozenset[str]:
+    """The world that the question is about; a question about none is its own."""
+    return frozenset({load(task).world or task.data["question"]})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The accepted answers, and what the user knows about the thing that is meant: all of it can be found in the corpus."""
+    meant = task.data.get("meant")
+    texts = [*task.data["answers"]]
+    if meant is not None:
+        texts += [meant["candidates"][meant["index"]], *meant["facts"].values()]
+    return tuple(Hidden(text, Until.SOUGHT) for text in dict.fromkeys(texts))

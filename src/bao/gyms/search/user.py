@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from bao.gyms.search import names
 from bao.gyms.search.relations import SORTS, Kind
 
@@ -112,6 +114,7 @@ _PHRASES: tuple[tuple[re.Pattern[str], Mapping[Kind, str]], ...] = (
 )  # fmt: skip
 _YEAR = re.compile(r"\b1[0-9]\d\d\b")
 _WORD = re.compile(r"[a-z]+")
+_YEARS_OFF = 9
 _GENERIC = frozenset(_WORD.findall("the and of brothers company sons works bridge school river"))
 
 
@@ -158,8 +161,33 @@ class ScriptedAsker:
         if not isinstance(reading, str):
             return f"I mean {meant.candidates[meant.index]}." if meant.index in reading else NO_OTHER
         if reading in meant.facts:
-            return TOLD[reading].format(value=meant.facts[reading])
+            return self.tell(reading)
         return SAID if reading in SORTS[meant.kind].described_by else UNKNOWN
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The relations by which the user knows something of the thing that is meant."""
+        return () if self._meant is None else tuple(self._meant.facts)
+
+    def tell(self, relation: str) -> str:
+        """The sentence about one of the relations that are `known`."""
+        assert self._meant is not None
+        return TOLD[relation].format(value=self._meant.facts[relation])
+
+    def mistaken(self, question: str, rng: np.random.Generator) -> str | None:
+        """A wrong answer: another of the candidates that the question names, or another year; None where there is neither."""
+        meant, candidates = self._meant, self._names
+        if meant is None or candidates is None:
+            return None
+        reading = classify(question, meant.kind, candidates)
+        if isinstance(reading, frozenset):
+            others = sorted(reading - {meant.index})
+            return f"I mean {meant.candidates[others[int(rng.integers(len(others)))]]}." if others else NO_OTHER
+        if reading is None or reading not in meant.facts or not _YEAR.search(meant.facts[reading]):
+            return None
+        off = int(rng.integers(1, _YEARS_OFF + 1)) * (1 if rng.random() < 0.5 else -1)
+        value = _YEAR.sub(lambda year: str(int(year.group()) + off), meant.facts[reading], count=1)
+        return TOLD[reading].format(value=value)
 
 
 class Names:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from bao.errors import DataError
+from bao.gyms.loading import Readers, read_by_suffix
 from bao.gyms.tau.domains import AIRLINE, DOMAINS, RETAIL
 from bao.gyms.tau.retail.instruction import read_instruction
 from bao.gyms.tau.retail.wishes import wish_to_json
@@ -51,16 +52,14 @@ def read(path: Path, split: Split) -> TaskSet:
     ``.jsonl``: our own format. ``.json``: UserRL's list; every task gets `split`. ``.parquet``: UserRL's task rows, looked up
     by id in ``tau_train.json`` and ``tau_test.json`` in the same directory; the split is the row's own. Raises `DataError`.
     """
-    if not path.is_file():
-        raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")
-    if path.suffix == ".jsonl":
-        return TaskSet.read(path, NAME, check)
-    if path.suffix == ".json":
-        records = read_json(path, list[_Record], "a list of tau-bench's tasks")
-        return TaskSet.of(_task(path, record, split) for record in records)
-    if path.suffix == ".parquet":
-        return _read_parquet(path, split)
-    raise DataError(f"{path} has the suffix {path.suffix!r}; {NAME} tasks are read from .jsonl, .json and .parquet files")
+    readers: Readers = {
+        ".jsonl": lambda: TaskSet.read(path, NAME, check),
+        ".json": lambda: (
+            _task(path, record, split) for record in read_json(path, list[_Record], "a list of tau-bench's tasks")
+        ),
+        ".parquet": lambda: _read_parquet(path, split),
+    }
+    return read_by_suffix(path, NAME, readers)
 
 
 def _read_parquet(path: Path, split: Split) -> TaskSet:

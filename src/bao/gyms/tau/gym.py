@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
@@ -28,6 +30,7 @@ from bao.gyms.tau.llm import OWN_RECITED_MOST, LanguageCustomer, instruction_of
 from bao.gyms.tau.retail import generate
 from bao.gyms.tau.retail.user import ScriptedCustomer
 from bao.gyms.tau.said import Output
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -55,6 +58,7 @@ class Tau(Gym):
         "everyday": frozenset({ActionKind.ACTION}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
+    submissions = frozenset()
     """Here a message is what takes the user's time and a tool call costs them nothing; ``paper`` is by the paper's letter."""
     horizon_default = 30
 
@@ -131,6 +135,16 @@ class Tau(Gym):
             self._unsaid.remove(wanted)
         return self._end(text) if goodbye else Outcome(text)
 
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """A detail of what the customer wants that was not told yet."""
+        told = self._user.volunteer(rng) if isinstance(self._user, ScriptedCustomer) else None
+        return None if told is None else Outcome(told)
+
+    def evadable(self, content: str) -> bool:
+        """Only a message that asks for something, and tells nothing that the customer waits for."""
+        asks = self._user.asked_for_detail(content) if isinstance(self._user, ScriptedCustomer) else "?" in content
+        return asks and not any(each.occurs(content) for each in self._unsaid)
+
     def on_finish(self, content: str) -> Outcome:
         return self._end("The episode is over.")
 
@@ -177,6 +191,14 @@ class Tau(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bao.gyms.loading import kept
 from bao.gyms.tau.database import Changes, Database, Session
 from bao.gyms.tau.domains import DOMAINS, RETAIL, Domain
 from bao.gyms.tau.retail.database import Shop, Table
 from bao.gyms.tau.retail.shop import databases
-from bao.gyms.tau.retail.wishes import Wish, wish_from_json
+from bao.gyms.tau.retail.wishes import Topic, Wish, options_text, wish_from_json
 from bao.gyms.tau.said import Output, output
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task
 
 NAME = "tau"
@@ -54,22 +56,10 @@ class Case:
 
 def load(task: Task) -> Case:
     """The case of a task, kept for the next time. Raises `KeyError` on a missing field and `ValueError` on a wrong one."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    case = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, case)
-    return case
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Case]] = {}
-"""Cases by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 20_000
-
-
+@kept(most=20_000)
 def _load(data: Mapping[str, Any]) -> Case:
     if data["database"] not in DATABASES:
         raise ValueError(f"database={data['database']!r} is unknown; known: {', '.join(DATABASES)}")
@@ -123,20 +113,10 @@ def own_database(name: str) -> Shop:
     return databases()[Split(name.removeprefix("shop-"))]
 
 
+@kept(most=20_000)
 def goal(case: Case, database: Database) -> Changes:
     """The changed records after the case's calls, worked out once."""
-    key = id(case)
-    kept = _GOALS.get(key)
-    if kept is not None and kept[0] is case and kept[1] is database:
-        return kept[2]
-    changes = outcome(case, database)[0]
-    if len(_GOALS) >= _LOADED_MOST:
-        _GOALS.clear()
-    _GOALS[key] = case, database, changes
-    return changes
-
-
-_GOALS: dict[int, tuple[Case, Database, Changes]] = {}
+    return outcome(case, database)[0]
 
 
 def outcome(case: Case, database: Database) -> tuple[Changes, int]:
@@ -149,3 +129,33 @@ def outcome(case: Case, database: Database) -> tuple[Changes, int]:
 def domain(database: str) -> Domain:
     """The domain of a database by its name."""
     return DOMAINS.get(database, DOMAINS[RETAIL])
+
+
+def components(task: Task) -> frozenset[str]:
+    """The customer, the orders, the payment methods, and each wished change of an item."""
+    found = {f"user {task.data['user_id']}"}
+    for wish in (each for top in load(task).wishes for each in top.chain()):
+        found |= {f"order {wish.order}"} if wish.order else set()
+        for item in wish.items:
+            if item.options and item.change:
+                wished = {**item.options, **item.change}
+                found.add(f"change {item.product}|{options_text(item.options)}|{options_text(wished)}")
+    for step in load(task).steps:
+        if "payment_method_id" in step.arguments:
+            found.add(f"payment {step.arguments['payment_method_id']}")
+    return frozenset(found)
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """Who the customer is and what they want beyond what the opening says, which only they can tell; and the ids, addresses and
+    answers, which the tools show."""
+    case = load(task)
+    wishes = [wish for top in case.wishes for wish in top.chain()]
+    said = {case.identity, *(text for wish in wishes for topic in Topic if (text := wish.said(topic)))}
+    said -= {wish.statement for wish in case.wishes[:1]}
+    sought = {task.data["user_id"], *task.data["outputs"]}
+    sought |= {text for wish in wishes for text in (wish.order, wish.address)}
+    return (
+        *(Hidden(text, Until.ASKED) for text in sorted(said) if text),
+        *(Hidden(text, Until.SOUGHT) for text in sorted(sought) if text),
+    )

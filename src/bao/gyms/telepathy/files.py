@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from bao.errors import DataError
+from bao.gyms.loading import Readers, read_by_suffix
 from bao.gyms.telepathy.tasks import NAME, check
 from bao.gyms.userrl import beside, read_json, read_rows
 from bao.task import Split, Task, TaskSet
@@ -26,15 +27,12 @@ def read(path: Path, split: Split) -> TaskSet:
     whose entities are looked up by title in the ``entities.json`` in the same directory; the split is the row's own, or `split`
     where it names none. Raises `DataError`.
     """
-    if not path.is_file():
-        raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")
-    if path.suffix == ".jsonl":
-        return TaskSet.read(path, NAME, check)
-    if path.suffix == ".json":
-        return TaskSet.of(_task(path, record, split) for record in read_json(path, list[_Record], "a list of entities"))
-    if path.suffix == ".parquet":
-        return _read_parquet(path, split)
-    raise DataError(f"{path} has the suffix {path.suffix!r}; {NAME} tasks are read from .jsonl, .json and .parquet files")
+    readers: Readers = {
+        ".jsonl": lambda: TaskSet.read(path, NAME, check),
+        ".json": lambda: (_task(path, record, split) for record in read_json(path, list[_Record], "a list of entities")),
+        ".parquet": lambda: _read_parquet(path, split),
+    }
+    return read_by_suffix(path, NAME, readers)
 
 
 class _Record(BaseModel):

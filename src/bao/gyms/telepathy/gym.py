@@ -12,14 +12,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.telepathy import agents, files, tasks
 from bao.gyms.telepathy.llm import QUESTION_CHARACTERS_MOST, ModelJudge, ModelUser
 from bao.gyms.telepathy.user import Judge, ScriptedUser, Verdict
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
+from bao.users.persona import Trait
 
 _NOBODY = Outcome("Nobody answers questions here. Submit an answer.")
 _VERDICTS = {
@@ -95,6 +99,19 @@ class Telepathy(Gym):
     def on_answer(self, content: str) -> Outcome:
         return _VERDICTS[self._judge.judge(content)]
 
+    def persona_traits(self) -> tuple[Trait, ...]:
+        return () if self.user_backend == "judge" else super().persona_traits()
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that is true of what the user thinks of."""
+        said = self._user.volunteer(rng) if isinstance(self._user, ScriptedUser) else None
+        return None if said is None else Outcome(said)
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Yes for no, or no for yes. Guesses are judged as ever, so the task stays solvable, but answers may contradict."""
+        said = self._user.mistaken(content) if isinstance(self._user, ScriptedUser) else None
+        return None if said is None else Outcome(said)
+
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
         """The gym's own tasks; level 1 opens with the kind, level 2 with the realm. See `tasks.own_tasks`."""
@@ -108,6 +125,14 @@ class Telepathy(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         tasks.check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

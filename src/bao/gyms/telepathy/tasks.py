@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.telepathy.table import NO, YES, Entity, make_entity, table
 from bao.gyms.telepathy.words import name_key
+from bao.hidden import Hidden
 from bao.task import Split, Task, TaskSet
 
 NAME = "telepathy"
@@ -44,22 +46,10 @@ class Puzzle:
 
 def load(task: Task) -> Puzzle:
     """The puzzle of a task. Raises `KeyError` on a missing field and `ValueError` on one that is wrong."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    puzzle = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, puzzle)
-    return puzzle
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Puzzle]] = {}
-"""Puzzles by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 20_000
-
-
+@kept(most=20_000)
 def _load(data: Mapping[str, Any]) -> Puzzle:
     opening, title, aliases = data["opening"], data["title"], data.get("aliases", [])
     for field, value in (("opening", opening), ("title", title)):
@@ -151,3 +141,13 @@ def distinct(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
 
 def _digest(title: str) -> bytes:
     return blake2b(title.encode(), digest_size=8).digest()
+
+
+def components(task: Task) -> frozenset[str]:
+    """The entity."""
+    return frozenset({name_key(task.data["title"])})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The entity's names."""
+    return tuple(map(Hidden, (task.data["title"], *task.data.get("aliases", ()))))

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 
+import numpy as np
+
 from bao.gyms.telepathy.reading import Clause, Literal, Reading, Sort, read
 from bao.gyms.telepathy.table import DEPENDS, NO, YES, Entity, Feature, compare_size, table
 from bao.gyms.telepathy.words import name_key
@@ -79,6 +81,7 @@ class ScriptedUser:
         self._entity = entity
         self._read = reading
         self._frame = "is"
+        self._told: set[int] = set()
 
     def reply(self, question: str) -> str:
         """The answer to one question, in the light of the one before."""
@@ -88,6 +91,30 @@ class ScriptedUser:
         self._frame = reading.frame
         value = self.value(reading)
         return self._whole_sentence(reading, value) if reading.negative else _TEXT[value]
+
+    def mistaken(self, question: str) -> str | None:
+        """The opposite of the right answer; None where that is neither a plain yes nor a plain no."""
+        reading = self._read(question, self._frame)
+        if reading.sort is not Sort.FEATURES or reading.negative:
+            return None
+        value = self.value(reading)
+        if value == DEPENDS:
+            return None
+        self._frame = reading.frame
+        return _TEXT[YES - value]
+
+    def volunteer(self, rng: np.random.Generator) -> str | None:
+        """A sentence that tells something about the entity that is so; None where all of it was told in this way."""
+        features = table().features
+        left = [
+            place for place, value in enumerate(self._entity.values)
+            if value == YES and features[place].ask and place not in self._told
+        ]  # fmt: skip
+        if not left:
+            return None
+        place = left[int(rng.integers(len(left)))]
+        self._told.add(place)
+        return f"By the way, {features[place].holds}."
 
     def value(self, reading: Reading) -> int:
         """What is asked, as `YES`, `NO` or `DEPENDS`."""

@@ -10,14 +10,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
-from bao.gyms.travel import agents
+from bao.gyms.travel import agents, tasks
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
 from bao.gyms.travel.llm import MOST_CHARACTERS, ModelTraveller
 from bao.gyms.travel.tasks import LEVELS, Booking, Source, generate, load
 from bao.gyms.travel.user import Traveller
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 from bao.users import scripted
@@ -142,6 +145,18 @@ class Travel(Gym):
         success = done and all(v > 0 for v in self._decided.values())
         return Outcome(f"{option_id} {verdict}.", value / len(self._trip), done, success)
 
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """A wish that was not told yet."""
+        assert self._user is not None
+        told = self._user.volunteer(rng)
+        return None if told is None else Outcome(told)
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Another value than the wished one. Recommendations are judged by the true wish, so the trip stays solvable."""
+        assert self._user is not None
+        said = self._user.mistaken(content, rng)
+        return None if said is None else Outcome(said)
+
     def _history(self) -> str:
         found = [
             f"{b.aspect} {w.attribute} {w.value}" for b in self._trip.values() for w in b.wishes if w.source == Source.HISTORY
@@ -159,6 +174,14 @@ class Travel(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         load(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.travel.catalogue import ASPECTS, VALUES_PER_ATTRIBUTE
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task
 
 LEVELS = (2, 3, 4, 5)
@@ -68,22 +70,10 @@ class Booking:
 
 def load(task: Task) -> tuple[Booking, ...]:
     """The trip of a task. Raises `KeyError` on a missing field and `ValueError` on one that breaks the rules above."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    bookings = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, bookings)
-    return bookings
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], tuple[Booking, ...]]] = {}
-"""Trips by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 20_000
-
-
+@kept(most=20_000)
 def _load(data: Mapping[str, Any]) -> tuple[Booking, ...]:
     bookings = tuple(_booking(row) for row in data["bookings"])
     if not bookings:
@@ -195,3 +185,17 @@ def _options(aspect: str, attributes: tuple[str, ...], rng: np.random.Generator)
         values = {name: row.get(name) or choices[other] for name, choices in table.items()}
         options.append({"id": f"{ASPECTS[aspect].letter}{number}", "price": price, "values": values})
     return sorted(options, key=lambda o: o["price"])
+
+
+def components(task: Task) -> frozenset[str]:
+    """The wished combinations, one for each aspect."""
+    return frozenset(
+        "|".join((b.aspect, *(f"{w.attribute}={w.value}" for w in sorted(b.wishes, key=lambda w: w.attribute))))
+        for b in load(task)
+    )
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The values that were not stated. What the catalogue may hold (every value of every attribute) tells no wish."""
+    until = {Source.HISTORY: Until.SOUGHT, Source.ASK: Until.ASKED}
+    return tuple(Hidden(w.value, until[w.source]) for booking in load(task) for w in booking.wishes if w.source in until)

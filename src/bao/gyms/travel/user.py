@@ -73,14 +73,25 @@ class Traveller(ABC):
         self._told.add(about)
         return text
 
+    def volunteer(self, rng: np.random.Generator) -> str | None:
+        """A sentence that tells a wish unasked; None where the agent knows them all, or they matter no more."""
+        remaining = [(n, v) for wishes in self._wishes.values() for n, v in wishes.items() if n not in self._told]
+        if not remaining:
+            return None
+        attribute, value = remaining[int(rng.integers(len(remaining)))]
+        self._told.add(attribute)
+        return f"By the way, for the {ATTRIBUTE_ASPECT[attribute]} {attribute} I prefer {value}."
+
+    def mistaken(self, question: str, rng: np.random.Generator) -> str | None:
+        """A wrong answer to a question about a wish; None to any other question, and from a user that makes no mistakes."""
+        return None
+
     def _fruitless_reply(self, text: str) -> str:
         self._fruitless += 1
         if self._fruitless < self._volunteer_after:
             return text
-        remaining = [(n, v) for wishes in self._wishes.values() for n, v in wishes.items() if n not in self._told]
-        if not remaining:
+        told = self.volunteer(self._rng)
+        if told is None:
             return text
         self._fruitless = 0
-        attribute, value = remaining[int(self._rng.integers(len(remaining)))]
-        self._told.add(attribute)
-        return f"{text} By the way, for the {ATTRIBUTE_ASPECT[attribute]} {attribute} I prefer {value}."
+        return f"{text} {told}"

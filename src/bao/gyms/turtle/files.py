@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bao.errors import DataError
+from bao.gyms.loading import Readers, read_by_suffix
 from bao.gyms.turtle.tasks import NAME
 from bao.gyms.turtle.user import check
 from bao.gyms.userrl import beside, read_json, read_rows
@@ -42,15 +43,12 @@ def read(path: Path, split: Split) -> TaskSet:
     stories are looked up by title in the ``stories.json`` in the same directory; the split is the row's own, or `split` where
     it names none. A task of UserRL has the story's title as its id. Raises `DataError`.
     """
-    if not path.is_file():
-        raise DataError(f"no task file at {path}: give the path of a .jsonl, .json or .parquet file of {NAME} tasks")
-    if path.suffix == ".jsonl":
-        return TaskSet.read(path, NAME, check)
-    if path.suffix == ".json":
-        return TaskSet.of(_task(path, key, record, split) for key, record in _read_records(path).items())
-    if path.suffix == ".parquet":
-        return _read_parquet(path, split)
-    raise DataError(f"{path} has the suffix {path.suffix!r}; {NAME} tasks are read from .jsonl, .json and .parquet files")
+    readers: Readers = {
+        ".jsonl": lambda: TaskSet.read(path, NAME, check),
+        ".json": lambda: (_task(path, key, record, split) for key, record in _read_records(path).items()),
+        ".parquet": lambda: _read_parquet(path, split),
+    }
+    return read_by_suffix(path, NAME, readers)
 
 
 def _read_records(path: Path) -> dict[str, _Record]:

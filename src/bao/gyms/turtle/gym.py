@@ -18,13 +18,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bao.action import ActionKind
 from bao.errors import ConfigError
 from bao.gym import Gym, Outcome
 from bao.gyms.turtle import agents, files, tasks
 from bao.gyms.turtle.llm import ModelUser
 from bao.gyms.turtle.tasks import Story, exact, load
-from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, ScriptedUser, StoryUser, check
+from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, Reply, ScriptedUser, StoryUser, check
+from bao.hidden import Hidden
 from bao.policies import Policy
 from bao.task import Split, Task, TaskSet
 
@@ -46,6 +49,7 @@ _WORTHLESS = {
     "llm": "an account that lists alternatives or keywords counts for nothing, and so does what contradicts the story",
 }
 """What the instructions say of questions and of accounts, by backend."""
+_OPPOSITE = {str(Reply.YES): Outcome(str(Reply.NO)), str(Reply.NO): Outcome(str(Reply.YES))}
 
 
 class Turtle(Gym):
@@ -128,6 +132,10 @@ class Turtle(Gym):
             return Outcome("No point is wholly covered yet.", float(gain))
         return Outcome(f"Covered: {' '.join(covered)} Something is still missing.", float(gain))
 
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Yes for no, or no for yes. Accounts are judged by the true story as ever, so it can still be told."""
+        return _OPPOSITE.get(str(self._user.reply(content)))
+
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
         """The first `size` own stories of a split (default: all) with the given numbers of criteria. See `tasks.own_tasks`."""
@@ -141,6 +149,14 @@ class Turtle(Gym):
     @classmethod
     def check_task(cls, task: Task) -> None:
         check(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        return tasks.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        return tasks.hidden(task)
 
     @classmethod
     def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:

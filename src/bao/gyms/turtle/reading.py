@@ -3,6 +3,7 @@
 from math import log
 from typing import NamedTuple
 
+from bao.gyms.loading import kept
 from bao.gyms.turtle.concepts import Concept, Finder, lexemes_of
 from bao.gyms.turtle.tasks import Story, Truth
 from bao.gyms.turtle.words import FILLERS, lexicon, terms, tokens
@@ -62,17 +63,7 @@ def _idf(concepts: list[Concept]) -> list[float]:
     return [log(1 + len(concepts) / max(counts[lexeme] for lexeme in concept.lexemes)) for concept in concepts]
 
 
-_READINGS: dict[int, tuple[Story, Reading]] = {}
-_READINGS_MOST = 5_000
-
-
+@kept(most=5_000)
 def reading(story: Story) -> Reading:
     """The reading of a story, kept by its identity."""
-    kept = _READINGS.get(id(story))
-    if kept is not None and kept[0] is story:
-        return kept[1]
-    made = Reading(story)
-    if len(_READINGS) >= _READINGS_MOST:
-        _READINGS.clear()
-    _READINGS[id(story)] = (story, made)
-    return made
+    return Reading(story)

@@ -8,6 +8,7 @@ whose answer is ``yes``, ``no`` or ``irrelevant``. `Task.level` is the number of
 The own stories lie in ``stories/*.toml``, one file per split, and were written for this project. No two splits share a story.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ from importlib.resources import files
 from typing import Any
 
 from bao.errors import ConfigError
+from bao.gyms.loading import kept
 from bao.gyms.turtle.concepts import Concept, parse_concepts
+from bao.hidden import Hidden, Until
 from bao.task import Split, Task, TaskSet
 
 NAME = "turtle"
@@ -69,22 +72,10 @@ class Story:
 
 def load(task: Task) -> Story:
     """The story of a task. Raises `KeyError` on a missing field and `ValueError` on a wrong one, naming it."""
-    key = id(task.data)
-    kept = _LOADED.get(key)
-    if kept is not None and kept[0] is task.data:
-        return kept[1]
-    story = _load(task.data)
-    if len(_LOADED) >= _LOADED_MOST:
-        _LOADED.clear()
-    _LOADED[key] = (task.data, story)
-    return story
+    return _load(task.data)
 
 
-_LOADED: dict[int, tuple[Mapping[str, Any], Story]] = {}
-"""Stories by the identity of their data, which is kept alive beside them: training plays each task many times."""
-_LOADED_MOST = 5_000
-
-
+@kept(most=5_000)
 def _load(data: Mapping[str, Any]) -> Story:
     for name in ("title", "surface", "bottom"):
         if not isinstance(data[name], str) or not data[name].strip():
@@ -158,3 +149,20 @@ def _task(row: Mapping[str, Any], split: Split, number: int) -> Task:
         "facts": {str(truth): row[truth] for truth in Truth},
     }
     return Task(f"{NAME}-{split}-{number}", NAME, data, split, len(data["criteria"]))
+
+
+def components(task: Task) -> frozenset[str]:
+    """The story: its title, its surface and its bottom."""
+    story = load(task)
+    return frozenset({story.title, story.surface, story.bottom})
+
+
+def hidden(task: Task) -> tuple[Hidden, ...]:
+    """The bottom and each of its sentences; and the criteria's statements, of which an account may earn the confirmation."""
+    story = load(task)
+    statements = dict.fromkeys(criterion.statement for criterion in story.criteria)
+    told = (story.bottom, *re.split(r"(?<=[.!?])\s+", story.bottom))
+    return (
+        *(Hidden(text) for text in told if text not in statements),
+        *(Hidden(text, Until.SOUGHT) for text in statements),
+    )

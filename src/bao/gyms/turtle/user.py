@@ -14,6 +14,7 @@ wrote them also wrote the stories, so expect less with strangers. It sees neithe
 bottom of another own story earns .003 on the average.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
@@ -98,6 +99,11 @@ _CONTRACTED = frozenset({
     "isn't", "aren't", "wasn't", "weren't", "don't", "doesn't", "didn't", "hasn't", "haven't", "hadn't",
 })  # fmt: skip
 _STOPS = frozenset(".,;:!?")
+_IGNORANCE = re.compile(
+    r"\b(?:i|we)\s+(?:(?:really|still)\s+)?(?:(?:do\s+not|don['’]t|cannot|can['’]t)\s+(?:know|tell|say)|have\s+no\s+idea)\b",
+    re.IGNORECASE,
+)
+"""What agents say of themselves, and what "they must not know" in a story must not be taken for."""
 
 
 def plain_words(words: list[str]) -> list[str]:
@@ -188,7 +194,7 @@ class ScriptedUser:
         An account that is refused, or contradicts the story, gets 0 throughout.
         """
         the = self._reading
-        words = tokens(account[:CHARACTERS_MOST])
+        words = tokens(_IGNORANCE.sub("", account[:CHARACTERS_MOST]))
         refusal = self._refusal(words) if len(account) <= CHARACTERS_MOST else Refusal.LONG
         found: Mapping[int, bool] = {}
         if refusal is None:

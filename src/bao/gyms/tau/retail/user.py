@@ -81,6 +81,22 @@ class ScriptedCustomer:
             parts += self._answers(self._meant(message), message, topics)
         return Reply(" ".join(parts)) if self._open else Reply(GOODBYE, True)
 
+    def asked_for_detail(self, message: str) -> bool:
+        """Whether a message asks who the customer is, or for what and how they want it."""
+        return bool(self._open) and not classify(message[:MESSAGE_MOST]).isdisjoint((Topic.IDENTITY, *DETAILS))
+
+    def volunteer(self, rng: np.random.Generator) -> str | None:
+        """A detail of the first open wish, told unasked; None where all of them were told."""
+        if not self._open:
+            return None
+        wish = self._open[0]
+        left = [topic for topic in DETAILS if wish.said(topic) is not None and (id(wish), topic) not in self._told]
+        if not left:
+            return None
+        topic = left[int(rng.integers(len(left)))]
+        self._told.add((id(wish), topic))
+        return wish.said(topic)
+
     def _meant(self, message: str) -> Wish:
         """The wish that a message is about: the one whose order it names, else the first that is open."""
         if "#" in message and len(self._open) > 1:

@@ -1,5 +1,5 @@
 "use strict";
-/* Nodes, numbers, scales, marks and the line panel. Text always enters the page as text nodes, never as markup. */
+/* Nodes, numbers, scales, marks and controls. Text always enters the page as text nodes, never as markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -16,6 +16,10 @@ function fill(node, attributes, children) {
 const el = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
 const draw = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
+/* Control characters and overrides of the writing direction, by signs that stand for them: they could make a text read as another. */
+const visible = (text) => String(text)
+  .replace(/[\u0000-\u0008\u000b-\u001f]/g, (sign) => String.fromCharCode(0x2400 + sign.charCodeAt(0)))
+  .replace(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 const words = (name) => String(name).replaceAll("_", " ");
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const decimalsFor = (largest) => (largest >= 100 ? 0 : largest >= 10 ? 1 : largest >= 0.1 || largest === 0 ? 2 : 3);
@@ -120,79 +124,6 @@ function frame(box, x, y, { xTicks, yTicks, xTitle, yTitle }) {
 
 const pathOf = (points, x, y, key) => points.map((p, i) => `${i ? "L" : "M"}${x(p.x).toFixed(1)},${y(p[key]).toFixed(1)}`).join("");
 
-/* Moves labels apart along one axis, keeping their order and at least `gap` between them, within [low, high]. */
-function spread(places, gap, low, high) {
-  const sorted = [...places].sort((a, b) => a.at - b.at);
-  sorted.forEach((place, i) => { place.at = Math.max(place.at, i ? sorted[i - 1].at + gap : low); });
-  for (let i = sorted.length - 1, limit = high; i >= 0; i--) { sorted[i].at = Math.min(sorted[i].at, limit); limit = sorted[i].at - gap; }
-}
-
-/* A line panel. lines: {label, short, colour, strength, points: [{x, y, raw, low, high}]}; others: grey lines behind them.
-   Pointer or arrow keys move a cross-hair that shows every line's value. */
-function linePanel(host, spec) {
-  const popup = tip({ role: "status" });
-  return mount(host, (width) => {
-    const height = spec.height || 210;
-    const ends = spec.endLabels ? Math.min(96, 14 + 6.6 * Math.max(0, ...spec.lines.map((line) => line.short.length))) : 10;
-    const all = spec.lines.flatMap((line) => line.points);
-    const xSpan = spec.xSpan || [Math.min(...all.map((p) => p.x)), Math.max(...all.map((p) => p.x))];
-    const ySpan = spec.ySpan || span(all.flatMap((p) => [p.y, p.raw ?? p.y]));
-    const yTicks = ticks(ySpan[0], ySpan[1], 5);
-    const left = 12 + 6.7 * Math.max(...yTicks.map((tick) => tick.text.length));
-    const box = { left, right: width - ends, top: 10, bottom: height - (spec.xTitle ? 44 : 24) };
-    const x = scale(xSpan, [box.left, box.right]), y = scale(ySpan, [box.bottom, box.top]);
-    const xTicks = spec.xTicks || ticks(xSpan[0], xSpan[1], width < 330 ? 3 : 5);
-    const picture = draw("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: 0, "aria-label": spec.summary });
-    picture.append(frame(box, x, y, { xTicks, yTicks, xTitle: spec.xTitle }));
-    for (const line of spec.others || []) picture.append(draw("path", { class: "others", d: pathOf(line.points, x, y, "y") }));
-    const places = [];
-    for (const line of spec.lines) {
-      const group = draw("g", { "--c": line.colour, opacity: line.strength ?? 1 });
-      if (line.points.length && line.points[0].low !== undefined) {
-        const edge = [...line.points].reverse().map((p) => `L${x(p.x).toFixed(1)},${y(p.low).toFixed(1)}`).join("");
-        group.append(draw("path", { class: "band", d: `${pathOf(line.points, x, y, "high")}${edge}Z` }));
-      }
-      if (line.points.length && line.points[0].raw !== undefined) group.append(draw("path", { class: "raw", d: pathOf(line.points, x, y, "raw") }));
-      group.append(draw("path", { class: "line", d: pathOf(line.points, x, y, "y") }));
-      picture.append(group);
-      if (spec.endLabels && line.points.length) places.push({ at: y(line.points[line.points.length - 1].y), line });
-    }
-    spread(places, 12.5, box.top, box.bottom);
-    for (const place of places) {
-      picture.append(draw("text", { class: "name", x: box.right + 6, y: place.at + 4, "--c": place.line.colour, "aria-hidden": "true" }, place.line.short));
-    }
-    const cross = draw("line", { class: "cross", y1: box.top, y2: box.bottom, visibility: "hidden" });
-    picture.append(cross);
-    const stops = [...new Set(all.map((p) => p.x))].sort((a, b) => a - b);
-    let at = -1;
-    const show = (index) => {
-      at = Math.max(0, Math.min(stops.length - 1, index));
-      const place = x(stops[at]);
-      cross.setAttribute("x1", place); cross.setAttribute("x2", place); cross.setAttribute("visibility", "visible");
-      const rows = spec.lines.map((line) => [line, line.points.find((p) => p.x === stops[at])]).filter(([, p]) => p).map(([line, p]) =>
-        el("tr", {}, el("td", {}, line.label), el("td", {}, number(p.raw ?? p.y), " ", p.low === undefined ? null : el("span", { class: "interval" }, interval(p)))));
-      popup.show(place, height / 2, [el("strong", {}, `${spec.stopName} ${exact(stops[at])}`), el("table", {}, rows)], width);
-    };
-    const hide = () => { cross.setAttribute("visibility", "hidden"); popup.hide(); };
-    const follow = (event) => {
-      const wanted = event.clientX - picture.getBoundingClientRect().left;
-      let best = 0;
-      stops.forEach((stop, i) => { if (Math.abs(x(stop) - wanted) < Math.abs(x(stops[best]) - wanted)) best = i; });
-      show(best);
-    };
-    fill(picture, {
-      pointermove: follow, pointerdown: follow, pointerleave: hide, blur: hide,
-      keydown: (event) => {
-        const stride = event.shiftKey ? 10 : 1;
-        const move = { ArrowRight: at + stride, ArrowLeft: at < 0 ? 0 : at - stride, Home: 0, End: stops.length - 1 }[event.key];
-        if (event.key === "Escape") hide();
-        else if (move !== undefined) { event.preventDefault(); show(move); }
-      },
-    }, []);
-    return [picture, popup.node];
-  });
-}
-
 function chooser(id, label, options, chosen, onChange) {
   const list = el("select", { id, change: () => onChange(list.value) });
   for (const [value, text] of options) list.append(el("option", { value, selected: value === chosen }, text));
@@ -210,4 +141,17 @@ function rangeBar(value, [low, high], zero = null) {
   const at = (v) => `${(100 * (v - low)) / (high - low || 1)}%`;
   return el("span", { class: "range", "aria-hidden": "true", "--low": at(lowOf(value)), "--high": at(highOf(value)), "--mean": at(value.mean) },
     zero === null ? null : el("u", { "--zero": at(zero) }), el("i"), el("b"));
+}
+
+/* A figure's numbers as a table, for whoever cannot see the figure or wants to take them along; filled when it is opened. */
+function asTable(caption, head, makeRows) {
+  const details = el("details", { class: "numbers", toggle: () => {
+    if (!details.open || details.querySelector("table")) return;
+    const cell = (value, i) => (i ? el("td", {}, String(value)) : el("th", { scope: "row" }, String(value)));
+    details.append(el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": caption },
+      el("table", { class: "measures" }, el("caption", { class: "hidden-text" }, caption),
+        el("thead", {}, el("tr", {}, head.map((title) => el("th", { scope: "col", class: "plain-head" }, title)))),
+        el("tbody", {}, makeRows().map((row) => el("tr", {}, row.map(cell)))))));
+  } }, el("summary", {}, "The numbers as a table"));
+  return details;
 }

@@ -1,56 +1,14 @@
-/* The figures of the report: frontier, hypervolume, learning curves and Pass@U-k. */
+/* The frontier: policies as marks with intervals, bands of attainment, and hypervolumes beside them. */
 
-const report = JSON.parse(document.getElementById("report-data").textContent);
-const frontier = report.frontier;
-const body = (id) => document.querySelector(`#${id} .body`);
-const summaryOf = new Map(report.summaries.map((row) => [row.label, row.summary]));
-const policies = (frontier.points || []).map((point) => ({ ...point, summary: summaryOf.get(point.label) || {} }));
-const policyOf = new Map(policies.map((policy) => [policy.label, policy]));
-const seriesNames = [...new Set([...policies.map((policy) => policy.series), ...report.summaries.map((row) => row.series)])];
-const seriesIndex = (series) => Math.max(0, seriesNames.indexOf(series));
-const seriesOf = new Map([...report.summaries, ...policies].map((row) => [row.label, row.series]));
-
-const ABOUT = {
-  score: "mean best task reward", best_score: "best of a task's rollouts", success: "share of episodes solved", user_effort: "turns that involve the user",
-  user_involvement_rate: "share of turns that involve the user", turns: "turns per episode", tokens: "tokens the agent wrote", unparsable: "share of unreadable turns",
-};
-const HIGHER = new Set(["score", "best_score", "success"]);
-const objectives = new Map((frontier.objectives || []).map((objective) => [objective.name, String(objective.direction).startsWith("max")]));
-const higherIsBetter = (name) => objectives.get(name) ?? HIGHER.has(name);
-function measured(policy, name) {
-  const value = (policy.values || {})[name] || policy.summary[name];
-  return value && typeof value === "object" && typeof value.mean === "number" ? value : null;
-}
-const weightText = (policy) => (policy.effort_weight === null || policy.effort_weight === undefined ? null : `w ${exact(policy.effort_weight)}`);
-
-function facts() {
-  const total = (name) => policies.reduce((sum, policy) => sum + (policy[name] || 0), 0);
-  const faults = report.summaries.reduce((sum, row) => sum + faultCount(row.summary), 0);
-  const tasks = Math.max(0, ...policies.map((policy) => policy.tasks || 0));
-  const rows = [
-    ["gym", frontier.gym || (report.summaries[0] || { summary: {} }).summary.gym || "–"], ["policies", policies.length], ["non-dominated", policies.filter((policy) => policy.non_dominated).length],
-    ["tasks", number(tasks, 0)], ["episodes", number(total("episodes"), 0)], ["faults, excluded", number(faults, 0)],
-  ];
-  document.getElementById("facts").append(...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))));
-}
-const faultCount = (summary) => Object.values(summary.faults || {}).reduce((sum, count) => sum + (count || 0), 0);
-
-/* Members of `list` that no other one equals or betters on both axes and betters on one (by the means). */
-function undominated(list, xName, yName) {
-  const sign = (name) => (higherIsBetter(name) ? 1 : -1);
-  const at = (policy) => [sign(xName) * measured(policy, xName).mean, sign(yName) * measured(policy, yName).mean];
-  return list.filter((one) => {
-    const [x, y] = at(one);
-    return !list.some((other) => { const [u, v] = at(other); return u >= x && v >= y && (u > x || v > y); });
-  });
-}
+const surfaces = Object.entries((frontier.attainment || {}).surfaces || {}).filter(([series]) => policies.filter((policy) => policy.series === series).length > 1);
+const hasAttainment = objectives.size === 2 && surfaces.length > 0;
 
 function frontierSection() {
   const home = body("frontier");
   if (!policies.length) { home.append(el("p", { class: "empty" }, "The frontier of this report holds no policy.")); return; }
   const known = [...new Set([...objectives.keys(), ...Object.keys(ABOUT)])].filter((name) => policies.some((policy) => measured(policy, name)));
   const first = (wanted, fallback) => (known.includes(wanted) ? wanted : fallback);
-  const state = { x: first("user_effort", known[0]), y: first("score", known[known.length - 1]), off: new Set() };
+  const state = { x: first("user_effort", known[0]), y: first("score", known[known.length - 1]), off: new Set(), bands: true };
   const options = known.map((name) => [name, sentence(words(name))]);
   const host = el("div", { class: "plot", id: "frontier-plot" });
   const again = frontierPlot(host, state);
@@ -62,10 +20,15 @@ function frontierSection() {
     el("div", { class: "split" },
       el("figure", {},
         el("div", { class: "controls" }, chooser("axis-y", "Vertical axis", options, state.y, (name) => { state.y = name; again(); }),
-          chooser("axis-x", "Horizontal axis", options, state.x, (name) => { state.x = name; again(); }), legend),
+          chooser("axis-x", "Horizontal axis", options, state.x, (name) => { state.x = name; again(); }), legend,
+          hasAttainment ? chip("Attainment bands", true, (on) => { state.bands = on; again(); }) : null),
         host,
         el("figcaption", {}, el("b", {}, "Figure 1. "), "Filled marks are non-dominated among all policies, hollow ones are dominated", basis, ". Lines join each series' own non-dominated policies. Labels give the effort weight. ",
-          "Point at a mark, or reach it with Tab and the arrow keys, for its numbers.")),
+          "Point at a mark, or reach it with Tab and the arrow keys, for its numbers.",
+          hasAttainment ? " The bands belong to series of several policies: the dashed line bounds what half of the bootstrap resamples attain, the band lies between what 97.5 % and 2.5 % attain." : null),
+        asTable("The frontier's points", ["policy", "series", "w", ...known.map(words), "non-dominated"], () => policies.map((policy) => [
+          policy.label, policy.series, exact(policy.effort_weight), ...known.map((name) => { const value = measured(policy, name); return value ? `${number(value.mean)} ${interval(value)}` : "–"; }),
+          policy.non_dominated ? "yes" : "no"]))),
       hypervolume()));
 }
 
@@ -88,6 +51,7 @@ function frontierPlot(host, state) {
       xTicks, yTicks, yTitle: `${higherIsBetter(state.y) ? "↑" : "↓"} ${long(state.y)}`,
       xTitle: higherIsBetter(state.x) ? `${long(state.x)} →` : `← ${long(state.x)}`,
     }));
+    if (own && state.bands) picture.append(...attainmentBands(state, x, y, box));
     const drawn = [];
     for (const series of seriesNames) {
       const joined = undominated(shown.filter((policy) => policy.series === series), state.x, state.y)
@@ -131,6 +95,26 @@ function frontierPlot(host, state) {
     fill(picture, { pointermove: follow, pointerdown: follow, pointerleave: leave }, []);
     return [picture, popup.node];
   });
+}
+
+/* By series: the band between the surfaces of the first and the last level, and the middle surface. */
+function attainmentBands(state, x, y, box) {
+  const [first] = objectives.keys();
+  const worstX = higherIsBetter(state.x) ? box.left : box.right, worstY = higherIsBetter(state.y) ? box.bottom : box.top;
+  const clip = draw("clipPath", { id: "frontier-box" }, draw("rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top }));
+  const outline = (corners) => {
+    const places = corners.map(([a, b]) => (state.x === first ? [x(a), y(b)] : [x(b), y(a)]));
+    places.sort((a, b) => (higherIsBetter(state.x) ? b[0] - a[0] : a[0] - b[0]));
+    let path = `M${places[0][0].toFixed(1)},${worstY}`;
+    for (const [i, [px, py]] of places.entries()) path += `V${py.toFixed(1)}H${(i + 1 < places.length ? places[i + 1][0] : worstX).toFixed(1)}`;
+    return path;
+  };
+  const shown = surfaces.filter(([series, levels]) => !state.off.has(series) && levels.length && levels.every((corners) => corners.length));
+  return [clip, ...shown.map(([series, levels]) => {
+    const edges = [levels[0], levels[levels.length - 1]].map((corners) => `${outline(corners)}V${worstY}Z`).join("");
+    return draw("g", { class: "attained", "--c": colour(seriesIndex(series)), "clip-path": "url(#frontier-box)", "data-series": series, "aria-hidden": "true" },
+      draw("path", { class: "attained-band", d: edges }), draw("path", { class: "attained-median", d: outline(levels[Math.floor(levels.length / 2)]) }));
+  })];
 }
 
 function pointMark(policy, state, x, y, full) {
@@ -212,84 +196,3 @@ function hypervolume() {
     el("p", { class: "interval" }, `The volume that a series dominates${reference ? `, from the reference point ${reference}` : ""}; more is better.`));
 }
 
-const PREFERRED = ["reward", "score", "user_effort", "success", "entropy", "kl_to_sampler", "zero_variance", "loss", "turns", "tokens"];
-function learningSection() {
-  const home = body("learning");
-  const runs = Object.entries(report.curves);
-  const metrics = [...new Set(runs.flatMap(([, columns]) => Object.keys(columns)))].filter((name) => name !== "step")
-    .sort((a, b) => (PREFERRED.indexOf(a) + 1 || 99) - (PREFERRED.indexOf(b) + 1 || 99) || a.localeCompare(b));
-  if (!metrics.length) { home.append(el("p", { class: "empty" }, "No training metrics belong to this report.")); return; }
-  const varies = (name) => runs.some(([, columns]) => new Set((columns[name] || []).filter((value) => value !== null)).size > 1);
-  const chosen = new Set(metrics.filter(varies).slice(0, 6));
-  const state = { smooth: true };
-  const colourOf = runColours(runs.map(([label]) => label));
-  const panels = el("div", { class: "panels" });
-  const legend = el("div", { class: "chips key" }, runs.map(([label]) => el("span", { class: "who" }, swatch(colourOf.get(label)), el("span", {}, label))));
-  const paint = () => {
-    panels.replaceChildren(...metrics.filter((name) => chosen.has(name)).map((name) => {
-      const lines = runs.map(([label, columns]) => ({ label, short: label, colour: colour(colourOf.get(label)), points: curvePoints(columns, name, state.smooth) })).filter((line) => line.points.length);
-      const host = el("div", { class: "plot" });
-      const told = lines.map((line) => `${line.label} from ${number(line.points[0].y)} to ${number(line.points[line.points.length - 1].y)}`).join("; ");
-      linePanel(host, { lines, stopName: "step", summary: `${words(name)} over training steps: ${told}. Arrow keys read the values.` });
-      return el("figure", {}, el("div", { class: "panel-head" }, el("h3", {}, words(name))), host);
-    }));
-    count.textContent = `Metrics shown: ${chosen.size} of ${metrics.length}`;
-  };
-  const count = el("summary", {});
-  const smooth = el("input", { type: "checkbox", checked: true, change: () => { state.smooth = smooth.checked; paint(); } });
-  home.append(
-    el("div", { class: "controls" }, legend, el("label", { class: "check" }, smooth, "Running mean")),
-    el("details", { class: "shown", open: metrics.length <= 14 }, count,
-      el("div", { class: "chips", role: "group", "aria-label": "Metrics shown", id: "metric-chooser" }, metrics.map((name) =>
-        chip(words(name), chosen.has(name), (on) => { chosen[on ? "add" : "delete"](name); paint(); })))),
-    panels,
-    el("figcaption", {}, el("b", {}, "Figure 2. "), "Training metrics by step. The strong line is a running mean over a twentieth of the run, the faint one the metric itself, whose values the cross-hair shows."));
-  paint();
-}
-/* A run takes its series' colour where no other run has it, else the next free one. */
-function runColours(labels) {
-  const given = new Map(), used = new Set();
-  for (const label of labels) {
-    const series = seriesNames.includes(label) ? label : seriesOf.get(label);
-    let index = series === undefined ? 0 : seriesIndex(series);
-    while (used.has(index) && used.size < 8) index = (index + 1) % 8;
-    used.add(index);
-    given.set(label, index);
-  }
-  return given;
-}
-function curvePoints(columns, name, smooth) {
-  const points = (columns[name] || []).map((y, i) => ({ x: columns.step ? columns.step[i] : i, y })).filter((p) => typeof p.y === "number" && typeof p.x === "number");
-  const reach = smooth ? Math.floor(points.length / 40) : 0;
-  if (!reach) return points;
-  return points.map((p, i) => {
-    const near = points.slice(Math.max(0, i - reach), i + reach + 1);
-    return { x: p.x, raw: p.y, y: near.reduce((sum, q) => sum + q.y, 0) / near.length };
-  });
-}
-
-function passSection() {
-  const home = body("pass");
-  const lines = report.summaries.map((row) => {
-    const policy = policyOf.get(row.label) || { effort_weight: null };
-    const points = Object.entries(row.summary.pass_at_u || {}).map(([k, value]) => ({ x: Number(k), y: value.mean, mean: value.mean, low: lowOf(value), high: highOf(value) }))
-      .filter((p) => typeof p.y === "number").sort((a, b) => a.x - b.x);
-    return { ...row, weight: policy.effort_weight, short: weightText(policy) || row.label, points, colour: colour(seriesIndex(row.series)) };
-  }).filter((line) => line.points.length);
-  if (!lines.length) { home.append(el("p", { class: "empty" }, "No policy of this report has Pass@U-k.")); return; }
-  const ks = [...new Set(lines.flatMap((line) => line.points.map((p) => p.x)))].sort((a, b) => a - b);
-  const top = Math.min(1, Math.max(...lines.flatMap((line) => line.points.map((p) => p.high)))) * 1.04;
-  home.append(el("p", { class: "lede" }, "The share of tasks solved within the first k user-involving turns: the earlier a curve rises, the less it asks for what it solves."),
-    el("div", { class: "panels", "--least": "255px" }, seriesNames.filter((series) => lines.some((line) => line.series === series)).map((series) => {
-      const mine = lines.filter((line) => line.series === series).sort((a, b) => (a.weight ?? 0) - (b.weight ?? 0));
-      mine.forEach((line, i) => { line.strength = mine.length > 1 ? 1 - (0.5 * i) / (mine.length - 1) : 1; });
-      const host = el("div", { class: "plot" });
-      const told = mine.map((line) => `${line.label} ${number(line.points[0].y)} at k ${line.points[0].x}, ${number(line.points[line.points.length - 1].y)} at k ${line.points[line.points.length - 1].x}`).join("; ");
-      linePanel(host, {
-        lines: mine, others: lines.filter((line) => line.series !== series), height: 250, endLabels: true, xTitle: "k", xSpan: [ks[0], ks[ks.length - 1]], ySpan: [0, top], stopName: "k =",
-        xTicks: ks.filter((k) => ks.length < 12 || k % 2 === 1).map((at) => ({ at, text: String(at) })), summary: `Pass@U-k of ${series}: ${told}. Arrow keys read the values.`,
-      });
-      return el("figure", {}, el("div", { class: "panel-head" }, swatch(seriesIndex(series)), el("h3", {}, series)), host);
-    })),
-    el("figcaption", {}, el("b", {}, "Figure 3. "), "Pass@U-k by k, one panel a series, the other series in grey. Bands are 95 % intervals over tasks; stronger lines have smaller effort weights."));
-}

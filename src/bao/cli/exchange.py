@@ -1,0 +1,65 @@
+"""``bao export`` and ``bao import``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from bao.formats.exchange import Source, Target, export_episodes, import_episodes
+from bao.progress import Progress
+
+
+def export(
+    folder: Path,
+    /,
+    *,
+    to: Target,
+    out: Annotated[Path, Parameter(help="The file to write: .jsonl, .parquet or .eval, as the format has it.")],
+    force: Annotated[bool, Parameter(help="Replace the file if it exists.", show_default=False)] = False,
+) -> None:
+    """Write episodes in another tool's format: OpenAI messages, Hugging Face datasets, an Inspect log.
+
+    For example:
+        bao export runs/mine --to openai --out mine.jsonl
+        bao export runs/quickstart/eval --to datasets --out quickstart.parquet
+        bao export runs/mine --to inspect --out mine.eval
+
+    Parameters
+    ----------
+    folder
+        A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
+    to
+        The format (docs/formats.md shows each).
+    """
+    count = export_episodes(folder, to, out, Progress(), force=force)
+    print(f"{count} episodes: {out}")
+
+
+def import_(
+    file: Path,
+    /,
+    *,
+    from_: Annotated[Source, Parameter(name="--from")],
+    out: Annotated[Path, Parameter(help="Folder for the result; the same file over the same folder changes nothing.")],
+    gym: str | None = None,
+    convention: str | None = None,
+) -> None:
+    """Read episodes from another tool's format; leaves episodes.parquet and, where there are rewards, summary.json.
+
+    For example:
+        bao import mine.jsonl --from openai --out runs/again
+        bao import chats.jsonl --from openai --gym travel --out runs/chats
+
+    Parameters
+    ----------
+    file
+        The file to read.
+    from_
+        The format (docs/formats.md shows each).
+    gym
+        The gym whose rules conversations are read under that bao did not write.
+    convention
+        What counts as user effort in them; the gym's default where not given.
+    """
+    count = import_episodes(file, from_, out, Progress(), gym=gym, convention=convention)
+    print(f"{count} episodes: {out}")

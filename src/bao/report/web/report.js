@@ -1,0 +1,51 @@
+/* What the report is about: policies, series, measures, and which way is better. */
+
+const report = JSON.parse(document.getElementById("report-data").textContent);
+const frontier = report.frontier;
+for (const name of ["summaries", "notes"]) report[name] = report[name] || [];
+for (const name of ["curves", "effort_by_turn", "distributions", "gallery"]) report[name] = report[name] || {};
+const body = (id) => document.querySelector(`#${id} .body`);
+const summaryOf = new Map(report.summaries.map((row) => [row.label, row.summary]));
+const policies = (frontier.points || []).map((point) => ({ ...point, summary: summaryOf.get(point.label) || {} }));
+const policyOf = new Map(policies.map((policy) => [policy.label, policy]));
+const seriesNames = [...new Set([...policies.map((policy) => policy.series), ...report.summaries.map((row) => row.series)])];
+const seriesIndex = (series) => Math.max(0, seriesNames.indexOf(series));
+const seriesOf = new Map([...report.summaries, ...policies].map((row) => [row.label, row.series]));
+const colourOf = (label) => (seriesOf.has(label) ? colour(seriesIndex(seriesOf.get(label))) : "var(--ink)");
+
+const ABOUT = {
+  score: "mean best task reward", best_score: "best of a task's rollouts", success: "share of episodes solved", user_effort: "turns that involve the user",
+  user_involvement_rate: "share of turns that involve the user", turns: "turns per episode", tokens: "tokens the agent wrote", unparsable: "share of unreadable turns",
+  satisfaction: "estimate of the user's satisfaction, not validated on people", money: "money spent",
+};
+const HIGHER = new Set(["score", "best_score", "success", "satisfaction"]);
+const objectives = new Map((frontier.objectives || []).map((objective) => [objective.name, String(objective.direction).startsWith("max")]));
+const higherIsBetter = (name) => objectives.get(name) ?? HIGHER.has(name);
+function measured(policy, name) {
+  const value = (policy.values || {})[name] || policy.summary[name];
+  return value && typeof value === "object" && typeof value.mean === "number" ? value : null;
+}
+const weightText = (policy) => (policy.effort_weight === null || policy.effort_weight === undefined ? null : `w ${exact(policy.effort_weight)}`);
+
+function facts() {
+  const total = (name) => policies.reduce((sum, policy) => sum + (policy[name] || 0), 0);
+  const faults = report.summaries.reduce((sum, row) => sum + faultCount(row.summary), 0);
+  const tasks = Math.max(0, ...policies.map((policy) => policy.tasks || 0));
+  const rows = [
+    ["gym", frontier.gym || (report.summaries[0] || { summary: {} }).summary.gym || "–"], ["policies", policies.length], ["non-dominated", policies.filter((policy) => policy.non_dominated).length],
+    ["tasks", number(tasks, 0)], ["episodes", number(report.episodes || total("episodes"), 0)], ["faults, excluded", number(faults, 0)],
+  ];
+  document.getElementById("facts").append(...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))));
+}
+const faultCount = (summary) => Object.values(summary.faults || {}).reduce((sum, count) => sum + (count || 0), 0);
+
+/* Members of `list` that no other one equals or betters on both axes and betters on one (by the means). */
+function undominated(list, xName, yName) {
+  const sign = (name) => (higherIsBetter(name) ? 1 : -1);
+  const at = (policy) => [sign(xName) * measured(policy, xName).mean, sign(yName) * measured(policy, yName).mean];
+  return list.filter((one) => {
+    const [x, y] = at(one);
+    return !list.some((other) => { const [u, v] = at(other); return u >= x && v >= y && (u > x || v > y); });
+  });
+}
+
