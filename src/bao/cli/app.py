@@ -150,7 +150,7 @@ def evaluate(
         bao eval scripted:solver --gym function --tasks test.parquet --out runs/f
         bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3
         bao eval my_agent.py:Agent --gym travel --out runs/mine
-        bao eval scripted:ask_all --gym turtle --user-model m@http://h/v1 --out out
+        bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm
 
     Parameters
     ----------
