@@ -20,7 +20,7 @@ from bao.measures.diversity import bleu, embedding_diversity, self_bleu, sentenc
 from bao.pareto import OBJECTIVES
 from bao.rollout.episodes import play, play_all
 from bao.task import Split, Task
-from bao.trajectory import StopReason, TokenTrace, Trajectory, Turn
+from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
 
 def turn(kind="action", content="q", **fields):
@@ -285,3 +285,17 @@ def test_every_measure_is_documented():
     for name in MEASURES:
         shown = "pass_at_u_k" if name.startswith("pass_at_u_") else "behavior_" if name.startswith("behavior_") else name
         assert f"`{shown}" in text, name
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_measures_are_the_same_however_many_episodes_are_held_at_a_time(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    broken = dataclasses.replace(episode(turn()), stop=StopReason.FAULT, fault=Fault.GYM_ERROR)
+    rated = [dataclasses.replace(episode(turn(), turn(), task_id=task), satisfaction=0.5) for task in ("t", "u")]
+    episodes = [broken] * 3 + [episode(turn()), *rated, episode(turn(), task_id="v"), broken]
+    together = summarize(episodes, resamples=50)
+    assert together["satisfaction"]["mean"] == 0.5
+    assert together["money"] is None
+    monkeypatch.setattr("bao.measures.metrics._AT_ONCE", at_once)
+    assert summarize(iter(episodes), resamples=50) == together

@@ -145,9 +145,9 @@ def evaluate(
 
     For example:
         bao eval scripted:ask_all --out runs/ask_all
-        bao eval local:runs/quickstart/bao/model --effort-weight 0.1 --levels 2 3 4 --out runs/bao
+        bao eval local:runs/bao/model --effort-weight 0.1 --levels 2 3 --out runs/w
         bao eval scripted:ask_needed --persona busy --out runs/busy
-        bao eval scripted:solver --gym function --tasks test.parquet --out runs/solver
+        bao eval scripted:solver --gym function --tasks test.parquet --out runs/f
         bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3
         bao eval my_agent.py:Agent --gym travel --out runs/mine
         bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm
