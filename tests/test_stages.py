@@ -56,14 +56,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def untimed(summary: Path) -> dict[str, Any]:
-    """What a summary holds but for the measured times."""
-    values: dict[str, Any] = json.loads(summary.read_text())
-    assert values.pop("seconds")["mean"] > 0
-    assert values.pop("seconds_per_turn")["mean"] > 0
-    return values
-
-
 def comparable(path: Path) -> list[Trajectory]:
     return [replace(episode, seconds=0.0, trace=None) for episode in read_episodes(path / "episodes.parquet")]
 
