@@ -189,8 +189,10 @@ class Pool:
             ticket.tries -= 1
 
     def _enter(self, ticket: _Ticket) -> None:
+        left, ticket.deadline = ticket.deadline - time.monotonic(), math.inf  # waiting for a place is not the episode's time
         if not self._gate.enter(lambda: not self._stop.is_set() and not ticket.abandoned):
             raise _StoppedError
+        ticket.deadline = time.monotonic() + left
         with self._lock:
             ticket.inside = True
 
