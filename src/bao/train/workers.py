@@ -238,6 +238,8 @@ def _serve(
                 parameter.grad = None
                 offset += parameter.numel()
             pipe.send(("result", sums))
+        except ConnectionError:  # the parent has gone
+            return
         except Exception as error:  # whatever it is belongs to the parent, which raises it
             pipe.send(("error", error))
 
