@@ -2,8 +2,8 @@
 
 The travel gym with the scripted user, `HORIZON` turns an episode, each one request to a chat model that takes 200 ms to answer:
 a server of few instructions in a process of its own, with precomputed answers over kept connections. The run is
-`bao.stages.evaluate` in a process of its own, 64 episodes at once, from planning to ``summary.json``; once with 500 episodes
-and once with 2,000. Figures:
+`bao.evaluation.evaluate` in a process of its own, 64 episodes at once, from planning to ``summary.json``; once with 500
+episodes and once with 2,000. Figures:
 
 * ``eval_wall_ratio``: wall seconds of playing, divided by requests x latency / 64. `BAR` is what it has to stay under. It holds
   the start and the tail, in which fewer than 64 episodes are left.
@@ -26,7 +26,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bao import stages
+from bao import evaluation, stages
 from bao.config import EvaluationSection, GymSection
 from bao.endpoint.client import usages
 from bao.progress import Progress
@@ -103,7 +103,7 @@ def _evaluate(base_url: str, tasks_count: int, rollouts: int, pipe: Any) -> None
     with tempfile.TemporaryDirectory() as folder:
         start, cpu = time.perf_counter(), time.process_time()
         out = Path(folder)
-        judged = stages.evaluate(
+        judged = evaluation.evaluate(
             f"openai:stub@{base_url}", gym, tasks, settings, out, Progress(), agent={"mode": "text", "timeout": 30}
         )  # fmt: skip
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu

@@ -21,11 +21,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bao import stages
+from bao import evaluation, stages
+from bao.evaluation import Judged
 from bao.gym import make
 from bao.measures import summarize
 from bao.rollout.episodes import play
-from bao.stages import Judged
 from bao.store import write_episodes
 from bao.trajectory import Trajectory
 
@@ -51,13 +51,13 @@ def evaluate(folder: Path, episodes: int) -> None:
     names = list(make("travel").scripted_policies())
     for place, name in enumerate(names):
         own = list(played(name, episodes // len(names) + (place < episodes % len(names))))
-        write_episodes(folder / name / stages.EPISODES, own)
-        (folder / name / stages.SUMMARY).write_text(json.dumps(summarize(own, resamples=500)), encoding="utf-8")
+        write_episodes(folder / name / evaluation.EPISODES, own)
+        (folder / name / evaluation.SUMMARY).write_text(json.dumps(summarize(own, resamples=500)), encoding="utf-8")
 
 
 def build(folder: Path) -> dict[str, float]:
     """Seconds and memory to make the report from the evaluations in `folder`."""
-    judged: list[Judged] = stages.find_judged([folder])
+    judged: list[Judged] = evaluation.find_judged([folder])
     start = time.perf_counter()
     frontier = stages.draw_frontier(judged, folder)
     middle = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bao import stages
+from bao import evaluation
 from bao.action import Action, ActionKind, ParseFault
 from bao.config import EvaluationSection, GymSection
 from bao.endpoint.client import shared_endpoint
@@ -420,7 +420,7 @@ def test_the_name_of_a_model_is_safe_as_a_files_name(model: str, name: str) -> N
 
 def test_settings_of_agents_are_refused_where_the_policy_has_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"agent\.mode is no setting of a scripted policy"):
-        stages.evaluate(
+        evaluation.evaluate(
             "scripted:oracle", GymSection(), Travel.task_set("test", 1), EvaluationSection(), tmp_path, Progress(),
             agent={"mode": "text"},
         )  # fmt: skip
@@ -428,7 +428,7 @@ def test_settings_of_agents_are_refused_where_the_policy_has_none(tmp_path: Path
 
 def test_an_agent_is_told_no_effort_weight(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="qwen3 is told none"):
-        stages.evaluate(
+        evaluation.evaluate(
             "openai:qwen3@http://h/v1", GymSection(), Travel.task_set("test", 1), EvaluationSection(), tmp_path, Progress(),
             effort_weight=0.1,
         )  # fmt: skip

@@ -27,7 +27,7 @@ from bao.gyms.function.tasks import signature, split_of
 from bao.rollout.episodes import play, play_all
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason
-from tests.fake_simulator_ps import FakeSimulator, down
+from tests.fake_simulator import FakeSimulator, broken
 
 RULE_TASK = Task("t", "function", {"rule": "a * b - c / d", "test_case": [3, 5, 6, 3], "expected_result": 13})
 
@@ -550,7 +550,7 @@ def test_a_language_model_as_the_user_is_refused_with_the_reason() -> None:
     with pytest.raises(
         ConfigError, match=r"user='llm' is of no use to function: arithmetic answers .*; leave it at 'scripted'"
     ):
-        Function(user="llm", llm=FakeSimulator(down))
+        Function(user="llm", llm=FakeSimulator(broken))
     assert "llm" not in Function.user_backends
 
 

@@ -21,7 +21,7 @@ from bao.rollout.episodes import play
 from bao.task import Split, Task
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt
-from tests.fake_simulator_ps import FakeSimulator, down, outside
+from tests.fake_simulator import FakeSimulator, broken, outside
 
 ARGUMENT = (
     "Tea keeps the mind calm through a long day, and a pot of it brings people to one table. Coffee makes hands shake, costs "
@@ -72,7 +72,7 @@ def test_six_reasons_take_the_user_to_the_other_end_in_one_call_a_turn() -> None
     assert [reply[1] for reply in replies] == pytest.approx([1 / 6] * 6)
     assert replies[-1][2]
     assert replies[-1][4]["stop"] == StopReason.SUCCESS
-    assert len(fake.asked) == 7
+    assert len(fake.prompts) == 7
 
 
 def test_a_reply_that_moves_nothing_says_so_and_earns_nothing() -> None:
@@ -101,7 +101,7 @@ def test_the_user_knows_why_it_holds_the_claim_and_the_agent_does_not(task: Task
     gym, fake = started(listener, task)
     opening, info = gym.reset(seed=0, options={"task": task})
     gym.step(Action("action", "Why?"))
-    role = fake.asked[0].role
+    role = fake.prompts[0].role
     assert task.data["claim"] in role
     seen = f"{opening} {json.dumps(info)} {gym.instructions()}"
     if task is GIVEN:
@@ -142,7 +142,7 @@ def test_the_stance_that_the_user_is_told_is_its_last_and_not_its_furthest() -> 
     gym, fake = started(swinging([Stance.DISAGREE, Stance.PARTLY_AGREE, Stance.PARTLY_AGREE]))
     for _ in range(3):
         gym.step(Action("answer", "Again."))
-    told = [SO_FAR.search(prompt.role) for prompt in fake.asked]
+    told = [SO_FAR.search(prompt.role) for prompt in fake.prompts]
     assert [found and found[1] for found in told] == ["Strongly Agree", "Disagree", "Partly Agree"]
 
 
@@ -161,7 +161,7 @@ def test_a_stance_that_is_none_of_the_seven_is_a_fault_and_nothing_is_stored(sta
     _, reward, _, _, info = gym.step(Action("answer", "Second."))
     assert reward == pytest.approx(0.5)
     assert info["turn"] == 1
-    assert fake.asked[-1].said == {"argument": "Second."}
+    assert fake.prompts[-1].said == {"argument": "Second."}
 
 
 def test_the_seven_stances_stand_in_the_schema_and_nothing_else_may() -> None:
@@ -174,7 +174,7 @@ def test_the_seven_stances_stand_in_the_schema_and_nothing_else_may() -> None:
 
 
 def test_a_fault_excludes_the_episode() -> None:
-    gym = Persuade(user="llm", llm=FakeSimulator(down))
+    gym = Persuade(user="llm", llm=FakeSimulator(broken))
     trajectory = play(gym, Persuade.scripted_policies()["never_ask"](gym, 0), GIVEN, 0)
     assert (trajectory.stop, trajectory.fault, trajectory.task_return) == (StopReason.FAULT, Fault.USER_UNAVAILABLE, 0.0)
     assert trajectory.turns == ()
@@ -199,7 +199,7 @@ def test_an_order_in_the_agents_words_reaches_the_user_as_data_only(order: str, 
     for _ in range(EXCHANGES + 1):  # nor does it get out by way of the talk so far
         reply, reward, *_ = gym.step(Action("answer", order))
         assert (reply, reward) == ("I hear you. My stance is still: Strongly Agree.", 0.0)
-    for prompt in fake.asked:
+    for prompt in fake.prompts:
         assert order not in prompt.role
         assert not ORDER.search(outside(prompt))
         assert order in prompt.said.values()
@@ -231,7 +231,7 @@ def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fau
     bad, good = {"reply": reply, **stance}, {"reply": "Tea calms me.", **stance}
     gym, fake = started(replying(bad, good))
     assert gym.step(Action(kind, "Why?"))[0].startswith("Tea calms me.")
-    assert len(fake.faults) == 1
+    assert len(fake.problems) == 1
     gym, fake = started(replying(bad, bad))
     with pytest.raises(FaultError) as error:
         gym.step(Action(kind, "Why?"))
@@ -248,7 +248,7 @@ def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fau
 def test_what_a_user_says_in_its_own_words_passes(reply: str) -> None:
     gym, fake = started(replying({"reply": reply}))
     assert gym.step(Action("action", "Why?"))[0] == reply
-    assert fake.faults == []
+    assert fake.problems == []
 
 
 def test_the_argument_cannot_be_told_in_two_halves_that_join() -> None:
@@ -285,7 +285,7 @@ def test_no_reply_shows_a_long_run_of_the_argument_whatever_the_model_does(spoke
 
 
 def test_what_is_too_long_or_empty_costs_no_call() -> None:
-    gym, fake = started(down)
+    gym, fake = started(broken)
     too_long = "That is too long for me: 300 words at most, please. My stance is still: Strongly Agree."
     for kind, content, reply in (
         ("answer", "word " * (WORDS_MOST + 1), too_long),
@@ -295,14 +295,14 @@ def test_what_is_too_long_or_empty_costs_no_call() -> None:
         ("action", "", "I did not hear anything."),
     ):  # fmt: skip
         assert gym.step(Action(kind, content))[:2] == (reply, 0.0)
-    assert fake.asked == []
+    assert fake.prompts == []
 
 
 def test_the_talk_that_is_sent_is_bounded_and_in_order() -> None:
     gym, fake = started(listener)
     for number in range(1, 13):
         gym.step(Action("answer" if number % 2 else "action", f"Point {number}."))
-    said = fake.asked[-1].said
+    said = fake.prompts[-1].said
     assert list(said) == [
         name for n in range(12 - EXCHANGES, 12) for name in (f"{'argument' if n % 2 else 'question'}_{n}", f"reply_{n}")
     ] + ["question"]
@@ -342,7 +342,7 @@ def test_every_row_of_userrls_is_played_and_its_argument_fits_what_a_reply_may_n
         for task in Persuade.read_tasks(userrl_data / "persuasion" / f"{split}.parquet"):
             gym, fake = started(listener, task)
             assert gym.step(Action("answer", "No, because it is not so."))[1] == pytest.approx(1 / 6)
-            assert task.data["argument"] in fake.asked[0].role
+            assert task.data["argument"] in fake.prompts[0].role
             gym, fake = started(replying(*[{"reply": task.data["argument"][:REPLY_MOST]}] * 2), task)
             with pytest.raises(FaultError, match="words in a row"):
                 gym.step(Action("action", "Why?"))

@@ -23,7 +23,7 @@ from bao.rollout.episodes import play
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt
-from tests.fake_simulator_ps import FakeSimulator, down, outside
+from tests.fake_simulator import FakeSimulator, broken, outside
 
 OWN = Search.task_set(Split.TEST)
 DESCRIBED = [task for task in OWN if "meant" in task.data]
@@ -73,19 +73,19 @@ def test_rules_judge_first_and_the_model_only_what_they_call_wrong() -> None:
     assert gym.step(Action("answer", "Boeing"))[:3] == ("Wrong. You may go on and answer again.", 0.0, False)
     assert gym.step(Action("answer", "Boeing or Lockheed"))[0].startswith("Give exactly one short answer")
     assert gym.step(Action("answer", ""))[0].startswith("Give exactly one short answer")
-    assert len(fake.asked) == 1
+    assert len(fake.prompts) == 1
     reply, reward, done, _, info = gym.step(Action("answer", "Lockheed"))
     assert (reply, reward, done, info["success"]) == ("Right.", 1.0, True, True)
-    assert len(fake.asked) == 2
+    assert len(fake.prompts) == 2
     gym.reset(seed=0, options={"task": WHO})
     assert gym.step(Action("answer", "the lockheed corporation."))[1] == 1.0
-    assert len(fake.asked) == 2
+    assert len(fake.prompts) == 2
 
 
 def test_the_judge_is_told_the_question_and_the_right_answer_and_the_answer_as_data() -> None:
     gym, fake = started(obeying)
     gym.step(Action("answer", "Boeing"))
-    (prompt,) = fake.asked
+    (prompt,) = fake.prompts
     assert "Who built the fastest aircraft?" in prompt.role
     assert "Lockheed Corporation" in prompt.role
     assert prompt.said == {"answer": "Boeing"}
@@ -102,7 +102,7 @@ def test_the_judge_is_told_the_question_and_the_right_answer_and_the_answer_as_d
 def test_an_order_in_the_answer_is_not_followed(answer: str) -> None:
     gym, fake = started(obeying)
     assert gym.step(Action("answer", answer))[1] == 0.0
-    assert not any(ORDER.search(outside(prompt)) for prompt in fake.asked)
+    assert not any(ORDER.search(outside(prompt)) for prompt in fake.prompts)
     assert obeying(Prompt("judge: true", {"answer": "Boeing"}), Judgement) == {"equivalent": True}
 
 
@@ -121,7 +121,7 @@ def test_a_hedge_is_refused_by_rule_before_a_judge_who_takes_everything(form: st
         reply, reward, done, *_ = gym.step(Action("answer", form.format(*names)))
         assert (reward, done) == (0.0, False)
         assert "Lockheed" not in reply
-    assert fake.asked == []
+    assert fake.prompts == []
 
 
 def test_no_list_of_the_answer_with_others_passes_the_rules_on_any_own_task() -> None:
@@ -149,7 +149,7 @@ def test_numbers_that_differ_are_wrong_without_a_call() -> None:
     gym, fake = started(always(equivalent=True), task)
     for answer in ("1235", "twelve", "12.5", "It was 1,233"):
         assert gym.step(Action("answer", answer))[1] == 0.0
-    assert fake.asked == []
+    assert fake.prompts == []
     assert gym.step(Action("answer", "1234 people"))[1] == 1.0
 
 
@@ -165,17 +165,17 @@ def test_an_opinion_that_is_no_bool_is_a_fault_and_never_a_verdict(opinion: Any)
 
 def test_a_judge_of_its_own_judges_and_a_scripted_user_goes_on_answering() -> None:
     judge = FakeSimulator(always(equivalent=True))
-    gym, user = started(down, judge=judge)
+    gym, user = started(broken, judge=judge)
     assert gym.step(Action("answer", "Lockheed"))[1] == 1.0
-    assert (len(judge.asked), len(user.asked)) == (1, 0)
+    assert (len(judge.prompts), len(user.prompts)) == (1, 0)
     gym = Search(judge=judge, corpus="none")
     gym.reset(seed=0, options={"task": AMBIGUOUS[0]})
     assert gym.step(Action("action", "?"))[0] == VAGUE
-    assert len(judge.asked) == 1
+    assert len(judge.prompts) == 1
 
 
 def test_a_judge_that_cannot_be_reached_excludes_the_episode() -> None:
-    gym = Search(judge=FakeSimulator(down), corpus="none")
+    gym = Search(judge=FakeSimulator(broken), corpus="none")
     trajectory = play(gym, Search.scripted_policies()["random"](gym, 3), WHO, 0)
     assert (trajectory.stop, trajectory.fault, trajectory.success) == (StopReason.FAULT, Fault.USER_UNAVAILABLE, False)
 
@@ -194,7 +194,7 @@ def test_a_turn_in_which_the_judge_broke_has_not_been_taken() -> None:
 def test_the_user_is_asked_once_a_question_and_told_what_it_means_and_knows() -> None:
     user, fake = asker(obeying)
     assert user.reply("When was it founded?") == "It was founded in 1874."
-    (prompt,) = fake.asked
+    (prompt,) = fake.prompts
     for known in (QUESTION, "Aldford Swifts", "It was founded in 1874.", "The colours are red and blue.", "club"):
         assert known in prompt.role
     assert "Joan" not in prompt.role  # the answer is not told to it
@@ -203,11 +203,11 @@ def test_the_user_is_asked_once_a_question_and_told_what_it_means_and_knows() ->
 
 
 def test_where_the_question_is_clear_or_empty_no_call_is_made() -> None:
-    gym, fake = started(down)
+    gym, fake = started(broken)
     assert gym.step(Action("action", "Which one do you mean?"))[0] == CLEAR
-    gym, fake = started(down, AMBIGUOUS[0])
+    gym, fake = started(broken, AMBIGUOUS[0])
     assert gym.step(Action("action", " "))[0] == VAGUE
-    assert fake.asked == []
+    assert fake.prompts == []
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_where_the_question_is_clear_or_empty_no_call_is_made() -> None:
 def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fault(question: str, reply: str) -> None:
     user, fake = asker(replying({"reply": reply}, {"reply": "That I do not know."}))
     assert user.reply(question) == "That I do not know."
-    assert len(fake.faults) == 1
+    assert len(fake.problems) == 1
     user, _ = asker(always(reply=reply))
     with pytest.raises(FaultError) as error:
         user.reply(question)
@@ -252,7 +252,7 @@ def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fau
 def test_what_the_agent_named_may_be_named(question: str, reply: str) -> None:
     user, fake = asker(always(reply=reply))
     assert user.reply(question) == reply
-    assert fake.faults == []
+    assert fake.problems == []
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_what_the_agent_named_may_be_named(question: str, reply: str) -> None:
 def test_an_order_in_a_question_is_not_followed(question: str) -> None:
     user, fake = asker(obeying)
     assert user.reply(question) == "It was founded in 1874."
-    assert not any(ORDER.search(outside(prompt)) for prompt in fake.asked)
+    assert not any(ORDER.search(outside(prompt)) for prompt in fake.prompts)
     assert obeying(Prompt("say the name", {"question": "?"}), Said) == {"reply": "I mean Aldford Swifts."}
 
 
@@ -322,7 +322,7 @@ def test_the_scripted_researcher_plays_with_a_models_user_as_with_the_scripted_o
         episodes = [play(each, Search.scripted_policies()["ask_needed"](each, 0), task, 0) for each in (gym, scripted)]
         assert episodes[0].turns == episodes[1].turns
         assert episodes[0].success
-    assert 0 < len(fake.asked) <= 60
+    assert 0 < len(fake.prompts) <= 60
 
 
 def test_userrls_questions_are_played_closed_book_with_a_judge(userrl_data: Path, tmp_path: Path) -> None:
@@ -336,8 +336,8 @@ def test_userrls_questions_are_played_closed_book_with_a_judge(userrl_data: Path
             gym.reset(seed=0, options={"task": task})
             assert gym.step(Action("answer", "Another thing"))[1] == 0.0
             assert gym.step(Action("answer", task.data["answers"][0]))[1] == 1.0
-        assert {prompt.said["answer"] for prompt in fake.asked} == {"Another thing"}
-        assert len(fake.asked) == len(tasks)
+        assert {prompt.said["answer"] for prompt in fake.prompts} == {"Another thing"}
+        assert len(fake.prompts) == len(tasks)
 
 
 def test_the_backends_are_named_and_a_model_is_needed() -> None:

@@ -13,10 +13,10 @@ import pytest
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym, Outcome, gym_class, gym_names
 from bao.hidden import Hidden, Until, holds
-from bao.leaks import info_text, show, unasked_leaks
 from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
 from bao.proofs import PROOFS, prove
+from bao.proofs.leaks import info_text, show, unasked_leaks
 from bao.task import Split, Task, TaskSet
 
 WORDS = (

@@ -18,7 +18,7 @@ import tomli_w
 from rich.console import Console
 from transformers.utils import logging as transformers_logging
 
-from bao import stages
+from bao import evaluation, stages
 from bao.config import Recipe, load_recipe
 from bao.errors import ConfigError, DataError
 from bao.folder import LOG, open_folder
@@ -156,10 +156,12 @@ def test_a_damaged_model_is_one_line(model: Path, tmp_path: Path, file: str) -> 
     assert len(str(raised.value).splitlines()) == 1
 
 
-def evaluate(policy: str, out: Path, progress: Progress | None = None, weight: float | None = 0.1) -> stages.Judged:
+def evaluate(policy: str, out: Path, progress: Progress | None = None, weight: float | None = 0.1) -> evaluation.Judged:
     settings = recipe()
     tasks = stages.task_set(settings.gym, "test", 3)
-    return stages.evaluate(policy, settings.gym, tasks, settings.evaluation, out, progress or told()[0], effort_weight=weight)
+    return evaluation.evaluate(
+        policy, settings.gym, tasks, settings.evaluation, out, progress or told()[0], effort_weight=weight
+    )
 
 
 def test_a_conditioned_policy_must_be_told_a_weight_and_another_must_not(model: Path, tmp_path: Path) -> None:

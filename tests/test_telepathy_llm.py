@@ -28,7 +28,7 @@ from bao.rollout.episodes import play
 from bao.task import Task
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt, fence
-from tests.fake_simulator_tt import FakeSimulator, broken
+from tests.fake_simulator import FakeSimulator, broken
 
 OKAPI = Task("e1", "telepathy", {
     "opening": "I am thinking of an animal. Try to guess what it is!", "title": "Okapi", "aliases": ["forest giraffe"],

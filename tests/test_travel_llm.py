@@ -19,7 +19,7 @@ from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt
 from bao.users.scripted import ScriptedTraveller
 from bao.users.voice import says, spelled
-from tests.fake_model import FakeModel
+from tests.fake_simulator import FakeSimulator
 from tests.test_travel_gym import with_other_asks
 
 TASKS = Travel.task_set(Split.TEST, 60)
@@ -57,9 +57,9 @@ class Proper:
         return {"reply": prompt.role if hijacked else self.said(prompt)}
 
 
-def started(task: Task = TRIP, seed: int = 0, **settings: Any) -> tuple[Travel, FakeModel, Proper]:
+def started(task: Task = TRIP, seed: int = 0, **settings: Any) -> tuple[Travel, FakeSimulator, Proper]:
     writes = Proper()
-    model = FakeModel(writes)
+    model = FakeSimulator(writes)
     gym = Travel(user="llm", llm=model, **settings)
     gym.reset(seed=seed, options={"task": task})
     return gym, model, writes
@@ -92,7 +92,7 @@ def test_a_faithful_model_earns_what_the_scripted_user_earns(policy: str) -> Non
     scripted = Travel(volunteer_after=99)
     for seed, task in enumerate(TASKS):
         # Which wish is volunteered is drawn, and only the scripted user draws for its words as well.
-        gym = Travel(user="llm", llm=FakeModel(Proper()), volunteer_after=99)
+        gym = Travel(user="llm", llm=FakeSimulator(Proper()), volunteer_after=99)
         played, expected = play(gym, make(gym, seed), task, seed), play(scripted, make(scripted, seed), task, seed)
         assert played.fault is None, played.fault_detail
         assert [(turn.action, turn.reward) for turn in played.turns] == [(turn.action, turn.reward) for turn in expected.turns]
@@ -155,7 +155,7 @@ def test_too_long_a_question_is_the_only_difference_in_the_instructions() -> Non
 
 def test_the_judge_may_be_another_model_than_the_user() -> None:
     writes = Proper()
-    user, judge = FakeModel(writes), FakeModel(writes)
+    user, judge = FakeSimulator(writes), FakeSimulator(writes)
     gym = Travel(user="llm", llm=user, judge=judge)
     gym.reset(seed=0, options={"task": TRIP})
     ask(gym, f"Which {WISHED}?")
@@ -266,7 +266,7 @@ def down(prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("broken", ["llm", "judge"])
 def test_an_outage_ends_the_episode_as_a_fault(broken: str) -> None:
-    models = {"llm": FakeModel(Proper()), "judge": FakeModel(Proper()), broken: FakeModel(down)}
+    models = {"llm": FakeSimulator(Proper()), "judge": FakeSimulator(Proper()), broken: FakeSimulator(down)}
     gym = Travel(user="llm", llm=models["llm"], judge=models["judge"])
     task = next(t for t in TASKS if all(w.source != Source.HISTORY for b in load(t) for w in b.wishes))
     episode = play(gym, Travel.scripted_policies()["ask_needed"](gym, 0), task, 0)
@@ -293,7 +293,7 @@ def test_a_turn_that_broke_changes_nothing(about: str) -> None:
 
 
 def test_recommendations_and_searches_need_no_model() -> None:
-    gym = Travel(user="llm", llm=FakeModel(down))
+    gym = Travel(user="llm", llm=FakeSimulator(down))
     episode = play(gym, Travel.scripted_policies()["never_ask"](gym, 0), TRIP, 0)
     assert episode.fault is None
     episode = play(gym, Travel.scripted_policies()["oracle"](gym, 0), TRIP, 0)

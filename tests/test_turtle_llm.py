@@ -24,7 +24,7 @@ from bao.rollout.episodes import play
 from bao.task import Task
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt, fence
-from tests.fake_simulator_tt import FakeSimulator, broken
+from tests.fake_simulator import FakeSimulator, broken
 
 GUEST = Task("t", "turtle", {
     "title": "The Guest", "surface": "A guest at the inn asks for a room without a window and pays twice its price.",

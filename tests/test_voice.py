@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from bao.trajectory import Fault, FaultError
 from bao.users.voice import MOST_CHARACTERS, Voice, says, spelled
-from tests.fake_model import FakeModel
+from tests.fake_simulator import FakeSimulator
 
 
 def said(reply: Any, *, facts: tuple[str, ...] = (), must: tuple[str, ...] = (), unsaid: tuple[str, ...] = ()) -> str:
-    return Voice(FakeModel(lambda *_: {"reply": reply}), lambda: unsaid).say("Answer.", facts, {"question": "Well?"}, must)
+    return Voice(FakeSimulator(lambda *_: {"reply": reply}), lambda: unsaid).say("Answer.", facts, {"question": "Well?"}, must)
 
 
-def refusal(reply: Any, **settings: tuple[str, ...]) -> str:
+def refusal(reply: Any, *, fault: Fault = Fault.USER_MALFORMED, **settings: tuple[str, ...]) -> str:
     with pytest.raises(FaultError) as raised:
         said(reply, **settings)
-    assert raised.value.fault is Fault.USER_MALFORMED
+    assert raised.value.fault is fault
     return raised.value.detail
 
 
@@ -33,7 +33,7 @@ def test_what_has_to_be_said_is_found_whatever_its_case_and_punctuation() -> Non
 
 
 def test_what_was_not_told_is_refused() -> None:
-    assert refusal("Lemon, and Very-Hot.", unsaid=("very hot",)) == (
+    assert refusal("Lemon, and Very-Hot.", fault=Fault.USER_LEAK, unsaid=("very hot",)) == (
         'the reply says "very hot", which you were not told: leave it out'
     )
     assert said("Very, and hot.", unsaid=("very hot",)) == "Very, and hot."
@@ -42,7 +42,7 @@ def test_what_was_not_told_is_refused() -> None:
 
 def test_what_was_told_is_no_secret() -> None:
     assert said("Very hot.", facts=("- spice: very hot",), unsaid=("hot", "very hot")) == "Very hot."
-    assert '"very hot"' in refusal("Very hot.", facts=("- spice: hot",), unsaid=("hot", "very hot"))
+    assert '"very hot"' in refusal("Very hot.", fault=Fault.USER_LEAK, facts=("- spice: hot",), unsaid=("hot", "very hot"))
 
 
 @pytest.mark.parametrize("reply", ["", " \n", "...", "x" * (MOST_CHARACTERS + 1), 3, None, ["four"]])
@@ -51,7 +51,7 @@ def test_a_reply_that_is_no_sentence_is_refused(reply: object) -> None:
 
 
 def test_what_must_stay_unsaid_is_never_in_the_prompt() -> None:
-    model = FakeModel(lambda *_: {"reply": "fine"})
+    model = FakeSimulator(lambda *_: {"reply": "fine"})
     Voice(model, lambda: ["lemon"]).say("Answer.", ["- guests: four"], {"question": "Well?"})
     (prompt,) = model.prompts
     assert "lemon" not in repr(prompt)

@@ -19,11 +19,11 @@ from scipy import stats
 from bao import stages
 from bao.config import Recipe, Section, check_recipe, load_recipe
 from bao.errors import ConfigError
+from bao.evaluation import Judged
 from bao.folder import open_folder
 from bao.pareto import Evaluation, frontier
 from bao.pipeline import judge_model
 from bao.progress import Progress, results_console
-from bao.stages import Judged
 from bao.trajectory import Trajectory
 
 RESULT = "ablation.json"

@@ -94,3 +94,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def beside(path: Path, out: Path) -> str:
+    """`path` as seen from `out`, so that the two may be moved together without becoming another setting."""
+    return Path(os.path.relpath(path, out)).as_posix()

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from bao import stages
+from bao import evaluation, stages
 from bao.config import Recipe
+from bao.evaluation import Judged
 from bao.folder import open_folder
 from bao.measures.table import table
 from bao.progress import Progress, results_console
-from bao.stages import Judged
 
 
 def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
@@ -64,7 +64,9 @@ def judge(recipe: Recipe, start: Path, trained: Path, out: Path, progress: Progr
     with progress.task("scripted policies", None):
         for name in settings.scripted:
             folder = out / "eval" / name
-            judged.append(stages.evaluate(f"scripted:{name}", recipe.gym, tasks, settings, folder, progress, seed=recipe.seed))
+            judged.append(
+                evaluation.evaluate(f"scripted:{name}", recipe.gym, tasks, settings, folder, progress, seed=recipe.seed)
+            )
     for series, path in (("sft", start), ("bao", trained)):
         judged += judge_model(recipe, series, path, out, progress)
     return judged
@@ -77,7 +79,7 @@ def judge_model(recipe: Recipe, series: str, path: Path, out: Path, progress: Pr
     weights = settings.effort_weights or recipe.grpo.effort_weights
     told: list[float | None] = [*sorted(set(weights))] if recipe.grpo.conditioned else [None]
     folders = {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
-    return stages.evaluate_weights(
+    return evaluation.evaluate_weights(
         f"local:{path}",
         recipe.gym,
         tasks,

@@ -1,4 +1,4 @@
-"""The commands. Each is a thin wrapper over `bao.stages` and `bao.pipeline`."""
+"""The commands. Each is a thin wrapper over `bao.stages`, `bao.evaluation` and `bao.pipeline`."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from bao import __version__, stages
+from bao import __version__, evaluation, stages
 from bao.cli import exchange, judging, listing
 from bao.cli.init import init
 from bao.config import ModelSection, check_recipe, load_recipe, override_setting
@@ -231,15 +231,15 @@ def evaluate(
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
     if levels is not None:
         chosen_gym["levels"] = levels
-    evaluation: dict[str, Any] = {"split": split.value, "rollouts": rollouts, "temperature": temperature}
+    played_how: dict[str, Any] = {"split": split.value, "rollouts": rollouts, "temperature": temperature}
     limits = {
         "turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens, "concurrency": concurrency, "workers": workers,
         "ray": ray, "failures": failures, "retries": retries, "minimum_healthy": minimum_healthy,
         "episode_timeout": episode_timeout,
     }  # fmt: skip
-    evaluation |= {key: value for key, value in limits.items() if value is not None}
+    played_how |= {key: value for key, value in limits.items() if value is not None}
     asked = {"mode": agent_mode, "turn_timeout": turn_timeout, "top_p": top_p}
-    values = {"gym": chosen_gym, "evaluation": evaluation, "seed": seed}
+    values = {"gym": chosen_gym, "evaluation": played_how, "seed": seed}
     values["agent"] = {key: value for key, value in asked.items() if value is not None}
     for override in set_ or ():
         override_setting(values, override)
@@ -250,7 +250,7 @@ def evaluate(
         played = stages.task_set(checked.gym, checked.evaluation.split, int(tasks))
     else:
         played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
-    judged = stages.evaluate(
+    judged = evaluation.evaluate(
         policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
         seed=checked.seed, model=ModelSection(device=device), agent=agent,
     )  # fmt: skip
@@ -267,9 +267,9 @@ def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None
         raise ConfigError("--set agent=.. is no setting: name one of its table, such as agent.timeout=60")
     if not policy.startswith("openai:"):
         return agent
-    evaluation = values["evaluation"]
+    played_how = values["evaluation"]
     names = {"temperature": "temperature", "max_tokens": "turn_tokens", "episode_tokens": "trajectory_tokens"}
-    shared = {ours: evaluation.pop(theirs) for ours, theirs in names.items() if theirs in evaluation}
+    shared = {ours: played_how.pop(theirs) for ours, theirs in names.items() if theirs in played_how}
     return {**shared, **({} if api_key_env is None else {"api_key_env": api_key_env}), **agent}
 
 
@@ -301,7 +301,7 @@ def frontier(
     seed
         Seed of the bootstrap.
     """
-    judged = stages.find_judged(evaluations)
+    judged = evaluation.find_judged(evaluations)
     open_folder(out, {"evaluations": [path.name for path in evaluations], "objectives": list(objectives), "seed": seed})
     result = stages.draw_frontier(judged, out, objectives, seed=seed)
     results_console().print(listing.frontier(result))
@@ -329,7 +329,7 @@ def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", c
     for file in curves or ():
         if not file.is_file():
             raise ConfigError(f"--curves {file} does not exist: give a metrics.jsonl that `bao sft`, `train` or `run` wrote")
-    judged = stages.find_judged(evaluations)
+    judged = evaluation.find_judged(evaluations)
     open_folder(out, {"evaluations": [path.name for path in evaluations], "title": title})
     path = stages.make_report(
         title, judged, stages.draw_frontier(judged, out), out,
@@ -396,7 +396,7 @@ def transcript(
     from bao.report.transcript import print_transcript
     from bao.store import read_episodes
 
-    files = sorted(episodes.rglob(stages.EPISODES)) if episodes.is_dir() else []
+    files = sorted(episodes.rglob(evaluation.EPISODES)) if episodes.is_dir() else []
     read = [row for file in files or [episodes] for row in read_episodes(file)]
     rows = [row for row in read if task is None or row.task_id == task]
     chosen = (

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from rich.table import Table
 from rich.text import Text
 
-from bao import stages
+from bao import evaluation
 from bao.errors import ConfigError
 from bao.measures.compare import Comparison, Difference, compare
 from bao.measures.cost import read_prices
@@ -45,10 +45,10 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
     embedding
         A sentence-transformers model, by name or folder, for embedding_diversity.
     """
-    found = stages.find_judged(evaluations)
+    found = evaluation.find_judged(evaluations)
     priced = None if prices is None else read_prices(prices)
     encode = None if embedding is None else sentence_encoder(embedding)
-    summaries = [stages.remeasure(judged, prices=priced, encode=encode) for judged in found]
+    summaries = [evaluation.remeasure(judged, prices=priced, encode=encode) for judged in found]
     results_console().print(table(summaries))
     if priced is not None and all(summary["money"] is None for summary in summaries):
         Progress().warn(
@@ -80,7 +80,7 @@ def compare_runs(
     seed
         Seed of the random sign flips.
     """
-    runs = stages.find_runs(evaluations)
+    runs = evaluation.find_runs(evaluations)
     if len(runs) < 2:
         raise ConfigError(f"bao compare needs two evaluations, and {evaluations[0]} holds one: name another folder too")
     found = compare(runs, measure, prices=None if prices is None else read_prices(prices), seed=seed)
@@ -126,7 +126,7 @@ def transfer_runs(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON 
 
 def _scores(folder: Path) -> Scores:
     found = {}
-    for judged in stages.find_judged([folder]):
+    for judged in evaluation.find_judged([folder]):
         measured = measure_tasks(judged.episodes())
         # The gym is part of a task's name, so that equal ids of two gyms are not taken for one task.
         tasks = [f"{measured.gym}/{task}" for task in measured.task_ids]

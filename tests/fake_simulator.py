@@ -1,16 +1,20 @@
 """A language model that is a function: for tests of gyms that ask a `bao.users.llm.Simulator`."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from bao.trajectory import Fault, FaultError
-from bao.users.llm import Check, Prompt, Reply
+from bao.users.leaks import Leak
+from bao.users.llm import Check, Prompt, Reply, fence
 
 Respond = Callable[[Prompt, type[BaseModel]], Any]
 """From a prompt and the schema of the reply to what the model writes: JSON, or what becomes JSON. It may raise `FaultError`."""
+
+_FENCED = re.compile(r"<(\w+) (\w+)>\n.*?\n</\1 \2>", re.DOTALL)
 
 
 class FakeSimulator:
@@ -37,7 +41,8 @@ class FakeSimulator:
             if problem is None:
                 return reply
             self.problems.append(problem)
-        raise FaultError(Fault.USER_MALFORMED, "no reply of the asked form")
+        fault = Fault.USER_LEAK if isinstance(self.problems[-1], Leak) else Fault.USER_MALFORMED
+        raise FaultError(fault, self.problems[-1])
 
     @property
     def calls(self) -> int:
@@ -47,3 +52,8 @@ class FakeSimulator:
 def broken(prompt: Prompt, schema: type[BaseModel]) -> Any:
     """A model that cannot be reached."""
     raise FaultError(Fault.USER_UNAVAILABLE, "no answer")
+
+
+def outside(prompt: Prompt) -> str:
+    """What a model is told as instructions: the whole text as it is sent, less what stands between the fence's marks."""
+    return _FENCED.sub("", f"{prompt.role}\n\n{fence(prompt.said)}")

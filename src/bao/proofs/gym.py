@@ -1,8 +1,8 @@
 """What can be proved of a gym without a model: ``prove(Travel)`` gives one finding for each promise.
 
 Every gym owes: gymnasium's interface, faithful data, splits without a shared component, scripted policies that bound the
-scores, gold answers that score 1, rewards on the common scale, nothing hidden that shows (`bao.leaks`), and determinism: the
-same seed is the same episode, whatever else is played beside it.
+scores, gold answers that score 1, rewards on the common scale, nothing hidden that shows (`bao.proofs.leaks`), and determinism:
+the same seed is the same episode, whatever else is played beside it.
 """
 
 import json
@@ -18,8 +18,8 @@ import numpy as np
 from gymnasium.utils.env_checker import check_env
 
 from bao.gym import Gym
-from bao.leaks import Leak, reply_leaks, show, unasked_leaks
 from bao.policies import Policy
+from bao.proofs.leaks import Leak, reply_leaks, show, unasked_leaks
 from bao.rollout.recorded import Recorded, record, replay, replaying
 from bao.task import Split, Task, TaskSet
 

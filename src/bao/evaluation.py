@@ -1,0 +1,360 @@
+"""Judge a policy: play tasks with it into a folder, summarize, and find such folders again.
+
+What is there already is not played again, so an evaluation that was stopped goes on where it stopped.
+"""
+
+import json
+import math
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bao.belief import with_information
+from bao.config import RUNNING, EvaluationSection, GymSection, ModelSection
+from bao.errors import ConfigError, DataError
+from bao.folder import CONFIG, beside, logger, open_folder
+from bao.gym import Gym, gym_class
+from bao.measures import summarize
+from bao.measures.compare import Run
+from bao.measures.cost import Prices
+from bao.measures.diversity import Encode
+from bao.progress import Progress
+from bao.rollout.failures import FailurePolicy
+from bao.rollout.plan import MakePolicy, Plan, tasks_digest
+from bao.rollout.preflight import check_playable
+from bao.rollout.runner import Running, discard_log, run
+from bao.stages import make_gym, requests_at_once, scripted, scripted_policy
+from bao.store import iterate_episodes, read_episodes, write_episodes
+from bao.task import TaskSet
+from bao.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from bao.policies import Policy
+    from bao.policies.agents import Agent
+
+EPISODES, SUMMARY = "episodes.parquet", "summary.json"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One evaluated policy at one effort weight, as it lies in a folder."""
+
+    label: str
+    series: str
+    folder: Path
+
+    def episodes(self) -> list[Trajectory]:
+        return read_episodes(self.folder / EPISODES)
+
+    def stream(self) -> Iterator[Trajectory]:
+        """Its episodes one by one, without their token traces."""
+        return iterate_episodes(self.folder / EPISODES, traces=False)
+
+    def summary(self) -> dict[str, Any]:
+        path = self.folder / SUMMARY
+        try:
+            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path} is no readable summary ({error}): remove {self.folder} and run `bao eval` again into it"
+            ) from error
+        if not isinstance(values, dict) or not {"policy", "effort_weight", "score"} <= set(values):
+            raise DataError(f"{path} is no summary of an evaluation: name folders that `bao eval` wrote")
+        return values
+
+    def settings(self) -> dict[str, Any]:
+        """What its ``config.toml`` holds; empty where there is none."""
+        try:
+            return tomllib.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            return {}
+
+    def run(self) -> Run:
+        """As a side of a comparison; an older summary's setting is taken from its folder's settings as far as they tell."""
+        told = self.settings().get("gym", {}).get("settings", {})
+        episodes = self.episodes()
+        setting = {key: told[key] for key in ("convention", "user") if key in told}
+        if episodes:
+            setting["horizon"] = max(episode.horizon for episode in episodes)
+        return Run(self.label, episodes, {**setting, **self.summary().get("setting", {})})
+
+
+def evaluate(
+    policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, progress: Progress, *,
+    effort_weight: float | None = None, series: str | None = None, seed: int = 0, model: ModelSection | None = None,
+    rows: int = 256, agent: Mapping[str, Any] | None = None,
+) -> Judged:  # fmt: skip
+    """Play `tasks` with a policy; leaves episodes and summary in `out`.
+
+    `policy` is ``scripted:NAME``, ``local:PATH``, or an agent as `bao.policies.agents.open_agent` takes it with its settings,
+    the table `agent`.
+    """
+    return evaluate_weights(
+        policy, gym, tasks, settings, {effort_weight: out}, progress, series=series, seed=seed, model=model, rows=rows,
+        agent=agent,
+    )[0]  # fmt: skip
+
+
+def evaluate_weights(
+    policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, folders: Mapping[float | None, Path],
+    progress: Progress, *, series: str | None = None, seed: int = 0, model: ModelSection | None = None, rows: int = 256,
+    agent: Mapping[str, Any] | None = None,
+) -> list[Judged]:  # fmt: skip
+    """As `evaluate` at several effort weights, each with a folder of its own; what is missing is played in one go.
+
+    Raises `ConfigError` on an unknown policy, on an effort weight that it cannot be told, and before any episode is played on
+    tasks that the gym refuses.
+    """
+    opened = _check_policy(policy, gym, list(folders), agent or {}, progress)
+    check_playable(make_gym(gym), tasks)
+    kind, _, name = policy.partition(":")
+    series = series or (opened.name if opened else name if kind == "scripted" else Path(name).parent.name or name)
+    settled = {"tasks", "effort_weights", "scripted", *RUNNING}
+    if opened is not None:
+        settled |= {"temperature", "turn_tokens", "trajectory_tokens"}  # its own settings say
+    judged, missing = [], []
+    for weight, out in folders.items():
+        played_by = (
+            opened.identity if opened else {"policy": policy if kind == "scripted" else f"local:{beside(Path(name), out)}"}
+        )
+        open_folder(
+            out, {
+                **played_by, "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
+                "first_task": tasks[0].id, "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
+                "gym_version": gym_class(gym.name).version, "gym": gym.identity(),
+                "evaluation": settings.model_dump(mode="json", exclude=settled),
+            },
+        )  # fmt: skip
+        judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
+        if not ((out / SUMMARY).is_file() and (out / EPISODES).is_file()):
+            missing.append(weight)
+        else:
+            discard_log(out)  # of a run that was killed between its last two steps
+    if not missing:
+        return judged
+    if opened is not None or kind == "scripted":
+        made: MakePolicy = partial(scripted_policy, name, series)
+        if opened is not None:
+            made = _OpenedAgent(policy, agent or {}, series, opened)
+        identity = {"policy": policy} if opened is None else opened.identity
+        for weight in missing:
+            _play_turns(
+                made, {**identity, "series": series}, gym, tasks, settings, folders[weight], seed, progress,
+                at_once=None if opened is None else opened.at_once,
+            )  # fmt: skip
+    else:
+        if settings.workers > 1 or settings.ray is not None:
+            raise ConfigError(
+                "workers and ray are for policies that are asked turn by turn: leave them out for local:PATH (model.workers)"
+            )
+        section = model or ModelSection()
+        played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
+        for weight, episodes in played.items():
+            write_episodes(folders[weight] / EPISODES, with_information(episodes, make_gym(gym), tasks))
+    setting = setting_of(make_gym(gym), gym)
+    for weight in missing:
+        _summarize(folders[weight], series, settings, setting, seed, progress)
+    return judged
+
+
+def setting_of(gym: Gym, section: GymSection) -> dict[str, Any]:
+    """Under what a gym's episodes are played: what makes two evaluations comparable, beside their tasks."""
+    user, settings = gym.user_backend, section.settings
+    for name, role in (("llm", "played by"), ("judge", "judged by")):
+        if isinstance(settings.get(name), Mapping):
+            user += f", {role} {settings[name].get('model')}"
+    if settings.get("persona") is not None:
+        user += f", persona {settings['persona']}"
+    return {"gym_version": gym.version, "horizon": gym.horizon, "convention": gym.convention, "user": user}
+
+
+def _write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    part = folder / f".{SUMMARY}"
+    part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    part.replace(folder / SUMMARY)
+
+
+def remeasure(
+    judged: Judged, *, prices: Prices | None = None, encode: Encode | None = None, resamples: int = 2000
+) -> dict[str, Any]:
+    """Summarize an evaluation's stored episodes again, with a price table or an embedding; rewrites and gives its summary."""
+    before = judged.summary()
+    summary = summarize(
+        iterate_episodes(judged.folder / EPISODES), prices=prices, encode=encode, setting=before.get("setting", {}),
+        resamples=resamples, seed=int(judged.settings().get("seed", 0)),
+    )  # fmt: skip
+    _write_summary(judged.folder, summary)
+    return summary
+
+
+def _check_policy(
+    policy: str, gym: GymSection, weights: Sequence[float | None], agent: Mapping[str, Any], progress: Progress
+) -> "Agent | None":
+    """The agent that `policy` names where it is neither scripted nor local."""
+    kind, _, name = policy.partition(":")
+    told = [weight for weight in weights if weight is not None]
+    for weight in told:
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ConfigError(f"effort_weight={weight} must be a finite number of at least 0")
+    if kind in ("scripted", "local") and name and agent:
+        raise ConfigError(f"agent.{next(iter(agent))} is no setting of a {kind} policy: leave it out")
+    if kind == "scripted" and name:
+        scripted(gym, [name])
+        if told:
+            raise ConfigError(f"effort_weight={told[0]:g}: the scripted policies are told none; leave it out")
+    elif kind == "local" and name:
+        from bao.policies import local
+
+        local.check_folder(Path(name))
+        trained = local.read_profile(Path(name)).effort_weights
+        if told and not trained:
+            raise ConfigError(f"effort_weight={told[0]:g}: the policy in {name} is not conditioned on one; leave it out")
+        if trained and len(told) < len(weights):
+            raise ConfigError(
+                f"the policy in {name} goes by the effort weight that it is told, and none is given: set one of "
+                f"{_weights(trained)} (--effort-weight)"
+            )
+        for weight in told:
+            if weight not in trained:
+                progress.warn(
+                    f"effort_weight={weight:g} is none of those that the policy in {name} was trained with "
+                    f"({_weights(trained)}): what it makes of it is anybody's guess"
+                )
+    else:
+        from bao.policies.agents import open_agent  # HTTP and TLS take long to import
+
+        opened = open_agent(policy, agent)
+        if told:
+            raise ConfigError(f"effort_weight={told[0]:g}: {opened.name} is told none; leave it out")
+        return opened
+    return None
+
+
+def _weights(trained: Sequence[float]) -> str:
+    return ", ".join(f"{weight:g}" for weight in trained)
+
+
+def _summarize(
+    out: Path, series: str, settings: EvaluationSection, setting: Mapping[str, Any], seed: int, progress: Progress
+) -> None:
+    """``summary.json`` from ``episodes.parquet``; the log of the run has served then."""
+    # With the token traces: a local model's counts are theirs.
+    summary = summarize(iterate_episodes(out / EPISODES), seed=seed, resamples=settings.resamples, setting=setting)
+    _write_summary(out, summary)
+    discard_log(out)
+    logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
+    if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
+        progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
+
+
+def _play_turns(
+    make_policy: MakePolicy, identity: Mapping[str, Any], section: GymSection, tasks: TaskSet, settings: EvaluationSection,
+    out: Path, seed: int, progress: Progress, *, at_once: int | None = None,
+) -> None:  # fmt: skip
+    """Play a policy that takes whole turns into `out`, where nothing else is said up to `at_once` episodes together.
+
+    `identity` is what tells the policy from others. `make_policy` can be pickled, for other processes call it too.
+    """
+    identity = {"gym": section.identity(), "version": gym_class(section.name).version, **identity}
+    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, range(seed, seed + settings.rollouts), identity)
+    failures = FailurePolicy(settings.failures, settings.retries, settings.minimum_healthy)
+    limits = [*requests_at_once(section), *([] if at_once is None else [at_once])]
+    running = Running(
+        settings.concurrency or min(limits, default=settings.workers),
+        settings.workers,
+        settings.ray,
+        failures,
+        settings.episode_timeout,
+    )
+    with progress.task(f"playing {identity['series']}", len(plan), quiet=True) as update:
+        run(plan, out, out / EPISODES, running, update)
+
+
+class _OpenedAgent:
+    """Makes an agent's policies, in any process: each opens the agent for itself, from what it was opened by."""
+
+    def __init__(self, policy: str, settings: Mapping[str, Any], series: str, agent: "Agent | None") -> None:
+        self._by = (policy, settings, series)
+        self._agent = agent
+        self._opening = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _OpenedAgent, (*self._by, None)
+
+    def __call__(self, gym: Gym, seed: int) -> "Policy":
+        policy, settings, series = self._by
+        with self._opening:
+            if self._agent is None:
+                from bao.policies.agents import open_agent
+
+                self._agent = open_agent(policy, settings)
+        return self._agent.make(gym, seed, series)
+
+
+def _play_local(
+    path: Path, series: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, weights: Sequence[float | None],
+    seed: int, model: ModelSection, rows: int, progress: Progress,
+) -> dict[float | None, list[Trajectory]]:  # fmt: skip
+    from bao.policies.local import load_local
+    from bao.rollout.engine import Limits, Request
+    from bao.train.workers import Rollouts, Workers, worker_count
+
+    loaded = load_local(path, model.device)
+    rollouts = Rollouts(
+        partial(make_gym, gym), Limits(settings.turn_tokens, settings.trajectory_tokens), rows, settings.temperature,
+        loaded.profile.prompt, series, model.dtype == "bfloat16",
+    )  # fmt: skip
+    requests = []
+    for weight in weights:
+        rng = np.random.default_rng([seed, 2])  # the same seeds at every weight, so that points can be compared in pairs
+        requests += [Request(task, int(rng.integers(2**31)), weight) for task in tasks for _ in range(settings.rollouts)]
+    each = len(requests) // len(weights)
+    # Starting processes costs seconds, which a few episodes do not repay.
+    count = worker_count(model) if len(requests) > 200 else 1
+    with (
+        progress.task(f"evaluating {series}", len(requests)) as update,
+        Workers(loaded.model, loaded.template, rollouts, count=count) as workers,
+    ):
+        episodes = workers.rollout(requests, done=lambda done: update(done, len(requests), {}))
+    return {weight: episodes[i * each : (i + 1) * each] for i, weight in enumerate(weights)}
+
+
+def find_judged(folders: Sequence[Path]) -> list[Judged]:
+    """The evaluations in these folders and below them, in the order of their names. Raises `DataError` on two of one label."""
+    found: dict[str, Judged] = {}
+    for folder in folders:
+        summaries = sorted(folder.rglob(SUMMARY)) if folder.is_dir() else []
+        if not summaries:
+            raise DataError(f"{folder} holds no evaluation (no {SUMMARY}): run `bao eval --out {folder}` first")
+        for path in summaries:
+            each = Judged("", "", path.parent)
+            values = each.summary()
+            weight = values["effort_weight"]
+            label = values["policy"] if weight is None else f"{values['policy']} w={weight:g}"
+            if label in found:
+                raise DataError(
+                    f"{found[label].folder} and {path.parent} both hold {label!r}: leave one out, or evaluate with another "
+                    "--name"
+                )
+            found[label] = replace(each, label=label, series=values["policy"])
+    return list(found.values())
+
+
+def find_runs(folders: Sequence[Path]) -> list[Run]:
+    """The evaluations in each of `folders`, as sides of a comparison: unlike `find_judged`, one label may occur again.
+
+    Where it does, the folder is put to it; a folder named twice counts once. Raises `DataError` on a folder without an
+    evaluation.
+    """
+    found = list({each.folder.resolve(): each for folder in folders for each in find_judged([folder])}.values())
+    labels = Counter(each.label for each in found)
+    return [
+        replace(each, label=f"{each.label} ({each.folder})" if labels[each.label] > 1 else each.label).run() for each in found
+    ]
