@@ -1,8 +1,8 @@
 """Two ways to feed tokens to a model whose rows live in a `RowCache`: the model's own forward pass, and a direct one.
 
-The direct one computes the same with fewer and larger steps, for the common decoder layout (Qwen3, Qwen2, Llama). A small
-model on a CPU spends most of its time between the matrix products: there it makes a token about a third cheaper. The model's
-own modules do the matrix products, so adapters on them keep working.
+The direct one computes the same with fewer and larger steps, for the common decoder layout (Qwen3, Qwen2, Llama): a small
+model on a CPU spends much of its time between the matrix products. The model's own modules do these, so adapters on them keep
+working.
 """
 
 from collections.abc import Callable, Iterator
