@@ -121,12 +121,9 @@ def evaluate_weights(
         settled |= {"temperature", "turn_tokens", "trajectory_tokens"}  # its own settings say
     judged, missing = [], []
     for weight, out in folders.items():
-        played_by = (
-            opened.identity if opened else {"policy": policy if kind == "scripted" else f"local:{beside(Path(name), out)}"}
-        )
         open_folder(
             out, {
-                **played_by, "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
+                **_played_by(policy, opened, out), "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
                 "first_task": tasks[0].id, "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
                 "gym_version": gym_class(gym.name).version, "gym": gym.identity(),
                 "evaluation": settings.model_dump(mode="json", exclude=settled),
@@ -162,6 +159,16 @@ def evaluate_weights(
     for weight in missing:
         _summarize(folders[weight], series, settings, setting, seed, progress)
     return judged
+
+
+def _played_by(policy: str, opened: "Agent | None", out: Path) -> dict[str, Any]:
+    """What `out` says of the policy: a path as seen from there, so that the two may be moved together."""
+    if policy.startswith("local:"):
+        return {"policy": f"local:{beside(Path(policy.removeprefix('local:')), out)}"}
+    if opened is None:
+        return {"policy": policy}
+    place, _, name = policy.rpartition(":")
+    return {**opened.identity, **({"policy": f"{beside(Path(place), out)}:{name}"} if place.endswith(".py") else {})}
 
 
 def setting_of(gym: Gym, section: GymSection) -> dict[str, Any]:

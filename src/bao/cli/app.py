@@ -18,6 +18,7 @@ from bao.measures.table import table
 from bao.progress import Progress, results_console
 from bao.rollout.failures import Failures
 from bao.task import Split
+from bao.users.settings import model_at
 
 app = App(
     name="bao", version=__version__, help_format="plaintext", default_parameter=Parameter(negative=()),
@@ -224,8 +225,8 @@ def evaluate(
         "horizon": horizon,
         "convention": convention,
         "user": "llm" if user_model is not None else user,
-        "llm": _model_at(user_model, "--user-model", api_key_env),
-        "judge": _model_at(judge_model, "--judge-model", api_key_env),
+        "llm": None if user_model is None else model_at(user_model, "--user-model", api_key_env),
+        "judge": None if judge_model is None else model_at(judge_model, "--judge-model", api_key_env),
         "persona": persona,
     }
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
@@ -271,15 +272,6 @@ def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None
     names = {"temperature": "temperature", "max_tokens": "turn_tokens", "episode_tokens": "trajectory_tokens"}
     shared = {ours: played_how.pop(theirs) for ours, theirs in names.items() if theirs in played_how}
     return {**shared, **({} if api_key_env is None else {"api_key_env": api_key_env}), **agent}
-
-
-def _model_at(text: str | None, option: str, api_key_env: str | None) -> dict[str, str] | None:
-    if text is None:
-        return None
-    model, _, base_url = text.rpartition("@")
-    if not model or not base_url.startswith(("http://", "https://")):
-        raise ConfigError(f"{option} must be MODEL@BASE_URL, such as {option} qwen3@http://127.0.0.1:8000/v1")
-    return {"model": model, "base_url": base_url} | ({} if api_key_env is None else {"api_key_env": api_key_env})
 
 
 @app.command

@@ -39,6 +39,8 @@ class Transfer:
     trained: str
     other: str
     tasks: int
+    scores: Mapping[str, tuple[float, float]]
+    """Mean score by policy, under the one and under the other."""
     rates: Mapping[str, Ratio]
     """Reward translation rate by policy."""
     agreement: Interval | None
@@ -47,6 +49,7 @@ class Transfer:
     def to_json(self) -> dict[str, Any]:
         return {
             "trained": self.trained, "other": self.other, "tasks": self.tasks,
+            "scores": {policy: list(pair) for policy, pair in self.scores.items()},
             "reward_translation_rate": {policy: rate.to_json() for policy, rate in self.rates.items()},
             "rank_agreement": None if self.agreement is None else self.agreement.to_json(),
         }  # fmt: skip
@@ -73,7 +76,8 @@ def transfer(trained: Scores, other: Scores, names: tuple[str, str], *, seed: in
     table = np.array([[[scores[policy][task] for policy in policies] for scores in (trained, other)] for task in tasks])
     agreement = rank_agreement(table[:, 0], table[:, 1], seed=seed, resamples=resamples) if len(policies) > 1 else None
     rates = {policy: reward_translation_rate(table[:, 0, i], table[:, 1, i]) for i, policy in enumerate(policies)}
-    return Transfer(names[0], names[1], len(tasks), rates, agreement)
+    means = dict(zip(policies, map(tuple, table.mean(axis=0).T.tolist()), strict=True))
+    return Transfer(names[0], names[1], len(tasks), means, rates, agreement)
 
 
 def reward_translation_rate(trained: npt.ArrayLike, other: npt.ArrayLike) -> Ratio:
