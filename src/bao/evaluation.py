@@ -26,6 +26,7 @@ from bao.measures.compare import Run
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.progress import Progress
+from bao.prompt import rules_text, system_text
 from bao.rollout.failures import FailurePolicy
 from bao.rollout.plan import MakePolicy, Plan, tasks_digest
 from bao.rollout.preflight import check_playable
@@ -140,12 +141,8 @@ def evaluate_weights(
         made: MakePolicy = partial(scripted_policy, name, series)
         if opened is not None:
             made = _OpenedAgent(policy, agent or {}, series, opened)
-        identity = {"policy": policy} if opened is None else opened.identity
         for weight in missing:
-            _play_turns(
-                made, {**identity, "series": series}, gym, tasks, settings, folders[weight], seed, progress,
-                at_once=None if opened is None else opened.at_once,
-            )  # fmt: skip
+            _play_turns(made, policy, opened, weight, series, gym, tasks, settings, folders[weight], seed, progress)
     else:
         if settings.workers > 1 or settings.ray is not None:
             raise ConfigError(
@@ -237,10 +234,7 @@ def _check_policy(
     else:
         from bao.policies.agents import open_agent  # HTTP and TLS take long to import
 
-        opened = open_agent(policy, agent)
-        if told:
-            raise ConfigError(f"effort_weight={told[0]:g}: {opened.name} is told none; leave it out")
-        return opened
+        return open_agent(policy, agent)
     return None
 
 
@@ -262,17 +256,22 @@ def _summarize(
 
 
 def _play_turns(
-    make_policy: MakePolicy, identity: Mapping[str, Any], section: GymSection, tasks: TaskSet, settings: EvaluationSection,
-    out: Path, seed: int, progress: Progress, *, at_once: int | None = None,
+    make_policy: MakePolicy, policy: str, opened: "Agent | None", effort_weight: float | None, series: str,
+    section: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, seed: int, progress: Progress,
 ) -> None:  # fmt: skip
-    """Play a policy that takes whole turns into `out`, where nothing else is said up to `at_once` episodes together.
-
-    `identity` is what tells the policy from others. `make_policy` can be pickled, for other processes call it too.
-    """
-    identity = {"gym": section.identity(), "version": gym_class(section.name).version, **identity}
-    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, range(seed, seed + settings.rollouts), identity)
+    """Play a policy that takes whole turns into `out`. `make_policy` can be pickled, for other processes call it too."""
+    identity = {
+        "gym": section.identity(), "version": gym_class(section.name).version, "series": series,
+        **({"policy": policy} if opened is None else opened.identity),
+        **({} if effort_weight is None else {"effort_weight": effort_weight}),
+    }  # fmt: skip
+    told = partial(rules_text, effort_weight=effort_weight)
+    if opened is not None and opened.prompt is not None:
+        told = partial(system_text, form=opened.prompt, effort_weight=effort_weight)
+    seeds = range(seed, seed + settings.rollouts)
+    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, seeds, identity, told, effort_weight)
     failures = FailurePolicy(settings.failures, settings.retries, settings.minimum_healthy)
-    limits = [*requests_at_once(section), *([] if at_once is None else [at_once])]
+    limits = [*requests_at_once(section), *([] if opened is None else [opened.at_once])]
     running = Running(
         settings.concurrency or min(limits, default=settings.workers),
         settings.workers,
@@ -280,7 +279,7 @@ def _play_turns(
         failures,
         settings.episode_timeout,
     )
-    with progress.task(f"playing {identity['series']}", len(plan), quiet=True) as update:
+    with progress.task(f"playing {series}", len(plan), quiet=True) as update:
         run(plan, out, out / EPISODES, running, update)
 
 
