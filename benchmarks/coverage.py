@@ -1,6 +1,6 @@
 """How often the intervals of `bao.measures` and `bao.pareto` hold the truth, and how often `bao compare` raises a false alarm.
 
-``python -m benchmarks.coverage`` (a few minutes; ``--every`` lists all cases) simulates clustered data and prints, for each kind
+``python -m benchmarks.coverage`` (minutes; ``--every`` lists all cases) simulates clustered data and prints, for each kind
 of interval, a table by how many tasks there are to go by. Seeded: each case by its place in its list.
 
 * rates: beta-binomial and logit-normal chances, and a few hard tasks among certain ones;
@@ -13,7 +13,7 @@ of interval, a table by how many tasks there are to go by. Seeded: each case by 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.special import betaincinv, expit, ndtr, ndtri
@@ -36,7 +36,7 @@ _LEVEL, _EDGE = 0.05, 1e-12
 
 @dataclass(frozen=True)
 class Chances:
-    """How a task's chance of success varies between tasks: beta by its correlation, logit-normal by its sd, hard by its chance."""
+    """How chances vary between tasks: beta by its correlation, logit-normal by its sd, hard by a hard task's chance."""
 
     kind: str
     spread: float
@@ -61,7 +61,13 @@ class Chances:
 
 
 ALIKE = Chances("beta", 0.0)
-CHANCES = (ALIKE, *(Chances("beta", c) for c in (0.1, 0.3, 0.6, 0.95)), Chances("logit", 1), Chances("logit", 3), Chances("hard", 0.3))
+CHANCES = (
+    ALIKE,
+    *(Chances("beta", c) for c in (0.1, 0.3, 0.6, 0.95)),
+    Chances("logit", 1),
+    Chances("logit", 3),
+    Chances("hard", 0.3),
+)
 
 
 @dataclass(frozen=True)
@@ -140,8 +146,8 @@ class Pair:
 
     def __str__(self) -> str:
         return (
-            f"{self.tasks} x {self.episodes or '1-8'}, {self.chances.kind} {self.chances.spread}, {self.a:.3g} to {self.b:.3g}, "
-            f"between {self.between:g}, within {self.within:g}"
+            f"{self.tasks} x {self.episodes or '1-8'}, {self.chances.kind} {self.chances.spread}, {self.a:.3g} to {self.b:.3g}"
+            f", between {self.between:g}, within {self.within:g}"
         )
 
 
@@ -154,7 +160,8 @@ def pairs(count: int, seed: int, effects: Sequence[float]) -> list[Pair]:
         effect, up = float(rng.choice(effects)), a >= 0.5 if chances.kind == "hard" else rng.random() < 0.5
         pair = Pair(
             int(rng.choice([10, 20, 30, 50, 100, 200, 500])), int(rng.choice([1, 2, 4, 8, 16, UNEQUAL])), chances, a,
-            a + effect * (1 - a) if up else a * (1 - effect), float(rng.choice([0.0, 0.8, 1.0])), float(rng.choice([0.0, 0.5, 0.9])),
+            a + effect * (1 - a) if up else a * (1 - effect), float(rng.choice([0.0, 0.8, 1.0])),
+            float(rng.choice([0.0, 0.5, 0.9])),
         )  # fmt: skip
         found.append(replace(pair, chances=ALIKE) if pair.episodes == 1 and chances.kind != "hard" else pair)
     return found
@@ -223,7 +230,8 @@ def ranks(draws: int) -> Iterator[Row]:
 def volumes(draws: int) -> Iterator[Row]:
     """Hypervolumes, and their difference to a single policy's, of policies with these true (score, effort / 10)."""
     sets = {
-        "one": [(0.6, 0.4)], "three apart": [(0.3, 0.1), (0.6, 0.4), (0.9, 0.7)], "three close": [(0.55, 0.35), (0.6, 0.4), (0.65, 0.45)],
+        "one": [(0.6, 0.4)], "three apart": [(0.3, 0.1), (0.6, 0.4), (0.9, 0.7)],
+        "three close": [(0.55, 0.35), (0.6, 0.4), (0.65, 0.45)],
         "five equal": [(0.5, 0.3)] * 5, "twelve equal": [(0.5, 0.3)] * 12,
     }  # fmt: skip
     base = (0.4, 0.5)
@@ -256,9 +264,12 @@ def volumes(draws: int) -> Iterator[Row]:
 
 def bands(title: str, rows: Sequence[Row], edges: Sequence[float], every: bool) -> str:
     """The table of `rows` by band, and the cases below .93 (all with `every`)."""
-    lines = [f"\n## {title}", "| to go by | cases | mean distance from .95 | least | greatest | < .92 | < .93 | > .97 | of those outside, forced |"]
+    lines = [
+        f"\n## {title}",
+        "| to go by | cases | mean distance from .95 | least | greatest | < .92 | < .93 | > .97 | of those outside, forced |",
+    ]
     lines.append("|---|---|---|---|---|---|---|---|---|")
-    for low, high in [*zip(edges, edges[1:], strict=False), (edges[0], edges[-1])]:
+    for low, high in [*pairwise(edges), (edges[0], edges[-1])]:
         c = np.array([row.coverage for row in rows if low <= row.band < high])
         if len(c):
             forced = sum(row.forced and abs(row.coverage - 0.95) > 0.02 for row in rows if low <= row.band < high)
@@ -267,14 +278,21 @@ def bands(title: str, rows: Sequence[Row], edges: Sequence[float], every: bool) 
                 f"| {name} | {len(c)} | {np.abs(c - 0.95).mean():.4f} | {c.min():.3f} | {c.max():.3f} | {(c < 0.92).sum()} | "
                 f"{(c < 0.93).sum()} | {(c > 0.97).sum()} | {forced} |"
             )
-    listed = sorted(rows, key=lambda row: row.coverage) if every else sorted((r for r in rows if r.coverage < 0.93), key=lambda r: r.coverage)
+    listed = (
+        sorted(rows, key=lambda row: row.coverage)
+        if every
+        else sorted((r for r in rows if r.coverage < 0.93), key=lambda r: r.coverage)
+    )
     lines += [f"{row.coverage:.3f}  {row.name} ({row.band:.1f} to go by)" for row in (listed if every else listed[:30])]
     return "\n".join(lines)
 
 
 def alarms(draws: int) -> str:
     """False alarms of equal policies by the tasks that are expected to differ, and how often interval and p-value disagree."""
-    lines = ["\n## False alarms, and where interval and p-value disagree", "| differing | cases | alarms at .05 | least | greatest | most that signs allow |"]
+    lines = [
+        "\n## False alarms, and where interval and p-value disagree",
+        "| differing | cases | alarms at .05 | least | greatest | most that signs allow |",
+    ]
     lines.append("|---|---|---|---|---|---|")
     found: list[tuple[float, float, float]] = []
     clash: list[tuple[float, float, bool]] = []
@@ -288,12 +306,19 @@ def alarms(draws: int) -> str:
         if abs(truth) < _EDGE:
             found.append((float(differing.mean()), float((p < _LEVEL).mean()), 1 - attainable_null(differing)))
         clash.append((float((excludes & (p >= _LEVEL)).mean()), float((~excludes & (p < _LEVEL)).mean()), abs(truth) < _EDGE))
-    for low, high in zip(BANDS, BANDS[1:], strict=False):
+    for low, high in pairwise(BANDS):
         rows = np.array([row for row in found if low <= row[0] < high])
         if len(rows):
             rate = rows[:, 1]
-            lines.append(f"| {low:g} to {high:g} | {len(rows)} | {rate.mean():.3f} | {rate.min():.3f} | {rate.max():.3f} | {rows[:, 2].mean():.3f} |")
-    lines += ["", "| policies | interval excludes 0, p >= .05: mean, most | interval holds 0, p < .05: mean, most |", "|---|---|---|"]
+            lines.append(
+                f"| {low:g} to {high:g} | {len(rows)} | {rate.mean():.3f} | {rate.min():.3f} | {rate.max():.3f} | "
+                f"{rows[:, 2].mean():.3f} |"
+            )
+    lines += [
+        "",
+        "| policies | interval excludes 0, p >= .05: mean, most | interval holds 0, p < .05: mean, most |",
+        "|---|---|---|",
+    ]
     for name, equal in (("equal", True), ("different", False)):
         a, b = (np.array([row[i] for row in clash if row[2] == equal]) for i in (0, 1))
         lines.append(f"| {name} | {a.mean():.4f}, {a.max():.3f} | {b.mean():.4f}, {b.max():.3f} |")

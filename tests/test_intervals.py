@@ -86,7 +86,7 @@ def test_one_event_counts_by_its_poisson_limit_and_unequal_events_by_fewer_degre
 
 @pytest.mark.parametrize(("tasks", "centre"), [(50, -6.25), (100, -7.05), (200, -8.3)])
 def test_many_tasks_barely_off_the_boundary_do_not_make_the_interval_too_narrow(tasks, centre):
-    # A heavy tail of chances (logit-normal, sd 3; rates of .03, .02 and .01): a few tasks carry the rate, more are barely off 0.
+    # A heavy tail of chances (logit-normal, sd 3; rates of .03, .02, .01): a few tasks carry the rate, more are barely off 0.
     rng = np.random.default_rng(tasks)
     level = np.quantile(rng.normal(size=2_000_000), (np.arange(4096) + 0.5) / 4096)
     quantiles = 1 / (1 + np.exp(-(centre + 3 * level)))
@@ -131,7 +131,9 @@ def test_a_differences_interval_covers_95_percent_of_paired_clustered_rates(task
     assert 0.93 <= share <= 0.985
 
 
-@pytest.mark.parametrize(("tasks", "episodes", "correlation", "rate"), [(20, 8, 0.6, 0.95), (30, 16, 0.6, 0.95), (30, 16, 0.3, 0.99)])
+@pytest.mark.parametrize(
+    ("tasks", "episodes", "correlation", "rate"), [(20, 8, 0.6, 0.95), (30, 16, 0.6, 0.95), (30, 16, 0.3, 0.99)]
+)
 def test_a_differences_interval_holds_up_where_few_tasks_differ_unequally(tasks, episodes, correlation, rate):
     # Counting all differing tasks alike gave .87 to .92 here.
     rng = np.random.default_rng([tasks, episodes])

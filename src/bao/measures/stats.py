@@ -4,7 +4,7 @@ Episodes of one task are not independent, so the task is the unit: a measure is 
 bootstrap resamples tasks, each with all its episodes. Everything starts from a matrix ``per_task`` [tasks, measures]; NaN marks
 a task that a measure lacks, so that policies measured on different tasks can be resampled together, paired where they share.
 
-Three intervals, each where it was found to cover the truth (tests/test_intervals.py simulates all three on clustered data):
+Three intervals, each where it was found to cover the truth (docs/measures.md has the map):
 `rate_interval` for quantities in [0, 1], `percentile_interval` of a bootstrap for others, `difference_interval` for paired
 differences of two policies.
 """
@@ -117,14 +117,14 @@ def rate_interval(values: Floats) -> Interval:
 
         n_e = p (1 - p) / (s^2 / n),    q = t^2 / n_e,    (p + q/2 -+ sqrt(q (p (1 - p) + q/4))) / (1 + q)
 
-    with p the mean and s^2 the variance of n task means. Few or very unequal tasks off the boundary make s^2 a poor estimate, so
+    with p the mean and s^2 the variance of n task means. Few or very unequal tasks off the boundary make s^2 a poor estimate:
     t has Satterthwaite's degrees of freedom for a rare event, ``min(n - 1, 2 (sum x^2)^2 / sum x^4)`` with x the distances from
     the nearer boundary (twice the number of tasks off it, where they lie equally far off); q is then at most what n independent
     yes-or-no observations would have. Where all tasks agree on 0 or 1, n_e = n and t = z = 1.96: no event in n tasks still
     allows a rate of ``z^2 / (n + z^2)`` (.071 for n = 50). Up to three effective events, ``k = (sum x)^2 / sum x^2``, the end
     towards the boundary is at most ``p gamma(.05; k) / k``, the Poisson limit that mends the Wilson interval there (Brown, Cai
-    and DasGupta, Statistical Science 16(2), 2001). A quantity of no spread strictly inside (0, 1) gets the point. After Dean and
-    Pagano, Journal of Survey Statistics and Methodology 3(4), 2015; Korn and Graubard, Survey Methodology 24(2), 1998.
+    and DasGupta, Statistical Science 16(2), 2001). A quantity of no spread strictly inside (0, 1) gets the point. After Dean
+    and Pagano, Journal of Survey Statistics and Methodology 3(4), 2015; Korn and Graubard, Survey Methodology 24(2), 1998.
 
     Simulated coverage: docs/measures.md. Raises `ValueError` on values outside of [0, 1].
     """
