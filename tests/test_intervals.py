@@ -86,7 +86,7 @@ def test_one_event_counts_by_its_poisson_limit_and_unequal_events_by_fewer_degre
 
 @pytest.mark.parametrize(("tasks", "centre"), [(50, -6.25), (100, -7.05), (200, -8.3)])
 def test_many_tasks_barely_off_the_boundary_do_not_make_the_interval_too_narrow(tasks, centre):
-    # A heavy tail of chances (logit-normal, sd 3; rates of .03, .02, .01): a few tasks carry the rate, more are barely off 0.
+    # A heavy tail of chances (logit-normal, sd 3; rates of .037, .022, .009): a few tasks carry the rate, more are barely off 0.
     rng = np.random.default_rng(tasks)
     level = np.quantile(rng.normal(size=2_000_000), (np.arange(4096) + 0.5) / 4096)
     quantiles = 1 / (1 + np.exp(-(centre + 3 * level)))
@@ -135,7 +135,6 @@ def test_a_differences_interval_covers_95_percent_of_paired_clustered_rates(task
     ("tasks", "episodes", "correlation", "rate"), [(20, 8, 0.6, 0.95), (30, 16, 0.6, 0.95), (30, 16, 0.3, 0.99)]
 )
 def test_a_differences_interval_holds_up_where_few_tasks_differ_unequally(tasks, episodes, correlation, rate):
-    # Counting all differing tasks alike gave .87 to .92 here.
     rng = np.random.default_rng([tasks, episodes])
     before, chance = clustered_rates(rng, tasks, episodes, rate, correlation)
     after = rng.binomial(episodes, 0.95 * chance) / episodes
@@ -160,7 +159,7 @@ def test_without_zeros_a_differences_interval_is_the_t_interval():
 
 
 def test_sparse_yes_or_no_differences_hold_what_tangos_score_does_not_reject():
-    # 60 of 100 tasks differ by 0; 30 gained, 10 lost. Tango's statistic is t (df 80) at each end of the sparse part.
+    # 60 of 100 tasks differ by 0; 30 gained, 10 lost. Tango's statistic is t (df 99) at each end of the sparse part.
     values = np.repeat([0.0, 1.0, -1.0], [60, 30, 10])
     interval, half = difference_interval(values, bounded=True), rate_interval((1 + values) / 2)
     sparse = [(i - 0.4 * d) / 0.6 for i, d in ((interval.low, 2 * half.low - 1), (interval.high, 2 * half.high - 1))]
