@@ -86,7 +86,7 @@ def test_one_event_counts_by_its_poisson_limit_and_unequal_events_by_fewer_degre
 
 @pytest.mark.parametrize(("tasks", "centre"), [(50, -6.25), (100, -7.05), (200, -8.3)])
 def test_many_tasks_barely_off_the_boundary_do_not_make_the_interval_too_narrow(tasks, centre):
-    # A heavy tail of chances (logit-normal, sd 3; rates of .037, .022, .009): a few tasks carry the rate, more are barely off 0.
+    # A heavy tail of chances (logit-normal, sd 3; rates of .037, .022, .009): a few tasks carry the rate, more barely leave 0.
     rng = np.random.default_rng(tasks)
     level = np.quantile(rng.normal(size=2_000_000), (np.arange(4096) + 0.5) / 4096)
     quantiles = 1 / (1 + np.exp(-(centre + 3 * level)))
