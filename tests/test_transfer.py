@@ -32,7 +32,9 @@ def test_the_same_scores_translate_wholly_and_no_score_not_at_all():
     x = [0.2, 0.5, 1.0, 0.7]
     same = reward_translation_rate(x, x)
     assert (same.value, same.low, same.high) == pytest.approx((1, 1, 1))
-    assert reward_translation_rate(x, [0.0] * 4).value == 0
+    none = reward_translation_rate(x, [0.0] * 4)
+    # No score in four tasks still allows 3.8415 / 7.8415 of it.
+    assert (none.value, none.low, none.high) == pytest.approx((0, 0, 3.841459 / 7.841459 / 0.6))
     nothing = reward_translation_rate([0.0] * 4, x)
     assert (nothing.value, nothing.low, nothing.high) == (None, None, None)
     assert reward_translation_rate([0.5], [0.25]).low is None

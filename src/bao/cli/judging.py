@@ -218,7 +218,7 @@ def _transfers(found: Sequence[Transfer]) -> Table:
         shown = (
             "needs two policies that do not tie"
             if agreement is None
-            else f"{agreement.mean:.2f} [{agreement.low:.2f}, {agreement.high:.2f}]"
+            else f"{agreement.mean:.2f} ({agreement.low:.2f} to {agreement.high:.2f} on resampled tasks)"
         )
         view.add_row("", Text("rank agreement (Kendall's tau-b)", style="dim"), "", "", Text(shown, style="dim"), "")
         view.add_section()

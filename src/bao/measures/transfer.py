@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from bao.errors import DataError
-from bao.measures.stats import Floats, Interval, resampled_means
+from bao.measures.stats import Floats, Interval, in_unit_interval, rate_interval, resampled_means
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ def reward_translation_rate(trained: npt.ArrayLike, other: npt.ArrayLike) -> Rat
 
     The interval is Fieller's for a ratio of paired means with t(n - 1): all ratios r for which the mean of ``other - r
     trained`` is not significantly different from 0. Where the training score itself is hardly above 0 it has no upper bound
-    (None), where the data exclude nothing no bound at all. Scores being at least 0, it is cut at 0.
+    (None), where the data exclude nothing no bound at all. Scores being at least 0, it is cut at 0. Other scores that are all 0
+    have no variance: the upper end is then that of `rate_interval` over the training score.
     """
     x, y = np.asarray(trained, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape or not len(x):
@@ -104,6 +105,8 @@ def reward_translation_rate(trained: npt.ArrayLike, other: npt.ArrayLike) -> Rat
         root = math.sqrt(max(b * b - a * c, 0.0))
         low = (b - root) / a if a < 0 and c > 0 and b * b > a * c else 0.0
         return Ratio(value, max(low, 0.0) if mean_x else None, None)
+    if not y.any() and in_unit_interval(x):
+        return Ratio(value, 0.0, rate_interval(y).high / mean_x)
     root = math.sqrt(max(b * b - a * c, 0.0))
     return Ratio(value, max((b - root) / a, 0.0), max((b + root) / a, 0.0))
 
