@@ -1,8 +1,11 @@
 """What a report makes of its episodes: rows and blocks that lose nothing, aggregates that add up, picks with their reasons."""
 
+import base64
 import gzip
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,13 +53,13 @@ class TestArchive:
         archive = Archive()
         archive.add("a", many[:100])
         archive.add("b", iter(many[100:]))
-        archive.close()
+        archive.keep()
         table = archive.table()
-        assert table["count"] == len(many) == sum(len(unpacked(block)["episodes"]) for block in archive.blocks)
+        assert sorted(table["held"]) == list(range(len(many)))
         ends = [*table["starts"][1:], len(many)]
         for start, end, block in zip(table["starts"], ends, archive.blocks, strict=True):
             held = unpacked(block)
-            for story, one in zip(held["episodes"], many[start:end], strict=True):
+            for story, one in zip(held["episodes"], (many[index] for index in table["held"][start:end]), strict=True):
                 cells = dict(zip(STORY_FIELDS, story, strict=True))
                 assert held["strings"][cells["opening"]] == one.opening
                 assert len(cells["turns"]) == len(one.turns)
@@ -80,20 +83,60 @@ class TestArchive:
     def test_blocks_end_by_number_and_by_size(self) -> None:
         archive = Archive()
         archive.add("short", [episode()] * (BLOCK_EPISODES + 1))
-        archive.close()
+        archive.keep()
         assert archive.starts == [0, BLOCK_EPISODES]
         long = Archive()
         turns = [
             replace(episode(), turns=(Turn("x" * 150_000 + str(i), Action("answer", ""), "", 0.0, True),)) for i in range(4)
         ]
         long.add("long", turns)
-        long.close()
+        long.keep()
         assert long.starts == [0, 3]
+
+    def test_a_limit_keeps_whole_tasks_over_all_policies_after_what_comes_first(self, many: list[Trajectory]) -> None:
+        whole = self.kept(many)
+        full = sum(len(base64.b64encode(block)) + 1 for block in whole.blocks)
+        half = self.kept(many, first=[5, 77], limit=full / 2)
+        assert sum(len(base64.b64encode(block)) + 1 for block in half.blocks) <= full / 2
+        assert half.held[:2] == [5, 77]
+        assert len(many) / 6 < len(half.held) < len(many) / 2
+        drawn = [(many[index].task_id, many[index].seed) for index in half.held[2:]]
+        cut = drawn.pop()  # the room may end within a task and seed
+        together = {pair: sum((one.task_id, one.seed) == pair for one in many) for pair in drawn}
+        assert all(drawn.count(pair) >= count - 2 for pair, count in together.items() if pair != cut)
+        assert self.kept(many, first=[5, 77], limit=full / 2).held == half.held
+        assert self.kept(many, first=[5, 77], limit=full / 2, seed=1).held != half.held
+
+    @staticmethod
+    def kept(episodes: list[Trajectory], **settings: Any) -> Archive:
+        archive = Archive()
+        archive.add("p", episodes)
+        archive.keep(**settings)
+        return archive
+
+    def test_what_comes_first_and_has_no_room_makes_room_for_the_next(self) -> None:
+        rng = np.random.default_rng(0)
+        noise = "".join(map(chr, rng.integers(33, 126, 50_000)))
+        huge = replace(episode(seed=1), turns=(Turn(noise, Action("answer", ""), "", 0.0, True),))
+        archive = self.kept([episode(), huge, episode(seed=2)], first=[1, 2], limit=10_000)
+        assert archive.held == [2, 0]
+        assert self.kept([episode()], limit=0).held == []
+
+    def test_transcripts_that_wait_on_disk_come_back_and_leave_nothing(
+        self, many: list[Trajectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        in_memory = self.kept(many)
+        monkeypatch.setattr("bao.report.archive._IN_MEMORY", 1000)
+        with Archive(tmp_path) as archive:
+            archive.add("p", many)
+            archive.keep()
+            assert archive.blocks == in_memory.blocks
+        assert list(tmp_path.iterdir()) == []
 
     def test_texts_beyond_the_limit_say_what_they_leave_out(self) -> None:
         archive = Archive()
         archive.add("p", [replace(episode(), turns=(Turn("x" * (TEXT_LIMIT + 7), Action("answer", "a"), "r", 0.5, True),))])
-        archive.close()
+        archive.keep()
         (long,) = (text for text in unpacked(archive.blocks[0])["strings"] if len(text) > 1)
         assert long == "x" * TEXT_LIMIT + " … (7 more characters left out)"
 
@@ -101,7 +144,7 @@ class TestArchive:
         turn = Turn("\ud800 half", Action("answer", HOSTILE + "\x00\x1b"), "\u202e", float("nan"), True, ParseFault.NO_ACTION)
         archive = Archive()
         archive.add("\udfff", [replace(episode(), turns=(turn,), task_id="\ud800")])
-        archive.close()
+        archive.keep()
         held = unpacked(archive.blocks[0])
         assert "\ufffd half" in held["strings"]
         assert HOSTILE + "\x00\x1b" in held["strings"]

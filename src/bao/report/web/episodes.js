@@ -80,7 +80,8 @@ function episodesSection(archive) {
     step: (index, by) => order[order.indexOf(index) + by] ?? -1,
     change: (index) => { state.current = index; paintRows(true); },
   });
-  home.replaceChildren(search, status, scroller,
+  const held = archive.partial ? el("p", { class: "note", id: "held" }, `The page holds ${number(archive.held.length, 0)} of ${number(archive.count, 0)} transcripts: the gallery's, and all policies' episodes of tasks drawn by chance. Opening another row names the command that prints it; bao report --transcript-mb makes more room.`) : null;
+  home.replaceChildren(...[held, search, status, scroller].filter(Boolean),
     el("p", { class: "note" }, "R is the return, U the number of turns that involved the user. Choose a row to read its transcript; the address then links to it."));
   paintHead();
   refresh();
@@ -92,7 +93,7 @@ const cellClass = ({ text, minor }) => [text ? "text" : "", minor ? "minor" : ""
 function episodeRow(archive, columns, index, place, current) {
   const cells = columns.map((column) => {
     const value = archive.value(column.key, index);
-    if (column.key === "task") return el("th", { scope: "row", class: "text" }, el("a", { href: `#episode=${index}`, "data-index": index }, visible(value) || "(no name)"));
+    if (column.key === "task") return el("th", { scope: "row", class: "text" }, el("a", { href: `#episode=${index}`, "data-index": index, class: archive.holds(index) ? null : "absent" }, visible(value) || "(no name)"));
     if (column.key === "policy") return el("td", { class: "text", title: value }, el("span", { class: "dot", "--c": colourOf(value) }), visible(value));
     if (column.key === "stop") {
       const good = archive.columns.success[index] && archive.healthy(index);
@@ -125,6 +126,7 @@ const MATCHES = {
   level: (archive, i, wanted) => archive.columns.level[i] === Number(wanted),
   stop: (archive, i, wanted) => archive.columns.stop[i] === Number(wanted),
   outcome: (archive, i, wanted) => outcomeOf(archive, i) === wanted,
+  held: (archive, i, wanted) => archive.holds(i) === (wanted === "yes"),
   faults: (archive, i, wanted) => (wanted === "unread" ? archive.columns.unparsable[i] > 0 : wanted === "fault" ? !archive.healthy(i) : archive.healthy(i) && !archive.columns.unparsable[i]),
 };
 
@@ -173,10 +175,11 @@ function episodeFilters(archive, state, status, refresh) {
     refresh();
   } },
     el("div", { class: "field wide" }, el("label", { for: "search-text" }, "Search"), text),
-    el("label", { class: "check" }, deep, "in the transcripts too"),
+    el("label", { class: "check" }, deep, archive.partial ? "in the transcripts held too" : "in the transcripts too"),
     pick("policy", "Policy", listed("policy")), levels.length > 1 ? pick("level", "Level", levels.map((level) => [String(level), String(level)])) : null,
     pick("outcome", "Outcome", [["solved", "solved"], ["not solved", "not solved"], ["fault", "fault"]]), pick("stop", "Stop reason", listed("stop")),
     pick("faults", "Faults", [["unread", "with unreadable turns"], ["fault", "excluded for a fault"], ["none", "neither"]]),
+    archive.partial ? pick("held", "Transcript", [["yes", "in the page"], ["no", "left out"]]) : null,
     ranges, el("button", { type: "reset", class: "plain" }, "Clear"));
   return form;
 }

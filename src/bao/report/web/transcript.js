@@ -10,7 +10,7 @@ function makeReader(archive, home, on) {
   const paint = async () => {
     const asked = `${state.index} ${state.beside}`;
     const shown = [state.index, state.beside].filter((index) => index >= 0);
-    const stories = await Promise.all(shown.map((index) => archive.story(index)));
+    const stories = await Promise.all(shown.map((index) => (archive.holds(index) ? archive.story(index) : null)));
     if (asked !== `${state.index} ${state.beside}`) return;  // another one was chosen meanwhile
     const others = archive.ofTask(state.index).filter((index) => index !== state.index);
     const name = (index) => `${archive.value("policy", index)}, seed ${archive.value("seed", index)}: ${outcomeOf(archive, index)}, U ${archive.value("effort", index)}`;
@@ -80,12 +80,21 @@ function episodeColumn(archive, index, story, unfolded) {
       el("p", { class: "outcome" }, fact("task", visible(told("task"))), fact("seed", String(told("seed"))), fact("level", String(told("level"))), told("effort_weight") === null ? null : fact("w", exact(told("effort_weight")))),
       el("p", { class: "outcome" },
         el("span", { class: good ? "verdict-good" : "verdict-bad" }, good ? "✓ solved" : `✗ ${outcomeOf(archive, index)}`),
-        fact("stop", words(told("stop"))), fact("R", number(told("score"), 2)), fact("U", String(told("effort"))), fact("turns", `${told("turns")} of ${story.horizon}`), fact("tokens", number(told("tokens"), 0)), more,
-        told("fault") === null ? null : el("span", { class: "badge fault" }, `fault: ${words(told("fault"))} ${visible(story.fault_detail)}`)),
-      el("div", { class: "strip", role: "img", "aria-label": `${told("effort")} of ${told("turns")} turns involve the user` }, story.turns.map((turn) => el("i", { class: turn.involves_user ? "user" : null })))),
+        fact("stop", words(told("stop"))), fact("R", number(told("score"), 2)), fact("U", String(told("effort"))), fact("turns", `${told("turns")}${story ? ` of ${story.horizon}` : ""}`), fact("tokens", number(told("tokens"), 0)), more,
+        told("fault") === null ? null : el("span", { class: "badge fault" }, `fault: ${words(told("fault"))} ${story ? visible(story.fault_detail) : ""}`)),
+      story && el("div", { class: "strip", role: "img", "aria-label": `${told("effort")} of ${told("turns")} turns involve the user` }, story.turns.map((turn) => el("i", { class: turn.involves_user ? "user" : null })))),
+    story ? storyNodes(story, unfolded) : leftOut(archive, index));
+}
+
+function storyNodes(story, unfolded) {
+  return [
     story.system ? el("details", { class: "texts" }, el("summary", {}, "Instructions to the agent"), longText(story.system)) : null,
     el("div", { class: "texts" }, el("span", { class: "from" }, "opening"), longText(story.opening)),
-    el("ol", { class: "turns" }, story.turns.map((turn, i) => turnItem(turn, i, unfolded))));
+    el("ol", { class: "turns" }, story.turns.map((turn, i) => turnItem(turn, i, unfolded)))];
+}
+
+function leftOut(archive, index) {
+  return el("div", { class: "texts left-out" }, el("p", {}, "The page had no room for this transcript. Where the evaluation lies, this prints it:"), el("pre", { class: "settings", tabindex: 0, "aria-label": "Command" }, archive.command(index)));
 }
 
 function turnItem(turn, index, unfolded) {
