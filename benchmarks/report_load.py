@@ -6,10 +6,11 @@ as many of a tool's result (200 to 600 of the user, every third turn), as a Mark
 the prose in ``docs`` (gzip makes it 3.1 times smaller, the prose itself 2.7 times).
 
 Printed are, as JSON: the episodes' size on disk and how many characters they say; seconds to draw the frontier and to write the
-report from the episodes on disk, the peak memory of both in MB, the size of the file in MB, how many transcripts it holds; and
-at two widths of the window, as medians over several openings in a headless Chromium, in milliseconds from the start of the
-navigation: the first paint, ``interactive`` (figures drawn, the table there with its filters); and from then on how long a
-filter, an order, a transcript and a search through all transcripts take.
+report from the episodes on disk, the processor's seconds of the latter, the peak memory of the frontier and of both in MB, the
+size of the file in MB; and at two widths of the window how many transcripts it holds if not all, and as medians over several
+openings in a headless Chromium, in milliseconds from the start of the navigation: the first paint, ``interactive`` (figures
+drawn, the table there with its filters); and from then on how long a filter, an order, a transcript and a search through all
+transcripts take.
 """
 
 import argparse
@@ -115,10 +116,12 @@ def build(folder: Path, transcript_mb: float | None, results: Any) -> None:
     frontier = stages.draw_frontier(judged, folder)
     middle = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    worked = time.process_time()
     path = stages.make_report("travel", judged, frontier, folder, transcript_mb=transcript_mb)
     results.put({
         "frontier_s": round(middle - start, 2),
         "report_s": round(time.perf_counter() - middle, 2),
+        "report_cpu_s": round(time.process_time() - worked, 2),
         "frontier_memory_mb": round(before / 1024),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "file_mb": round(path.stat().st_size / 1e6, 2),

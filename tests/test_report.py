@@ -21,7 +21,7 @@ from rich.console import Console
 
 from bao import Action, DataError, Trajectory, Turn
 from bao.report import ReportData, frontier_figure, print_transcript, write_frontier_figures, write_report
-from bao.report.figure import PALETTE, undominated
+from bao.report.figure import PALETTE, shortened, undominated
 from bao.report.page import CURVE_LIMIT, SCRIPTS, render_report, toml_text
 from tests.made_up_report import HOSTILE, made_up_data, made_up_frontier
 
@@ -84,6 +84,21 @@ class TestFile:
         write_report(tmp_path / "report.html", made_up_data(episodes=60))
         assert (tmp_path / "report.html").stat().st_size < 1e6
 
+    def test_transcripts_take_no_more_room_than_they_are_given(self) -> None:
+        data = made_up_data(episodes=20)
+        whole = block(render_report(data), "report-blocks")
+        part = block(render_report(replace(data, transcript_mb=0.02)), "report-blocks")
+        assert len(part) <= 20_000 < len(whole)
+        table = unpacked(block(render_report(replace(data, transcript_mb=0)), "report-table"))
+        assert (table["held"], table["count"]) == ([], 12 * 20)
+
+    def test_the_gallery_s_transcripts_come_first(self) -> None:
+        page = render_report(replace(made_up_data(episodes=40), transcript_mb=0.15))
+        rooms = json.loads(block(page, "report-data"))["gallery"].values()
+        held = unpacked(block(page, "report-table"))["held"]
+        assert {index for room in rooms for pick in room for index in pick["episodes"]} <= set(held)
+        assert len(held) < 12 * 40
+
     def test_episodes_are_taken_one_by_one_and_each_once(self, tmp_path: Path) -> None:
         data = made_up_data()
         taken = []
@@ -124,6 +139,7 @@ class TestFile:
             "limit": None,
             "train": {"lr": 3e-4, "on": True, "credit": {"gamma": 0.9}},
             "w": [0, 0.1],
+            "bao w=0.1": {"gym": {"name": "travel"}},
         }
         read = tomllib.loads(toml_text(given_settings))
         assert read == {key: value for key, value in given_settings.items() if key != "limit"}
@@ -145,6 +161,33 @@ class TestFrontierFigure:
         ]
         names = {text.get_text() for text in figure.axes[0].texts}
         assert {"w 0", "w 0.02", "w 0.05", "w 0.1", "w 0.2", "sft", "oracle", "ask_all", "never_ask"} <= names
+
+    def test_long_names_are_shortened_so_that_the_legend_fits(self) -> None:
+        frontier = made_up_frontier()
+        for point in frontier["points"]:
+            point.update(label=f"{'long ' * 15}{point['label']}", series=f"{'long ' * 15}{point['series']}", effort_weight=None)
+        figure = frontier_figure(frontier)
+        legend = figure.legends[0]
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
+        texts = [text.get_text() for text in legend.get_texts()]
+        assert len(set(texts)) == 4
+        assert max(map(len, texts)) <= 60
+
+    def test_of_many_points_the_best_are_named(self) -> None:
+        frontier = made_up_frontier()
+        best = {
+            f"w {p['effort_weight']:g}" if p["effort_weight"] is not None else p["label"]
+            for p in frontier["points"]
+            if p["non_dominated"]
+        }
+        frontier["points"] *= 3
+        assert {text.get_text() for text in frontier_figure(frontier).axes[0].texts[1:]} == best
+
+    @pytest.mark.parametrize(
+        ("text", "most", "short"), [("abc", 3, "abc"), ("0123456789", 5, "01…89"), ("0123456789", 9, "0123…6789")]
+    )
+    def test_worked_short_names(self, text: str, most: int, short: str) -> None:
+        assert shortened(text, most) == short
 
     def test_writes_both_figures(self, tmp_path: Path) -> None:
         write_frontier_figures(tmp_path / "figures", made_up_frontier())

@@ -12,7 +12,8 @@ import pytest
 
 from bao import Action, Fault, ParseFault, StopReason, Trajectory, Turn
 from bao.measures import summarize
-from bao.report.aggregates import distributions, effort_by_turn
+from bao.measures.compare import Run, compare
+from bao.report.aggregates import PAIRED, differences, distributions, effort_by_turn
 from bao.report.archive import BLOCK_EPISODES, ROW_FIELDS, STORY_FIELDS, TEXT_LIMIT, TURN_FIELDS, Archive, row_of
 from bao.report.gallery import Room, disputed, expensive, gallery, picks, worst
 from tests.made_up_report import HOSTILE, POLICIES, made_up_episode
@@ -181,6 +182,32 @@ class TestAggregates:
         found = effort_by_turn([row_of(one, "bao w=0") for one in own])["bao w=0"]["asked"]
         assert sum(mean for mean, _, _ in found) == pytest.approx(summarize(own)["user_effort"]["mean"], abs=1e-3)
 
+    def test_worked_differences(self) -> None:
+        """In task t A has 0.5 and 1, B 0; in u A has 0, B 1. Only B plays v, and its fault counts nothing."""
+        (pair,) = differences(
+            rows(
+                episode("A", "t", score=0.5), episode("A", "t", score=1.0, seed=1), episode("A", "u", score=0.0, asked="x"),
+                episode("B", "t", score=0.0, asked="xxx"), episode("B", "u"), episode("B", "v"),
+                episode("B", "u", score=0.0, seed=1, fault=Fault.GYM_ERROR),
+            )
+        )  # fmt: skip
+        assert (pair["a"], pair["b"], pair["tasks"]) == ("A", "B", 2)
+        assert pair["score"][0] == pytest.approx(((0 - 0.75) + (1 - 0)) / 2)
+        assert pair["success"][0] == pytest.approx(((0 - 0.5) + (1 - 0)) / 2)
+        assert pair["effort"][0] == pytest.approx(((3 - 2) + (2 - 1)) / 2)
+        assert all(low <= mean <= high for mean, low, high in (pair[name] for name in PAIRED))
+
+    def test_differences_are_those_that_bao_compare_tells(self, many: list[Trajectory]) -> None:
+        own = {label: [one for one in many if one.policy == label] for label in ("bao w=0", "bao w=0.1")}
+        (pair,) = differences([row_of(one, label) for label, played in own.items() for one in played])
+        (told,) = compare([Run(label, played, {}) for label, played in own.items()], ["score", "success", "user_effort"])
+        for difference, name in zip(told.differences, PAIRED, strict=True):
+            interval = difference.difference
+            assert pair[name] == pytest.approx([interval.mean, interval.low, interval.high], abs=1e-4)
+
+    def test_policies_without_a_common_task_are_not_compared(self) -> None:
+        assert differences(rows(episode("A", "t"), episode("B", "u"))) == []
+
     def test_histograms_count_every_healthy_episode_once(self, many: list[Trajectory]) -> None:
         found = distributions(rows(*many, episode(fault=Fault.GYM_ERROR)))
         for name in ("score", "effort", "turns", "tokens"):
@@ -210,6 +237,10 @@ class TestGallery:
         first, second, third = worst(found, [0, 1, 2])
         assert (first.episodes, second.episodes, third.episodes) == ((1,), (0,), (2,))
         assert first.why == "Return 0.00, where a has 0.17 on average; 1 of 1 other episodes of this task solved it."
+
+    def test_a_policy_that_fails_in_nothing_has_no_worst_episode(self) -> None:
+        found = rows(episode("good"), episode("good", seed=1), episode("bad", score=0.0), episode("bad", score=0.0, seed=1))
+        assert {found[pick.episodes[0]].policy for pick in gallery(found)[Room.WORST]} == {"bad"}
 
     def test_the_most_expensive_come_by_effort_then_by_what_it_bought(self) -> None:
         found = rows(episode(asked="x"), episode(asked="xxx", score=1.0), episode(asked="xxx", score=0.2))

@@ -242,7 +242,8 @@ def make_report(
         path,
         ReportData(
             title=title, frontier=frontier_result, summaries=[(j.label, j.series, j.summary()) for j in judged],
-            curves=curves or {}, episodes={j.label: j.stream() for j in judged}, settings=settings or {}, notes=notes,
+            curves=curves or {}, episodes={j.label: j.stream() for j in judged}, notes=notes,
+            settings=settings or {j.label: j.settings() for j in judged if j.settings()},
             folders={j.label: shlex.quote(_from_here(j.folder)) for j in judged},
             transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
         ),

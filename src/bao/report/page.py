@@ -20,8 +20,9 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from bao.report.aggregates import distributions, effort_by_turn
+from bao.report.aggregates import differences, distributions, effort_by_turn
 from bao.report.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
+from bao.report.figure import UNITS
 from bao.report.gallery import Pick, Room, gallery
 from bao.trajectory import Trajectory
 
@@ -32,10 +33,13 @@ TRANSCRIPT_MB = 12.0
 """With 10,000 episodes the page then stays below 14 MB, which mail servers still take (they count a file by 4/3)."""
 
 SCRIPTS = (
-    "plot.js", "panel.js", "report.js", "frontier.js", "curves.js", "spread.js", "measures.js", "archive.js", "transcript.js",
-    "episodes.js", "gallery.js", "page.js",
+    "plot.js", "panel.js", "report.js", "frontier.js", "pairs.js", "curves.js", "spread.js", "measures.js", "archive.js",
+    "transcript.js", "episodes.js", "gallery.js", "page.js",
 )  # fmt: skip
 """In the order in which they are joined: each uses what those before it define."""
+
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,13 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "frontier": data.frontier,
         "summaries": [{"label": label, "series": series, "summary": summary} for label, series, summary in data.summaries],
         "curves": {label: _columns(rows) for label, rows in data.curves.items()},
+        "differences": differences(archive.rows),
         "effort_by_turn": effort_by_turn(archive.rows),
         "distributions": distributions(archive.rows),
         "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
         "episodes": len(archive.rows),
         "folders": data.folders,
+        "units": UNITS,
         "story_fields": STORY_FIELDS,
         "turn_fields": TURN_FIELDS,
         "settings": toml_text(data.settings),
@@ -130,7 +136,8 @@ def toml_text(settings: Mapping[str, Any], table: str = "") -> str:
             lines.append(f"{key} = {json.dumps(_plain(value), ensure_ascii=False)}")
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            name = f"{table}.{key}" if table else str(key)
+            own = str(key) if _BARE_KEY.fullmatch(str(key)) else json.dumps(str(key), ensure_ascii=False)
+            name = f"{table}.{own}" if table else own
             lines.append(f"\n[{name}]\n{toml_text(value, name)}".rstrip())
     return "\n".join(lines).strip("\n")
 

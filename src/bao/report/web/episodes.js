@@ -15,6 +15,7 @@ function episodesSection(archive) {
   const further = Object.keys(archive.more).map((key) => ({ key, title: words(key) }));
   const columns = [...EPISODE_COLUMNS, ...further].filter(({ key }) => key !== "fault" || archive.names.fault.length);
   const state = { key: null, down: true, text: "", hits: null, only: {}, from: {}, to: {}, current: -1 };
+  const stem = commonStem(archive.names.task);
   let order = new Int32Array(0);
   const status = el("p", { class: "found", role: "status", id: "episode-count" });
   const scroller = el("div", { class: "scroll rows", role: "region", tabindex: 0, "aria-label": "Table of episodes" });
@@ -28,7 +29,7 @@ function episodesSection(archive) {
   function refresh() {
     order = Int32Array.from(chosenEpisodes(archive, state));
     if (state.key !== null) sortEpisodes(archive, order, state);
-    status.textContent = order.length === archive.count ? `${number(order.length, 0)} episodes` : `${number(order.length, 0)} of ${number(archive.count, 0)} episodes`;
+    status.textContent = order.length === archive.count ? `${number(order.length, 0)} episodes` : `${number(order.length, 0)} of ${number(archive.count, 0)} episodes${order.length ? "" : ": none fits, clear a filter"}`;
     table.setAttribute("aria-rowcount", order.length + 1);
     scroller.scrollTop = 0;
     paintRows(true);
@@ -53,7 +54,7 @@ function episodesSection(archive) {
     if (!anew && first === painted[0] && last === painted[1]) return;
     painted = [first, last];
     const held = rows.contains(document.activeElement) ? document.activeElement.dataset.index : null;
-    rows.replaceChildren(...Array.from(order.subarray(first, last), (index, i) => episodeRow(archive, columns, index, first + i, index === state.current)));
+    rows.replaceChildren(...Array.from(order.subarray(first, last), (index, i) => episodeRow(archive, columns, stem, index, first + i, index === state.current)));
     space(above, first);
     space(below, order.length - last);
     if (held !== null) { const again = rows.querySelector(`a[data-index="${held}"]`); if (again) again.focus({ preventScroll: true }); }
@@ -90,10 +91,17 @@ function episodesSection(archive) {
 
 const cellClass = ({ text, minor }) => [text ? "text" : "", minor ? "minor" : ""].join(" ").trim() || null;
 
-function episodeRow(archive, columns, index, place, current) {
+/* What all names begin with, up to a mark that parts words: a phone leaves it out. */
+function commonStem(names) {
+  let stem = names[0];
+  for (const name of names) while (!name.startsWith(stem)) stem = stem.slice(0, -1);
+  return names.length > 1 ? stem.replace(/[^-_/ .:]*$/, "") : "";
+}
+
+function episodeRow(archive, columns, stem, index, place, current) {
   const cells = columns.map((column) => {
     const value = archive.value(column.key, index);
-    if (column.key === "task") return el("th", { scope: "row", class: "text" }, el("a", { href: `#episode=${index}`, "data-index": index, class: archive.holds(index) ? null : "absent" }, visible(value) || "(no name)"));
+    if (column.key === "task") return el("th", { scope: "row", class: "text" }, el("a", { href: `#episode=${index}`, "data-index": index, class: archive.holds(index) ? null : "absent" }, stem ? el("span", { class: "stem" }, visible(stem)) : null, el("span", {}, visible(value.slice(stem.length)) || "(no name)")));
     if (column.key === "policy") return el("td", { class: "text", title: value }, el("span", { class: "dot", "--c": colourOf(value) }), visible(value));
     if (column.key === "stop") {
       const good = archive.columns.success[index] && archive.healthy(index);
