@@ -3,6 +3,7 @@
 import base64
 import gzip
 import io
+import itertools
 import json
 import math
 import re
@@ -14,6 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -145,6 +148,26 @@ class TestFile:
         assert read == {key: value for key, value in given_settings.items() if key != "limit"}
 
 
+SIGHTS = {
+    "usual": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+"""What linear RGB looks like: Machado, Oliveira and Fernandes, IEEE TVCG 15(6), 2009, severity 1."""
+
+
+def lab(colour: str, sight: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """CIE L*a*b* of an sRGB colour, as seen."""
+    coded = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.asarray(sight) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.asarray(to_xyz) @ seen / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
 class TestFrontierFigure:
     def test_worked_example_of_what_is_not_dominated(self) -> None:
         pairs = [(1.0, 0.2), (2.0, 0.6), (3.0, 0.5), (2.0, 0.6), (4.0, 0.9)]
@@ -209,6 +232,16 @@ class TestFrontierFigure:
     def test_says_what_is_missing(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="2 objectives and 0 points"):
             write_frontier_figures(tmp_path, {**made_up_frontier(), "points": []})
+
+    @pytest.mark.parametrize("ground", [0, 1])
+    @pytest.mark.parametrize("sight", SIGHTS)
+    def test_colours_are_told_apart_whatever_the_eye(self, sight: str, ground: int) -> None:
+        style = files("bao.report").joinpath("web", "page.css").read_text(encoding="utf-8")
+        pairs = re.findall(r"--s\d: light-dark\((#\w+), (#\w+)\)", style)
+        colours = [lab(pair[ground], SIGHTS[sight]) for pair in pairs]
+        least = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(colours, 2))
+        assert len(colours) == 8
+        assert least >= (40 if sight == "usual" else 20)
 
     def test_series_have_the_page_s_colours(self) -> None:
         style = files("bao.report").joinpath("web", "page.css").read_text(encoding="utf-8")

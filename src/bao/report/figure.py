@@ -16,8 +16,9 @@ from matplotlib.transforms import Bbox
 
 from bao.errors import DataError
 
-PALETTE = ("#1f5fbf", "#c2410c", "#0a7d5b", "#7b3fd1", "#8f6a00", "#b8246b", "#0b7285", "#555b66")
-"""One colour a series, as in the page on a light ground; all differ in lightness or hue under the common colour blindnesses."""
+PALETTE = ("#0035ff", "#6a0000", "#235835", "#8458d3", "#8d6a00", "#a70972", "#007b9e", "#352c35")
+"""One colour a series, as in the page on a light ground: any two differ by 20 or more (CIE 1976) under the common colour
+blindnesses and by 40 for others, and each has a contrast of 4.5 or more to white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "p", "h")
 INK, MUTED, RULE = "#1a1d22", "#5a616c", "#e2dfd8"
 STYLE = {
