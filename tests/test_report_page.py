@@ -216,6 +216,7 @@ class TestEpisodes:
 
     def test_filters_narrow_the_table_and_are_cleared(self, page: Any) -> None:
         assert page.inner_text("#episode-count") == f"{self.total} episodes"
+        page.select_option("#filter-policy", label="never_ask")
         page.select_option("#filter-policy", label="sft")
         page.select_option("#filter-outcome", "solved")
         assert set(column(page, "policy")) == {"sft"}

@@ -152,7 +152,7 @@ function sortEpisodes(archive, order, { key, down }) {
 function episodeFilters(archive, state, status, refresh) {
   const { names, columns } = archive;
   const pick = (field, label, options) => chooser(`filter-${field}`, label, [["", "any"], ...options], "", (value) => { state.only[field] = value; refresh(); });
-  const listed = (field) => names[field].map((name, place) => [String(place), visible(words(name))]);
+  const listed = (field) => names[field].map((name, place) => [String(place), visible(field === "policy" ? name : words(name))]);
   const levels = [...new Set(columns.level)].sort((a, b) => a - b);
   const bound = (side, field, label) => {
     const input = el("input", { type: "number", step: "any", class: "bound", "aria-label": `${label}, ${side === "from" ? "at least" : "at most"}`, placeholder: side === "from" ? "min" : "max",
