@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 from rich.console import Console
 
 from bao import __version__, evaluation, stages
@@ -301,7 +301,10 @@ def frontier(
 
 
 @app.command
-def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None) -> None:
+def report(
+    evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None,
+    transcript_mb: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
+) -> None:  # fmt: skip
     """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
 
     For example:
@@ -315,6 +318,9 @@ def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", c
         The page's title.
     curves
         A metrics.jsonl to draw as learning curves; may be repeated.
+    transcript_mb
+        Most megabytes of transcripts in the page, 12 where not given: the gallery's, then a seeded sample of tasks. The page
+        names the command that prints any other.
     """
     from bao.train.metrics_log import read_metrics
 
@@ -325,7 +331,7 @@ def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", c
     open_folder(out, {"evaluations": [path.name for path in evaluations], "title": title})
     path = stages.make_report(
         title, judged, stages.draw_frontier(judged, out), out,
-        curves={file.parent.name: read_metrics(file) for file in curves or ()},
+        curves={file.parent.name: read_metrics(file) for file in curves or ()}, transcript_mb=transcript_mb,
     )  # fmt: skip
     print(f"report: {path}")
 
