@@ -256,6 +256,16 @@ def test_a_call_that_is_late_makes_room_for_the_next() -> None:
     assert calls.collect() == []
 
 
+def test_a_call_that_came_back_too_late_is_late_though_nobody_looked_meanwhile() -> None:
+    calls: Calls[str] = Calls(1)
+    calls.submit("slow", partial(time.sleep, 0.05), 0.01)
+    while calls._returned.empty():
+        time.sleep(0.01)
+    assert [type(each.error) for each in calls.collect()] == [LateError]
+    calls.close()
+    assert gone()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("at_once", "most"), [(3, 3), (1, 1)])
 def test_processes_share_the_ceiling_and_give_what_one_gives(at_once: int, most: int) -> None:
