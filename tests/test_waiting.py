@@ -19,10 +19,11 @@ from bao.rollout.request import GymLimits, Limits, Request
 from bao.train.workers import Rollouts, Workers
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
 from bao.users.llm import Prompt, Simulator
+from bao.users.simulator import simulator
 from tests.asking_gym import WORDS, Asking, make_asking, word
 from tests.fake_simulator import FakeSimulator
 from tests.small_model import asking_local
-from tests.stub_endpoint import StubEndpoint
+from tests.stub_endpoint import Kind, StubEndpoint
 
 LOCAL = asking_local()
 TASKS = Asking.task_set("train", 6, (2, 3))
@@ -80,6 +81,16 @@ def test_waiting_gyms_overlap_up_to_the_ceiling_and_give_what_they_give_one_afte
     assert ids(serial) == ids(together) == ids(few)
     assert {episode.stop for episode in serial} <= {StopReason.MAX_TURNS, StopReason.FINISH, StopReason.TOKEN_BUDGET}
     assert {turn.reply.split(",")[0] for episode in serial for turn in episode.turns} >= set(WORDS)
+
+
+def test_a_run_after_one_that_asked_too_much_begins_at_the_ceiling_again() -> None:
+    with StubEndpoint(word, latency=0.1, script=[Kind.RATE_LIMIT]) as stub:
+        user = simulator(at(stub, backoff=0.0))
+        played(user, at_once=8)
+        stub.most_at_once = 0
+        played(user, at_once=8)
+        assert stub.most_at_once == 8
+        assert stub.drawn[Kind.RATE_LIMIT] == 1
 
 
 def test_rows_that_await_a_reply_sample_nothing_and_a_groups_prompt_is_fed_once() -> None:

@@ -45,7 +45,7 @@ class Calls(Generic[Owner]):
     """Up to `at_once` calls at once, fewer while an endpoint says that it is too much; use from one thread, and close it."""
 
     def __init__(self, at_once: int) -> None:
-        self._limit = AdaptiveLimit(at_once)
+        self._limit = AdaptiveLimit(at_once, pushbacks())
         self._gate = Gate(at_once)
         self._stop = Event()
         self._waiting: SimpleQueue[_Call[Owner] | None] = SimpleQueue()
