@@ -10,6 +10,12 @@ of three runs after one that opens the connections:
   our code and besides it what waiting for the interpreter and for a core adds, and the server's own work, whose timers
   alone are up to 1 ms late: an upper bound.
 * ``llm_user_cpu_seconds_per_question``: the CPU seconds above, divided by the number of questions.
+
+And one of the batched engine (`bao.rollout.engine`), with an untrained model of the embedded one's size, four times as many
+episodes, and a user that takes 500 ms:
+
+* ``llm_user_engine_wall_ratio``: wall seconds of playing, divided by requests x latency / 64, what waiting alone would take. It
+  holds the start and the tail, in which fewer than 64 episodes wait, and the decoding that no waiting hides.
 """
 
 import json
@@ -27,7 +33,8 @@ from bao.rollout.episodes import play_all
 from bao.task import Split, Task, TaskSet
 from bao.users.leaks import leak_check
 from bao.users.llm import Prompt, Simulator
-from bao.users.simulator import simulator
+from bao.users.settings import llm_settings
+from bao.users.simulator import LLMSimulator, simulator
 from tests.stub_endpoint import Messages, serving
 
 EPISODES_AT_ONCE = 64
@@ -35,6 +42,7 @@ QUESTIONS = 8
 LATENCY = 0.1
 """Seconds that the model takes."""
 RUNS = 3
+ENGINE_LATENCY = 0.5
 _ROLE = "You know what the agent seeks and answer its questions with yes or no. " * 15
 _SECRETS = ("elephant", "The keeper had switched off the light, so a ship ran aground and many people drowned that night.")
 
@@ -120,13 +128,45 @@ def play(user: Simulator) -> dict[str, float]:
     }
 
 
+class _AnyTurn(Questions):
+    """As `Questions`, for a model whose turns are mostly unreadable."""
+
+    on_none = Questions.on_action
+
+
+def engine_wall_ratio() -> float:
+    """The batched engine's figure. Raises `RuntimeError` where an episode failed."""
+    from bao.config import ModelSection
+    from bao.policies.tiny import TinySize
+    from bao.prompt import PromptForm
+    from bao.rollout.engine import Engine  # torch takes long to import
+    from bao.rollout.request import GymLimits, Limits, Request
+    from tests.small_model import small_local
+
+    size = ModelSection()
+    local = small_local(size=TinySize(size.hidden, size.layers, size.heads, size.kv_heads, size.feedforward, size.vocabulary))
+    tasks = Questions.task_set("test", 4 * EPISODES_AT_ONCE)
+    with serving(healthy, latency=ENGINE_LATENCY) as url:
+        user = LLMSimulator(llm_settings({"model": "stub", "base_url": url, "concurrency": EPISODES_AT_ONCE}))
+        engine = Engine(
+            local.model, local.template, lambda: _AnyTurn(user="llm", llm=user), limits=Limits(16, 64 * QUESTIONS),
+            form=PromptForm.BRIEF, gym_limits=GymLimits(EPISODES_AT_ONCE),
+        )  # fmt: skip
+        episodes = engine.run([Request(task, seed) for seed, task in enumerate(tasks)])
+        requests = user.usage.requests
+    if any(episode.fault is not None for episode in episodes):
+        raise RuntimeError(f"an episode failed: {next(e.fault_detail for e in episodes if e.fault is not None)}")
+    return engine.stats.seconds / (requests * ENGINE_LATENCY / EPISODES_AT_ONCE)
+
+
 def measure() -> dict[str, float]:
     """The figures, by name."""
     with serving(healthy, latency=LATENCY) as url:
         user = simulator({"model": "stub", "base_url": url, "concurrency": EPISODES_AT_ONCE})
         play(user)
         runs = [play(user) for _ in range(RUNS)]
-    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    figures = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    return {**figures, "llm_user_engine_wall_ratio": engine_wall_ratio()}
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def show(result: dict[str, Any]) -> None:
         if name.startswith("eval_"):
             console.print(f"{name}: {figure:.4g}", highlight=False)
         elif name.startswith("llm_user"):
-            console.print(f"{name}: {figure:.2%}" if name.endswith("_share") else f"{name}: {figure:.6f}", highlight=False)
+            console.print(f"{name}: {figure:.2%}" if name.endswith("_share") else f"{name}: {figure:.4g}", highlight=False)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,20 @@
 """A model small enough for tests, with the travel gym's own words in its tokenizer."""
 
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 
 from bao.behavior.synthesize import Demonstration, demonstrations
+from bao.config import SFTSection
 from bao.gym import make
 from bao.policies.local import LocalModel, Profile
 from bao.policies.template import Template
 from bao.policies.tiny import TinySize, make_model, train_tokenizer
 from bao.prompt import PromptForm
+from bao.train.sft import encode, train_sft
+from bao.train.workers import Workers
 
 SIZE = TinySize(hidden=32, layers=2, heads=4, kv_heads=2, feedforward=64, vocabulary=700, positions=2048)
 WEIGHTS = (0.0, 0.1)
@@ -29,3 +36,16 @@ def small_local(seed: int = 0, size: TinySize = SIZE) -> LocalModel:
     texts = ["\n".join([d.system, d.opening, *(p for t in d.turns for p in t[:2])]) for d in travel_demonstrations(60)]
     tokenizer = train_tokenizer(texts, size.vocabulary)
     return LocalModel(make_model(tokenizer, size, seed), Template(tokenizer), Profile(PromptForm.BRIEF, WEIGHTS))
+
+
+def asking_local(text: str = "[action] Which area?") -> LocalModel:
+    """A model that has learned to write `text` in every turn: greedily always, at temperature 1 now and then."""
+    local = small_local()
+    traces = [
+        encode(replace(each, turns=tuple((text, reply, True) for _, reply, _ in each.turns)), local.template)
+        for each in travel_demonstrations(60)
+    ]
+    with TemporaryDirectory() as folder:
+        settings = SFTSection(epochs=4, warmup=5, learning_rate=1e-2)
+        train_sft(Workers(local.model, local.template, None), traces, settings, 0, Path(folder))
+    return local

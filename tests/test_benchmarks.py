@@ -120,7 +120,7 @@ def test_the_table_of_speeds_marks_what_is_below_the_bar() -> None:
 
 
 def test_the_cost_of_a_model_as_the_user_is_a_share_of_the_episodes_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"EPISODES_AT_ONCE": 4, "QUESTIONS": 3, "LATENCY": 0.03, "RUNS": 1}.items():
+    for name, value in {"EPISODES_AT_ONCE": 4, "QUESTIONS": 3, "LATENCY": 0.03, "RUNS": 1, "ENGINE_LATENCY": 0.1}.items():
         monkeypatch.setattr(llm_user, name, value)
     monkeypatch.setattr(llm_user.Questions, "horizon_default", 3)
     found = llm_user.measure()
@@ -130,6 +130,7 @@ def test_the_cost_of_a_model_as_the_user_is_a_share_of_the_episodes_wall_time(mo
     # Share = CPU / wall, and the wall of a question is its latency over what is not beside it.
     wall = 0.03 / (1 - found["llm_user_beside_latency_share"])
     assert found["llm_user_code_share"] == pytest.approx(per_question / wall)
+    assert 1 < found["llm_user_engine_wall_ratio"] < np.inf
 
 
 def test_the_evaluation_benchmark_counts_every_request_of_every_episode() -> None:

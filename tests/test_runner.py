@@ -310,6 +310,12 @@ def test_pushback_halves_the_limit_once_and_quiet_raises_it_step_by_step() -> No
     assert [limit.update(20 + second, 20.0 + 2 * second) for second in range(7)] == [16, 8, 4, 2, 1, 1, 1]
 
 
+def test_what_an_endpoint_said_before_a_run_does_not_slow_it() -> None:
+    limit = AdaptiveLimit(32, pushbacks=7)
+    assert limit.update(7, 0.0) == 32
+    assert limit.update(8, 0.1) == 16
+
+
 def test_who_is_not_wanted_any_more_does_not_wait_for_room() -> None:
     gate = Gate(1)
     assert gate.enter(lambda: True)

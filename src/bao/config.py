@@ -182,8 +182,9 @@ class EvaluationSection(Section):
     turn_tokens: int = Field(default=64, ge=4)
     trajectory_tokens: int = Field(default=800, ge=16)
     concurrency: int | None = Field(default=None, ge=1)
-    """The most episodes at once, over all workers, of a policy that takes whole turns; fewer while an endpoint is overtaxed.
-    None: as many as the models that take part may get requests at once, one for each worker where there is none."""
+    """The most episodes at once, over all workers, of a policy that takes whole turns; of a local model those that wait for the
+    models of the gym. Fewer while an endpoint is overtaxed. None: as many as the models that take part may get requests at
+    once, one for each worker where there is none."""
     workers: int = Field(default=1, ge=1)
     """Processes that share these episodes."""
     ray: str | None = None
@@ -195,7 +196,7 @@ class EvaluationSection(Section):
     minimum_healthy: float = Field(default=0.9, ge=0, le=1)
     """The share of episodes that has to be healthy under ``minimum_viable``."""
     episode_timeout: float = Field(default=3600.0, gt=0)
-    """Seconds that one try of an episode may take."""
+    """Seconds that one try of an episode may take; of a local model, whose episodes share its time: that the gym may take."""
     scripted: tuple[str, ...] = ("oracle", "ask_all", "never_ask", "random")
     """Scripted policies to evaluate beside it."""
     resamples: int = Field(default=1000, ge=100)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bao.belief import with_information
 from bao.config import RUNNING, EvaluationSection, GymSection, ModelSection
 from bao.errors import ConfigError, DataError
 from bao.folder import CONFIG, beside, logger, open_folder
@@ -27,12 +26,14 @@ from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.progress import Progress
 from bao.prompt import rules_text, system_text
+from bao.rollout.batched import Batch, run_batches
 from bao.rollout.failures import FailurePolicy
 from bao.rollout.plan import MakePolicy, Plan, tasks_digest
 from bao.rollout.preflight import check_playable
+from bao.rollout.request import GymLimits, Limits, OnEpisode, Request
 from bao.rollout.runner import Running, discard_log, run
 from bao.stages import make_gym, requests_at_once, scripted, scripted_policy
-from bao.store import iterate_episodes, read_episodes, write_episodes
+from bao.store import iterate_episodes, read_episodes
 from bao.task import TaskSet
 from bao.trajectory import Trajectory
 
@@ -113,7 +114,7 @@ def evaluate_weights(
     Raises `ConfigError` on an unknown policy, on an effort weight that it cannot be told, and before any episode is played on
     tasks that the gym refuses.
     """
-    opened = _check_policy(policy, gym, list(folders), agent or {}, progress)
+    opened = _check_policy(policy, gym, settings, list(folders), agent or {}, progress)
     check_playable(make_gym(gym), tasks)
     kind, _, name = policy.partition(":")
     series = series or (opened.name if opened else name if kind == "scripted" else Path(name).parent.name or name)
@@ -144,14 +145,10 @@ def evaluate_weights(
         for weight in missing:
             _play_turns(made, policy, opened, weight, series, gym, tasks, settings, folders[weight], seed, progress)
     else:
-        if settings.workers > 1 or settings.ray is not None:
-            raise ConfigError(
-                "workers and ray are for policies that are asked turn by turn: leave them out for local:PATH (model.workers)"
-            )
-        section = model or ModelSection()
-        played = _play_local(Path(name), series, gym, tasks, settings, missing, seed, section, rows, progress)
-        for weight, episodes in played.items():
-            write_episodes(folders[weight] / EPISODES, with_information(episodes, make_gym(gym), tasks))
+        _play_local(
+            Path(name), series, gym, tasks, settings, {weight: folders[weight] for weight in missing}, seed,
+            model or ModelSection(), rows, progress,
+        )  # fmt: skip
     setting = setting_of(make_gym(gym), gym)
     for weight in missing:
         _summarize(folders[weight], series, settings, setting, seed, progress)
@@ -199,8 +196,9 @@ def remeasure(
 
 
 def _check_policy(
-    policy: str, gym: GymSection, weights: Sequence[float | None], agent: Mapping[str, Any], progress: Progress
-) -> "Agent | None":
+    policy: str, gym: GymSection, settings: EvaluationSection, weights: Sequence[float | None], agent: Mapping[str, Any],
+    progress: Progress,
+) -> "Agent | None":  # fmt: skip
     """The agent that `policy` names where it is neither scripted nor local."""
     kind, _, name = policy.partition(":")
     told = [weight for weight in weights if weight is not None]
@@ -216,6 +214,12 @@ def _check_policy(
     elif kind == "local" and name:
         from bao.policies import local
 
+        for setting, value, usual in (("workers", settings.workers, 1), ("ray", settings.ray, None)):
+            if value != usual:
+                raise ConfigError(
+                    f"evaluation.{setting}={value!r} (--{setting}) is for policies that are asked turn by turn: leave it out "
+                    "for a local one, whose episodes share a batch; on a CPU --set model.workers=N has N processes play them"
+                )
         local.check_folder(Path(name))
         trained = local.read_profile(Path(name)).effort_weights
         if told and not trained:
@@ -270,7 +274,7 @@ def _play_turns(
         told = partial(system_text, form=opened.prompt, effort_weight=effort_weight)
     seeds = range(seed, seed + settings.rollouts)
     plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, seeds, identity, told, effort_weight)
-    failures = FailurePolicy(settings.failures, settings.retries, settings.minimum_healthy)
+    failures = _failures(settings)
     limits = [*requests_at_once(section), *([] if opened is None else [opened.at_once])]
     running = Running(
         settings.concurrency or min(limits, default=settings.workers),
@@ -281,6 +285,10 @@ def _play_turns(
     )
     with progress.task(f"playing {series}", len(plan), quiet=True) as update:
         run(plan, out, out / EPISODES, running, update)
+
+
+def _failures(settings: EvaluationSection) -> FailurePolicy:
+    return FailurePolicy(settings.failures, settings.retries, settings.minimum_healthy)
 
 
 class _OpenedAgent:
@@ -305,31 +313,40 @@ class _OpenedAgent:
 
 
 def _play_local(
-    path: Path, series: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, weights: Sequence[float | None],
-    seed: int, model: ModelSection, rows: int, progress: Progress,
-) -> dict[float | None, list[Trajectory]]:  # fmt: skip
-    from bao.policies.local import load_local
-    from bao.rollout.engine import Limits, Request
+    path: Path, series: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection,
+    folders: Mapping[float | None, Path], seed: int, model: ModelSection, rows: int, progress: Progress,
+) -> None:  # fmt: skip
+    """Play a local model into the folders of its effort weights. Where models take part in the gym, at most
+    ``settings.concurrency`` episodes wait for them at once, and no more than they may get requests."""
+    from bao.policies.local import load_local, weights_digest
     from bao.train.workers import Rollouts, Workers, worker_count
 
-    loaded = load_local(path, model.device)
+    loaded, failures = load_local(path, model.device), _failures(settings)
+    limits = requests_at_once(gym)
+    at_once = min([*limits, settings.concurrency or limits[0]]) if limits else 0
     rollouts = Rollouts(
         partial(make_gym, gym), Limits(settings.turn_tokens, settings.trajectory_tokens), rows, settings.temperature,
-        loaded.profile.prompt, series, model.dtype == "bfloat16",
+        loaded.profile.prompt, series, model.dtype == "bfloat16", GymLimits(at_once, settings.episode_timeout, failures.tries),
     )  # fmt: skip
-    requests = []
-    for weight in weights:
+    identity = {
+        "gym": gym.identity(), "version": gym_class(gym.name).version, "series": series, "prompt": loaded.profile.prompt,
+        "weights": weights_digest(loaded.model), "limits": [settings.turn_tokens, settings.trajectory_tokens],
+        "temperature": settings.temperature, "dtype": model.dtype,
+    }  # fmt: skip
+    batches = {}
+    for weight, out in folders.items():
         rng = np.random.default_rng([seed, 2])  # the same seeds at every weight, so that points can be compared in pairs
-        requests += [Request(task, int(rng.integers(2**31)), weight) for task in tasks for _ in range(settings.rollouts)]
-    each = len(requests) // len(weights)
-    # Starting processes costs seconds, which a few episodes do not repay.
-    count = worker_count(model) if len(requests) > 200 else 1
-    with (
-        progress.task(f"evaluating {series}", len(requests)) as update,
-        Workers(loaded.model, loaded.template, rollouts, count=count) as workers,
-    ):
-        episodes = workers.rollout(requests, done=lambda done: update(done, len(requests), {}))
-    return {weight: episodes[i * each : (i + 1) * each] for i, weight in enumerate(weights)}
+        requests = [Request(task, int(rng.integers(2**31)), weight) for task in tasks for _ in range(settings.rollouts)]
+        batches[out] = Batch(requests, identity)
+
+    def play(requests: Sequence[Request], note: OnEpisode) -> None:
+        # Starting processes costs seconds, which a few episodes do not repay.
+        count = worker_count(model) if len(requests) > 200 else 1
+        with Workers(loaded.model, loaded.template, rollouts, count=count) as workers:
+            workers.rollout(requests, on_episode=note)
+
+    with progress.task(f"evaluating {series}", sum(map(len, batches.values()))) as update:
+        run_batches(batches, EPISODES, make_gym(gym), play, failures, update)
 
 
 def find_judged(folders: Sequence[Path]) -> list[Judged]:

@@ -74,7 +74,8 @@ def judge(recipe: Recipe, start: Path, trained: Path, out: Path, progress: Progr
 
 def judge_model(recipe: Recipe, series: str, path: Path, out: Path, progress: Progress) -> list[Judged]:
     """Evaluate the model in `path` as `series`, at every effort weight where the recipe conditions it on one."""
-    settings = recipe.evaluation
+    # Its episodes share one batch, over model.workers.
+    settings = recipe.evaluation.model_copy(update={"workers": 1, "ray": None})
     tasks = stages.task_set(recipe.gym, settings.split, settings.tasks)
     weights = settings.effort_weights or recipe.grpo.effort_weights
     told: list[float | None] = [*sorted(set(weights))] if recipe.grpo.conditioned else [None]

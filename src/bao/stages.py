@@ -159,7 +159,7 @@ def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel
 def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Path:
     """GRPO from the model in `start`; the folder of the trained model."""
     from bao.policies import local
-    from bao.rollout.engine import Limits
+    from bao.rollout.request import GymLimits, Limits
     from bao.train.grpo import GRPOTrainer
     from bao.train.trackers import require
     from bao.train.workers import Rollouts, Workers, worker_count
@@ -177,6 +177,7 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     rollouts = Rollouts(
         partial(make_gym, recipe.gym), Limits(settings.turn_tokens, settings.trajectory_tokens), settings.rows,
         settings.temperature, recipe.model.prompt, "training", autocast,
+        GymLimits(at_once=min(requests_at_once(recipe.gym), default=0)),
     )  # fmt: skip
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
     count = worker_count(recipe.model)

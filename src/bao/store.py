@@ -81,14 +81,15 @@ def stream_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> int
     return write_rows(path, map(episode_row, trajectories))
 
 
-def episode_row(episode: Trajectory) -> dict[str, Any]:
-    """An episode without its token trace as plain values, as `write_rows` takes it; JSON holds it exactly."""
-    return _row(episode, traced=False)
+def episode_row(episode: Trajectory, *, traced: bool = False) -> dict[str, Any]:
+    """An episode, with its token trace where `traced`, as plain values, as `write_rows` takes it; JSON holds it exactly."""
+    row = _row(episode, traced)
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in row.items()}
 
 
-def write_rows(path: Path | str, rows: Iterable[dict[str, Any]]) -> int:
+def write_rows(path: Path | str, rows: Iterable[dict[str, Any]], *, traced: bool = False) -> int:
     """As `stream_episodes`, from what `episode_row` gives."""
-    return _write(Path(path), rows, traced=False)
+    return _write(Path(path), rows, traced)
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool) -> int:

@@ -52,8 +52,8 @@ EvalSet = Annotated[
     list[str] | None,
     Parameter(
         name=["--set", "-s"],
-        help="A setting of the gym, the evaluation or the agent, in place of what the options say, such as "
-        "gym.settings.llm.timeout=20 or agent.body.top_k=20; may be repeated.",
+        help="A setting of the gym, the evaluation, the agent or how a local model runs, in place of what the options say, "
+        "such as gym.settings.llm.timeout=20, agent.body.top_k=20 or model.dtype=bfloat16; may be repeated.",
     ),
 ]
 JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
@@ -187,8 +187,9 @@ def evaluate(
     top_p
         Nucleus sampling of an openai: model.
     concurrency
-        The most episodes at once, of an agent that is asked turn by turn; fewer while an endpoint is overtaxed. Where not
-        given: 1 of your own agent, else as many as the models that take part may get requests.
+        The most episodes at once, of an agent that is asked turn by turn; of a local model, those that wait for the user's
+        model. Fewer while an endpoint is overtaxed. Where not given: 1 of your own agent, else as many as the models that
+        take part may get requests.
     persona
         How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
     workers
@@ -203,7 +204,7 @@ def evaluate(
     minimum_healthy
         The share of episodes that has to be healthy under minimum_viable.
     episode_timeout
-        Seconds that one try of an episode may take; later it is a fault.
+        Seconds that one try of an episode may take (of a local model: that its gym may); later it is a fault.
     effort_weight
         The price of a user-involving turn that a conditioned policy is told.
     rollouts
@@ -240,7 +241,7 @@ def evaluate(
     }  # fmt: skip
     played_how |= {key: value for key, value in limits.items() if value is not None}
     asked = {"mode": agent_mode, "turn_timeout": turn_timeout, "top_p": top_p}
-    values = {"gym": chosen_gym, "evaluation": played_how, "seed": seed}
+    values = {"gym": chosen_gym, "model": {"device": device}, "evaluation": played_how, "seed": seed}
     values["agent"] = {key: value for key, value in asked.items() if value is not None}
     for override in set_ or ():
         override_setting(values, override)
@@ -253,12 +254,19 @@ def evaluate(
         played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
     judged = evaluation.evaluate(
         policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
-        seed=checked.seed, model=ModelSection(device=device), agent=agent,
+        seed=checked.seed, model=_how_run(checked.model), agent=agent,
     )  # fmt: skip
     results_console().print(table([judged.summary()]))
     for line in listing.model_usage():
         print(line)
     print(f"results: {out}")
+
+
+def _how_run(section: ModelSection) -> ModelSection:
+    """The table ``model``, which may say how a local model runs and not which one it is. Raises `ConfigError`."""
+    for name in sorted(section.model_fields_set - {"device", "dtype", "workers"}):
+        raise ConfigError(f"--set model.{name}: the model is the one in local:PATH; only device, dtype and workers can be set")
+    return section
 
 
 def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from hashlib import blake2b
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,6 +57,16 @@ def check_folder(path: Path) -> None:
     if not (path / "config.json").is_file():
         found = "it has no config.json" if path.is_dir() else "it is a file" if path.is_file() else "it does not exist"
         raise DataError(f"{path} is no model folder ({found}): give the folder `model` that `bao sft`, `train` or `run` wrote")
+
+
+def weights_digest(model: Any) -> str:
+    """A digest of a few values of every weight, by which a model and what it was trained on to are told apart."""
+    digest = blake2b(digest_size=10)
+    for name, weight in model.named_parameters():
+        values = weight.detach().flatten()
+        digest.update(name.encode())
+        digest.update(values[:: max(1, len(values) // 64)].float().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_local(path: Path, local: LocalModel) -> None:

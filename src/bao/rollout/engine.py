@@ -4,6 +4,9 @@ Episodes run in the rows of one KV cache that lives across turns: only new token
 once, a row whose turn has ended takes part again when its observation has been fed, and rows of finished episodes are refilled
 with waiting ones or dropped. Ids, turn indices and log-probabilities are kept as sampled (`TokenTrace`).
 
+Gyms answer at once, in this thread, unless `GymLimits.at_once` says that they wait for somebody: then they are reset and
+stepped in threads, the rows that await them stand aside, and the engine sleeps only where no other row is left.
+
 Each episode draws from its own random stream, so what it samples does not depend on which episodes run beside it.
 """
 
@@ -11,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,29 +26,12 @@ from bao.errors import ConfigError
 from bao.gym import Gym
 from bao.policies.template import Template
 from bao.prompt import PromptForm, system_text
+from bao.rollout.calls import Calls, LateError
+from bao.rollout.episodes import NEVER_PASS
 from bao.rollout.forward import Forward, forward_of
 from bao.rollout.kv import RowCache
-from bao.task import Task
+from bao.rollout.request import GymLimits, Limits, OnEpisode, Request
 from bao.trajectory import Fault, FaultError, StopReason, TokenTrace, Trajectory, Turn
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Token limits of an episode."""
-
-    turn_tokens: int = 64
-    """The most tokens of one turn; a turn that is cut off is read as it stands."""
-    trajectory_tokens: int = 1024
-    """The most tokens after the prompt, observations included; beyond it the episode ends with ``token_budget``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One episode to play."""
-
-    task: Task
-    seed: int
-    effort_weight: float | None = None
 
 
 @dataclass
@@ -58,12 +45,14 @@ class EngineStats:
     seconds: float = 0.0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Episode:
     """A running episode and its row."""
 
     index: int
     request: Request
+    tries: int
+    """That are left, this one included."""
     gym: Gym
     system: str
     opening: str
@@ -80,6 +69,11 @@ class _Episode:
     """Ids to feed before the next turn can begin."""
     fed: int = 0
     """Tokens of this episode in the cache."""
+    then: Callable[[Any], None] | None = None
+    """Takes the gym's answer, while it is awaited."""
+    awaited: float = 0.0
+    """Seconds that the gym has taken."""
+    over: bool = False
 
 
 class Engine:
@@ -92,33 +86,37 @@ class Engine:
     def __init__(
         self, model: Any, template: Template, make_gym: Callable[[], Gym], *, limits: Limits, rows: int = 256,
         temperature: float = 1.0, form: PromptForm = PromptForm.FULL, policy: str = "local",
+        gym_limits: GymLimits | None = None,
     ) -> None:  # fmt: skip
         if temperature < 0:
             raise ConfigError(f"temperature={temperature} must not be negative (0 is greedy)")
         self.model, self.template = model, template
         self.limits, self.rows, self.temperature, self.form, self.policy = limits, rows, temperature, form, policy
+        self.gym_limits = gym_limits or GymLimits()
         self.stats = EngineStats()
         self._make_gym = make_gym
         self._gyms: list[Gym] = []
         self._device = next(model.parameters()).device
 
     def run(
-        self, requests: Sequence[Request], *, weights_version: int = 0, on_episode: Callable[[Trajectory], None] | None = None
+        self, requests: Sequence[Request], *, weights_version: int = 0, on_episode: OnEpisode | None = None
     ) -> list[Trajectory]:
         """Play every request; trajectories come back in the order of the requests.
 
-        Neighbouring requests with the same prompt (a group) share its prefill. An episode whose user breaks ends with stop
-        reason ``fault``; the others go on.
+        Neighbouring requests with the same prompt (a group) share its prefill. An episode whose user breaks is begun anew, or
+        ends with stop reason ``fault`` where it has had its tries; the others go on. `on_episode` is called in this thread.
+        Ctrl-C or an error ends it: no further step is begun, and a gym that waits is left behind.
         """
         start = time.perf_counter()
         done: dict[int, Trajectory] = {}
 
         def finish(episode: _Episode, stop: StopReason, success: bool, error: FaultError | None = None) -> None:
-            self._gyms.append(episode.gym)
+            if error is None:  # a gym that broke is not used again, and may still be at it
+                self._gyms.append(episode.gym)
             trajectory = self._trajectory(episode, stop, success, weights_version, error)
             done[episode.index] = trajectory
             if on_episode is not None:
-                on_episode(trajectory)
+                on_episode(episode.index, trajectory)
 
         was_training = self.model.training
         self.model.eval()
@@ -154,44 +152,56 @@ class _Run:
     """The state of one `Engine.run`: which episode is in which row."""
 
     def __init__(self, engine: Engine, requests: Sequence[Request], finish: Callable[..., None], forward: Forward) -> None:
-        self.engine, self.template, self.limits = engine, engine.template, engine.limits
+        self.engine, self.template, self.limits, self.gym_limits = engine, engine.template, engine.limits, engine.gym_limits
         self.finish, self.forward = finish, forward
-        self.waiting = deque(enumerate(requests))
+        self.waiting = deque((index, request, self.gym_limits.tries) for index, request in enumerate(requests))
         self.most = min(engine.rows, len(requests))
+        self.opening: set[_Episode] = set()
+        """Episodes whose gyms are being reset."""
+        self.opened: list[_Episode] = []
+        """Episodes that have an opening and no row yet."""
         self.rows: list[_Episode] = []
         self.cache = RowCache(self.most)
         self.device = engine._device
-        self.over: list[int] = []
-        """Rows whose episodes have ended since the last step."""
+        self.calls: Calls[_Episode] | None = Calls(self.gym_limits.at_once) if self.gym_limits.at_once else None
 
     def loop(self) -> None:
-        while True:
-            self._admit()
-            if not self.rows:
-                return
-            starved = [r for r, episode in enumerate(self.rows) if episode.pending]
-            writing = len(self.rows) - len(starved)
-            # Feeding a few rows costs nearly as much as feeding many, so observations wait until enough have gathered.
-            if starved and len(starved) >= max(1, writing):
-                self._feed(starved)
-            else:
-                self._decode([r for r, episode in enumerate(self.rows) if not episode.pending])
-            self._close_up()
+        try:
+            quiet = False
+            while True:
+                self._admit(quiet)
+                starved = [r for r, episode in enumerate(self.rows) if episode.pending]
+                writing = [r for r, episode in enumerate(self.rows) if not episode.pending and episode.then is None]
+                # Feeding a few rows costs nearly as much as feeding many, so observations wait until enough have gathered.
+                if starved and len(starved) >= max(1, len(writing)):
+                    self._feed(starved)
+                elif writing:
+                    self._decode(writing)
+                elif not (self.rows or self.opening or self.opened or self.waiting):
+                    return
+                if self.calls is not None:
+                    idle = not (starved or writing)
+                    quiet = not self._hear(self.calls, idle) and idle
+                self._close_up()
+        finally:
+            if self.calls is not None:
+                self.calls.close()
 
-    def _admit(self) -> None:
-        """Take waiting episodes once enough rows are free to make the prefill worth it; prompts are fed once."""
-        free = self.most - len(self.rows)
-        if not self.waiting or free < min(len(self.waiting), max(1, self.most // 4)):
-            return
-        admitted: list[int] = []
-        while self.waiting and len(self.rows) < self.most:
-            index, request = self.waiting.popleft()
-            episode = self._start(index, request)
-            if episode is not None:
-                admitted.append(len(self.rows))
-                self.rows.append(episode)
-        if not admitted:
-            return
+    def _admit(self, quiet: bool) -> None:
+        """Take waiting episodes once enough rows are free to make the prefill worth it; `quiet`: nothing else goes on."""
+        some = max(1, self.most // 4)
+        free = self.most - len(self.rows) - len(self.opening) - len(self.opened)
+        if self.waiting and free >= min(len(self.waiting), some):
+            for _ in range(min(len(self.waiting), free)):
+                self._start(*self.waiting.popleft())
+        if self.opened and (quiet or not self.opening or len(self.opened) >= some):
+            self._place(sorted(self.opened, key=lambda episode: episode.index))
+
+    def _place(self, opened: list[_Episode]) -> None:
+        """Give `opened` the next rows; a prompt that neighbours have in common is fed once."""
+        admitted = list(range(len(self.rows), len(self.rows) + len(opened)))
+        self.rows += opened
+        self.opened = []
         leaders: list[int] = []
         follows: dict[int, int] = {}
         for row in admitted:
@@ -211,7 +221,7 @@ class _Run:
         self._sample(admitted, logits[self._tensor([places[follows.get(row, row)] for row in admitted])])
         self._close_up()
 
-    def _start(self, index: int, request: Request) -> _Episode | None:
+    def _start(self, index: int, request: Request, tries: int) -> None:
         gym = self.engine.take_gym()
         system = system_text(gym, self.engine.form, request.effort_weight)
         noise = (
@@ -219,20 +229,61 @@ class _Run:
             .random(self.limits.trajectory_tokens, dtype=np.float32)
             .tolist()
         )
-        episode = _Episode(index, request, gym, system, "", [], noise, time.perf_counter())
-        try:
-            episode.opening, _ = gym.reset(seed=request.seed, options={"task": request.task})
-        except FaultError as error:
-            self.finish(episode, StopReason.FAULT, False, error)
-            return None
-        episode.prompt = self.template.prompt_ids(system, episode.opening)
+        episode = _Episode(index, request, tries, gym, system, "", [], noise, time.perf_counter())
+        self.opening.add(episode)
+        reset = partial(gym.reset, seed=request.seed, options={"task": request.task})
+        self._ask(episode, reset, partial(self._open, episode))
+
+    def _open(self, episode: _Episode, reset: tuple[str, Any]) -> None:
+        episode.opening, _ = reset
+        episode.prompt = self.template.prompt_ids(episode.system, episode.opening)
         positions = getattr(self.engine.model.config, "max_position_embeddings", None)
         if positions is not None and len(episode.prompt) + self.limits.trajectory_tokens > positions:
             raise ConfigError(
                 f"trajectory_tokens={self.limits.trajectory_tokens} and a prompt of {len(episode.prompt)} tokens exceed the "
                 f"model's {positions} positions: lower trajectory_tokens"
             )
-        return episode
+        self.opening.discard(episode)
+        self.opened.append(episode)
+
+    def _ask(self, episode: _Episode, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Have the episode's gym do something; `then` takes what comes of it, now or once it is there."""
+        if self.calls is not None:
+            episode.then = then
+            self.calls.submit(episode, function, self.gym_limits.seconds - episode.awaited)
+            return
+        try:
+            result = function()
+        except FaultError as error:
+            self._break(episode, error)
+            return
+        then(result)
+
+    def _hear(self, calls: Calls[_Episode], idle: bool) -> bool:
+        """Take what gyms have answered, waiting a moment for the first where nothing else is to be done; whether any has."""
+        answered = calls.collect(wait=idle and calls.outstanding > 0)
+        for episode, result, error, seconds in answered:
+            then, episode.then = episode.then, None
+            episode.awaited += seconds
+            if isinstance(error, LateError):
+                detail = f"its gym took longer than episode_timeout={self.gym_limits.seconds:g} s"
+                self._break(episode, FaultError(Fault.EPISODE_TIMEOUT, detail))
+            elif isinstance(error, FaultError):
+                self._break(episode, error)
+            elif error is not None:
+                raise error
+            elif then is not None:
+                then(result)
+        return bool(answered)
+
+    def _break(self, episode: _Episode, error: FaultError) -> None:
+        """Begin an episode anew, or end it as a fault."""
+        self.opening.discard(episode)
+        if episode.tries > 1 and error.fault not in NEVER_PASS:
+            episode.over = True
+            self.waiting.append((episode.index, episode.request, episode.tries - 1))
+        else:
+            self._close(episode, StopReason.FAULT, False, error)
 
     def _feed(self, rows: list[int]) -> None:
         self._sample(rows, self._forward(rows))
@@ -296,29 +347,29 @@ class _Run:
             episode.text.append(token)
             ended = token == self.template.end_id
             if ended or len(episode.text) >= self.limits.turn_tokens or len(episode.ids) >= self.limits.trajectory_tokens:
-                self._end_turn(row, episode, ended)
+                self._end_turn(episode, ended)
 
-    def _end_turn(self, row: int, episode: _Episode, ended: bool) -> None:
-        """Read the turn, step the gym and queue its reply, or end the episode."""
+    def _end_turn(self, episode: _Episode, ended: bool) -> None:
+        """Read the turn and step the gym, or end the episode."""
         ids, episode.text = episode.text, []
         parsed = parse(self.template.turn_text(ids), episode.gym.kinds)
         out_of_tokens = not ended and len(episode.ids) >= self.limits.trajectory_tokens
         if out_of_tokens:
             episode.turns.append(Turn(parsed.thinking, parsed.action, "", 0.0, False, parsed.fault, len(ids)))
-            self._close(row, episode, StopReason.TOKEN_BUDGET, False)
+            self._close(episode, StopReason.TOKEN_BUDGET, False)
             return
-        try:
-            reply, reward, terminated, truncated, info = episode.gym.step(parsed.action)
-        except FaultError as error:
-            self._close(row, episode, StopReason.FAULT, False, error)
-            return
-        episode.turns.append(_turn(parsed, reply, reward, info["involves_user"], len(ids)))
+        self._ask(episode, partial(episode.gym.step, parsed.action), partial(self._take, episode, parsed, ended, len(ids)))
+
+    def _take(self, episode: _Episode, parsed: Parsed, ended: bool, tokens: int, step: tuple[Any, ...]) -> None:
+        """Queue the gym's reply, or end the episode."""
+        reply, reward, terminated, truncated, info = step
+        episode.turns.append(Turn(parsed.thinking, parsed.action, reply, reward, info["involves_user"], parsed.fault, tokens))
         if terminated or truncated:
-            self._close(row, episode, info["stop"], info["success"])
+            self._close(episode, info["stop"], info["success"])
             return
         observation = self.template.observation_ids(reply, ended)
         if len(episode.ids) + len(observation) >= self.limits.trajectory_tokens:
-            self._close(row, episode, StopReason.TOKEN_BUDGET, False)
+            self._close(episode, StopReason.TOKEN_BUDGET, False)
             return
         # The last sampled token has not been fed yet; the observation follows it.
         episode.pending = [episode.ids[-1], *observation]
@@ -326,13 +377,13 @@ class _Run:
         episode.turn_index += [-1] * len(observation)
         episode.logprobs += [0.0] * len(observation)
 
-    def _close(self, row: int, episode: _Episode, stop: StopReason, success: bool, error: FaultError | None = None) -> None:
-        self.over.append(row)
+    def _close(self, episode: _Episode, stop: StopReason, success: bool, error: FaultError | None = None) -> None:
+        episode.over = True
         self.finish(episode, stop, success, error)
 
     def _close_up(self) -> None:
         """Move the last rows into the places of those whose episodes have ended, so that no step computes an empty row."""
-        over, self.over = set(self.over), []
+        over = {row for row, episode in enumerate(self.rows) if episode.over}
         if not over:
             return
         count = len(self.rows) - len(over)
@@ -348,8 +399,4 @@ class _Run:
         return torch.tensor(values, device=self.device, dtype=torch.long)
 
 
-def _turn(parsed: Parsed, reply: str, reward: float, involves_user: bool, tokens: int) -> Turn:
-    return Turn(parsed.thinking, parsed.action, reply, reward, involves_user, parsed.fault, tokens)
-
-
-__all__ = ["Engine", "EngineStats", "Fault", "Limits", "Request"]
+__all__ = ["Engine", "EngineStats", "Fault", "GymLimits", "Limits", "OnEpisode", "Request"]

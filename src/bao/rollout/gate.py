@@ -15,10 +15,11 @@ _CHECK_SECONDS = 0.2
 class AdaptiveLimit:
     """Additive increase, multiplicative decrease: half as many after pushback, a little more after each period without."""
 
-    def __init__(self, ceiling: int) -> None:
+    def __init__(self, ceiling: int, pushbacks: int = 0) -> None:
+        """`pushbacks`: what had been counted before, and says nothing of what is asked from here on."""
         self.ceiling = ceiling
         self.limit = ceiling
-        self._seen = 0
+        self._seen = pushbacks
         self._settled = self._rise = -math.inf
 
     def update(self, pushbacks: int, now: float) -> int:

@@ -111,9 +111,9 @@ def finished(folder: Path, keys: Keys) -> dict[int, Record]:
     return found
 
 
-def compact(records: dict[int, Record], path: Path) -> None:
+def compact(records: dict[int, Record], path: Path, *, traced: bool = False) -> None:
     """Write the rows of `records`, by index, as ``episodes.parquet``; one row group is held at a time."""
-    write_rows(path, _rows(records))
+    write_rows(path, _rows(records), traced=traced)
 
 
 def _rows(records: dict[int, Record]) -> Iterator[dict[str, Any]]:

@@ -55,22 +55,23 @@ class Plan:
     def key(self, index: int) -> str:
         """A digest of all that the episode depends on."""
         seed, number = self.seeds[index // len(self.tasks)], index % len(self.tasks)
-        return _digest(self._identity, self._contents[number], seed)
+        return digest_of(self._identity, self._contents[number], seed)
 
     @cached_property
     def _identity(self) -> str:
-        return _digest(self.settings or {})
+        return digest_of(self.settings or {})
 
     @cached_property
     def _contents(self) -> list[str]:
-        return [_digest(task.to_json(), number) for number, task in enumerate(self.tasks)]
+        return [digest_of(task.to_json(), number) for number, task in enumerate(self.tasks)]
 
 
 def tasks_digest(tasks: Sequence[Task]) -> str:
     """A digest of the tasks' whole content, in their order."""
-    return _digest([_digest(task.to_json()) for task in tasks])
+    return digest_of([digest_of(task.to_json()) for task in tasks])
 
 
-def _digest(*values: Any) -> str:
+def digest_of(*values: Any) -> str:
+    """A digest of plain values; of what JSON does not know, of its text."""
     text = json.dumps(values, sort_keys=True, default=str)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()

@@ -55,7 +55,7 @@ class Pool:
         self._plan = plan
         self._tries = tries
         self._timeout = timeout
-        self._limit = AdaptiveLimit(concurrency)
+        self._limit = AdaptiveLimit(concurrency, pushbacks())
         self._gate = Gate(concurrency)
         self._stop = Event()
         self._waiting: SimpleQueue[_Ticket | None] = SimpleQueue()

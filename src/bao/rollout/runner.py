@@ -19,10 +19,11 @@ from bao.folder import logger
 from bao.gym import Gym
 from bao.progress import Update
 from bao.rollout.failures import FailurePolicy, Tally
-from bao.rollout.log import Part, compact, finished
+from bao.rollout.log import Keys, Part, compact, finished
 from bao.rollout.plan import Plan
 from bao.rollout.pool import Pool
 from bao.store import episode_row
+from bao.task import Task
 from bao.trajectory import Fault
 
 try:
@@ -79,28 +80,43 @@ def run(plan: Plan, out: Path, path: Path, running: Running, update: Update) -> 
     is kept then too. `discard_log` after `path` has been put to use.
     """
     folder = out / LOG
-    with _alone(folder):
-        healthy = [index for index, record in finished(folder, plan).items() if record.fault is None]
-        done, whole = len(healthy), len(plan)
-        missing = sorted(set(range(whole)).difference(healthy))
+    with alone(folder):
+        lacking, whole = missing(folder, plan), len(plan)
+        done = whole - len(lacking)
         tally = Tally(running.failures, whole)
-        meter = _Meter(update, done, whole)
-        if missing:
+        meter = Meter(update, done, whole)
+        if lacking:
             with closing(_crew(plan, folder, running)) as crew:
-                for notes in crew.play(missing):
+                for notes in crew.play(lacking):
                     for note in notes:
                         episode = plan[note.number]
-                        name = f"task {episode.task.id!r} under seed {episode.seed}"
-                        if note.fault is not None:
-                            logger.warning("%s: %s: %s", name, note.fault, note.detail)
-                        tally.note(name, note.fault, note.detail)
+                        count(tally, episode.task, episode.seed, note.fault, note.detail)
                     if notes:
                         meter.show(done + tally.finished, tally.faults.total(), crew.at_once)
-        records = finished(folder, plan)
-        if len(records) != whole:
-            raise RuntimeError(f"{folder} holds {len(records)} of {whole} episodes after all were played")
-        compact(records, path)
+        write_finished(folder, plan, path)
     return dict(tally.faults)
+
+
+def missing(folder: Path, keys: Keys) -> list[int]:
+    """The episodes of which the log holds no healthy record. Raises `ConfigError` on a log of another configuration."""
+    found = finished(folder, keys)
+    return [index for index in range(len(keys)) if index not in found or found[index].fault is not None]
+
+
+def write_finished(folder: Path, keys: Keys, path: Path, *, traced: bool = False) -> None:
+    """Write a log that holds every episode to `path`, with token traces where `traced`."""
+    records = finished(folder, keys)
+    if len(records) != len(keys):
+        raise RuntimeError(f"{folder} holds {len(records)} of {len(keys)} episodes after all were played")
+    compact(records, path, traced=traced)
+
+
+def count(tally: Tally, task: Task, seed: int, fault: Fault | None, detail: str) -> None:
+    """Count an episode, and log its fault. Raises `bao.rollout.failures.FaultsError` where that is one too many."""
+    name = f"task {task.id!r} under seed {seed}"
+    if fault is not None:
+        logger.warning("%s: %s: %s", name, fault, detail)
+    tally.note(name, fault, detail)
 
 
 def discard_log(out: Path) -> None:
@@ -169,7 +185,7 @@ class Threads:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Nobody else works in `folder`, as long as this process lives. (Without a lock on systems that have no ``flock``.)"""
     folder.mkdir(parents=True, exist_ok=True)
     if fcntl is None:
@@ -185,7 +201,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-class _Meter:
+class Meter:
     """Turns counts into what a progress bar shows."""
 
     def __init__(self, update: Update, done: int, whole: int) -> None:
@@ -194,6 +210,7 @@ class _Meter:
         if done:
             update(done, whole, {})
 
-    def show(self, done: int, faults: int, at_once: int) -> None:
+    def show(self, done: int, faults: int, at_once: int | None = None) -> None:
         rate = (done - self._before) / max(1e-9, time.monotonic() - self._start)
-        self._update(done, self._whole, {"episodes_per_second": rate, "faults": faults, "at_once": at_once})
+        shown: dict[str, float] = {"episodes_per_second": rate, "faults": faults}
+        self._update(done, self._whole, shown if at_once is None else {**shown, "at_once": at_once})

@@ -8,8 +8,9 @@ stall.
 import multiprocessing.connection
 import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,12 +21,11 @@ from bao.config import ModelSection
 from bao.gym import Gym
 from bao.policies.template import Template
 from bao.prompt import PromptForm
-from bao.rollout.engine import Engine, Limits, Request
+from bao.rollout.engine import Engine
+from bao.rollout.request import GymLimits, Limits, OnEpisode, Request
+from bao.rollout.usage import UsageMeter, include
 from bao.train.objective import Example, Objective
 from bao.trajectory import Trajectory
-
-Done = Callable[[int], None]
-"""Called with the number of episodes finished so far."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Rollouts:
     form: PromptForm = PromptForm.FULL
     policy: str = "local"
     autocast: bool = False
+    gym_limits: GymLimits = field(default_factory=GymLimits)
+    """Over all processes."""
 
 
 class Workers:
@@ -55,33 +57,38 @@ class Workers:
         self._work = _Work(model, reference, template, rollouts)
         self._processes: list[Any] = []
         self._threads = 1
+        # Where gyms wait for somebody who bears fewer requests than there are workers, only as many of these play.
+        self._players = min(count, rollouts.gym_limits.at_once or count) if rollouts else count
         self._pipes: list[multiprocessing.connection.Connection] = []
         self._buffers: list[torch.Tensor] = []
         if count > 1:
             self._start(count, rollouts)
 
     def rollout(
-        self, requests: Sequence[Request], *, unit: int = 1, weights_version: int = 0, done: Done | None = None
+        self, requests: Sequence[Request], *, unit: int = 1, weights_version: int = 0, on_episode: OnEpisode | None = None
     ) -> list[Trajectory]:
-        """Play `requests`; runs of `unit` neighbours (a group) stay together. Trajectories in the order of the requests."""
+        """Play `requests`; runs of `unit` neighbours (a group) stay together. Trajectories in the order of the requests.
+
+        `on_episode` is called in this process, as episodes end; what it raises ends it all.
+        """
         if not self._pipes:
-            return self._work.rollout(requests, weights_version, done or (lambda _: None))
+            return self._work.rollout(requests, weights_version, on_episode)
         units = [list(range(i, min(i + unit, len(requests)))) for i in range(0, len(requests), unit)]
-        shares = [[i for u in units[w :: len(self._pipes)] for i in u] for w in range(len(self._pipes))]
-        for pipe, share in zip(self._pipes, shares, strict=True):
+        shares = [[i for u in units[w :: self._players] for i in u] for w in range(self._players)]
+        for pipe, share in zip(self._pipes, shares, strict=False):
             pipe.send(("rollout", ([requests[i] for i in share], weights_version)))
-        finished = dict.fromkeys(range(len(self._pipes)), 0)
+        found: dict[int, Trajectory] = {}
 
-        def progress(worker: int, count: int) -> None:
-            finished[worker] = count
-            if done is not None:
-                done(sum(finished.values()))
+        def note(worker: int, episode: tuple[int, Trajectory]) -> None:
+            place, trajectory = episode
+            index = shares[worker][place]
+            found[index] = trajectory
+            if on_episode is not None:
+                on_episode(index, trajectory)
 
-        trajectories: list[Trajectory | None] = [None] * len(requests)
-        for worker, played in enumerate(self._collect(progress)):
-            for i, trajectory in zip(shares[worker], played, strict=True):
-                trajectories[i] = trajectory
-        return [trajectory for trajectory in trajectories if trajectory is not None]
+        for taken in self._collect(self._players, note):
+            include(taken)
+        return [found[index] for index in range(len(requests))]
 
     def accumulate(self, objective: Objective, groups: Sequence[Sequence[Example]], count: int) -> dict[str, float]:
         """Add the gradient of `objective` over `groups` to the model's ``.grad``; the sums that it logs."""
@@ -90,7 +97,7 @@ class Workers:
         for worker, pipe in enumerate(self._pipes):
             pipe.send(("accumulate", (objective, groups[worker :: len(self._pipes)], count)))
         sums: dict[str, float] = {}
-        for part in self._collect(lambda worker, count: None):
+        for part in self._collect(len(self._pipes), lambda worker, episode: None):
             for name, value in part.items():
                 sums[name] = sums.get(name, 0.0) + value
         total = torch.stack(self._buffers).sum(0)
@@ -110,11 +117,13 @@ class Workers:
         if self.reference is not None:
             self.reference.share_memory()
         size = sum(parameter.numel() for parameter in self.model.parameters())
-        for _ in range(count):
+        for worker in range(count):
             ours, theirs = context.Pipe()
             buffer = torch.zeros(size).share_memory_()  # type: ignore[no-untyped-call]
             process = context.Process(
-                target=_serve, args=(theirs, self.model, self.reference, self.template.tokenizer, rollouts, buffer), daemon=True
+                target=_serve,
+                args=(theirs, self.model, self.reference, self.template.tokenizer, _share(rollouts, worker, count), buffer),
+                daemon=True,
             )
             process.start()
             theirs.close()
@@ -122,11 +131,11 @@ class Workers:
             self._pipes.append(ours)
             self._buffers.append(buffer)
 
-    def _collect(self, progress: Callable[[int, int], None]) -> list[Any]:
-        """One result from every worker; an error of any of them is raised here."""
+    def _collect(self, count: int, note: Callable[[int, tuple[int, Trajectory]], None]) -> list[Any]:
+        """One result from each of the first `count` workers; an error of any of them is raised here."""
         results: dict[int, Any] = {}
-        while len(results) < len(self._pipes):
-            waiting = {pipe: w for w, pipe in enumerate(self._pipes) if w not in results}
+        while len(results) < count:
+            waiting = {pipe: w for w, pipe in enumerate(self._pipes[:count]) if w not in results}
             for ready in multiprocessing.connection.wait(list(waiting)):
                 worker = waiting[ready]  # type: ignore[index]
                 try:
@@ -140,16 +149,19 @@ class Workers:
                     ) from error
                 if kind == "error":
                     raise value
-                if kind == "progress":
-                    progress(worker, value)
+                if kind == "episode":
+                    note(worker, value)
                 else:
                     results[worker] = value
-        return [results[worker] for worker in range(len(self._pipes))]
+        return [results[worker] for worker in range(count)]
 
-    def close(self) -> None:
+    def close(self, *, now: bool = False) -> None:
+        """End the processes; `now` also those in the middle of something, which may wait long for somebody."""
         for pipe in self._pipes:
             pipe.close()
         for process in self._processes:
+            if now:
+                process.kill()
             process.join(10)
             if process.is_alive():
                 process.kill()
@@ -161,7 +173,7 @@ class Workers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        self.close(now=error is not None)
 
 
 def worker_count(section: ModelSection) -> int:
@@ -187,39 +199,41 @@ class _Work:
         self.engine = (
             Engine(
                 model, template, rollouts.make_gym, limits=rollouts.limits, rows=rollouts.rows,
-                temperature=rollouts.temperature, form=rollouts.form, policy=rollouts.policy,
+                temperature=rollouts.temperature, form=rollouts.form, policy=rollouts.policy, gym_limits=rollouts.gym_limits,
             )
             if rollouts
             else None
         )  # fmt: skip
 
-    def rollout(self, requests: Sequence[Request], weights_version: int, done: Done) -> list[Trajectory]:
+    def rollout(self, requests: Sequence[Request], weights_version: int, on_episode: OnEpisode | None) -> list[Trajectory]:
         assert self.engine is not None, "these workers were made without a gym to play"
-        finished = 0
-
-        def count(trajectory: Trajectory) -> None:
-            nonlocal finished
-            finished += 1
-            done(finished)
-
         device = next(self.model.parameters()).device
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.autocast):
-            return self.engine.run(requests, weights_version=weights_version, on_episode=count)
+            return self.engine.run(requests, weights_version=weights_version, on_episode=on_episode)
 
     def accumulate(self, objective: Objective, groups: Sequence[Sequence[Example]], count: int) -> dict[str, float]:
         self.model.train()
         return objective(self.model, self.reference, groups, count, self.template.pad_id)
 
 
+def _share(rollouts: Rollouts | None, worker: int, count: int) -> Rollouts | None:
+    """A worker's part of what `count` workers may do at once."""
+    if rollouts is None:
+        return None
+    at_once = rollouts.gym_limits.at_once
+    return replace(rollouts, gym_limits=replace(rollouts.gym_limits, at_once=at_once // count + (worker < at_once % count)))
+
+
 def _serve(
     pipe: multiprocessing.connection.Connection, model: Any, reference: Any, tokenizer: Any, rollouts: Rollouts | None,
     buffer: torch.Tensor,
 ) -> None:  # fmt: skip
-    """A worker's life: one request after another until the pipe closes, which it also does when the parent dies."""
+    """A worker's life: one request after another until the pipe closes or the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
-    work = _Work(model, reference, Template(tokenizer), rollouts)
+    work, usage = _Work(model, reference, Template(tokenizer), rollouts), UsageMeter()
     while True:
         try:
             kind, arguments = pipe.recv()
@@ -228,7 +242,8 @@ def _serve(
         try:
             if kind == "rollout":
                 requests, version = arguments
-                pipe.send(("result", work.rollout(requests, version, _throttled(pipe))))
+                work.rollout(requests, version, lambda place, trajectory: pipe.send(("episode", (place, trajectory))))
+                pipe.send(("result", usage.taken()))
                 continue
             sums = work.accumulate(*arguments)
             offset = 0
@@ -244,9 +259,9 @@ def _serve(
             pipe.send(("error", error))
 
 
-def _throttled(pipe: multiprocessing.connection.Connection) -> Done:
-    def done(count: int) -> None:
-        if count % 8 == 0:
-            pipe.send(("progress", count))
-
-    return done
+def _end_with_parent() -> None:
+    """Not only at the next word to it: who waits for a model that plays the user may have none for long."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(0)
