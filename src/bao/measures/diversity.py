@@ -42,7 +42,11 @@ def self_bleu(texts: Sequence[Sequence[str]]) -> float:
     """
     if len(texts) < 2:
         return NAN
-    return sum(bleu(text, [*texts[:i], *texts[i + 1 :]]) for i, text in enumerate(texts)) / len(texts)
+    # A reference twice is as good as once, so texts that repeat, of which long episodes are full, are scored once.
+    counts = Counter(map(tuple, texts))
+    return sum(
+        count * bleu(text, [other for other in counts if other != text or count > 1]) for text, count in counts.items()
+    ) / len(texts)
 
 
 def bleu(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
