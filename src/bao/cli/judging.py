@@ -50,16 +50,17 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
     encode = None if embedding is None else sentence_encoder(embedding)
     summaries = [evaluation.remeasure(judged, prices=priced, encode=encode) for judged in found]
     results_console().print(table(summaries))
-    if priced is not None and all(summary["money"] is None for summary in summaries):
+    without = [judged for judged, summary in zip(found, summaries, strict=True) if summary["money"] is None]
+    if priced is not None and without:
         Progress().warn(
-            "no episode has both token counts and a model in the price table, so money has no figure "
-            f"(the table names {', '.join(priced)})"
+            f"no money for {', '.join(judged.label for judged in without)}: it takes token counts and a price for "
+            f"{', '.join(dict.fromkeys(judged.model() for judged in without))} (the table names {', '.join(priced)})"
         )
 
 
 def compare_runs(
-    evaluations: list[Path], /, *, measure: list[str] | None = None, prices: Path | None = None, seed: int = 0,
-    as_json: JSON = False,
+    evaluations: list[Path], /, *, measure: list[str] | None = None, prices: Path | None = None,
+    embedding: str | None = None, seed: int = 0, as_json: JSON = False,
 ) -> None:  # fmt: skip
     """Compare evaluations measure by measure, paired by task: differences, intervals, p-values, tasks still missing.
 
@@ -77,13 +78,17 @@ def compare_runs(
         A measure by name (docs/measures.md), or all; may be repeated. The usual ones where not given.
     prices
         A TOML file of prices per million tokens, for money.
+    embedding
+        A sentence-transformers model, by name or folder, for embedding_diversity.
     seed
         Seed of the random sign flips.
     """
     runs = evaluation.find_runs(evaluations)
     if len(runs) < 2:
         raise ConfigError(f"bao compare needs two evaluations, and {evaluations[0]} holds one: name another folder too")
-    found = compare(runs, measure, prices=None if prices is None else read_prices(prices), seed=seed)
+    priced = None if prices is None else read_prices(prices)
+    encode = None if embedding is None else sentence_encoder(embedding)
+    found = compare(runs, measure, prices=priced, encode=encode, seed=seed)
     if as_json:
         print(json.dumps({"comparisons": [pair.to_json() for pair in found]}, indent=1))
         return
@@ -122,6 +127,7 @@ def transfer_runs(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON 
     console = results_console()
     for each in found:
         console.print(_transfer(each))
+        console.print(_agreement(each), highlight=False)
 
 
 def _scores(folder: Path) -> Scores:
@@ -159,23 +165,23 @@ def _row(row: Difference) -> Sequence[Text]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
 
 
 def _transfer(found: Transfer) -> Table:
-    agreement = found.agreement
     view = Table(title=Text(f"{found.trained} -> {found.other}, {found.tasks} tasks"), title_justify="left")
-    view.caption = Text(
-        "rank agreement: needs two policies that do not tie"
-        if agreement is None
-        else f"rank agreement (Kendall's tau-b): {agreement.mean:.2f} [{agreement.low:.2f}, {agreement.high:.2f}]"
-    )
-    view.caption_justify = "left"
     view.add_column("Policy", overflow="fold")
     view.add_column("Reward translation rate, 95 %", justify="right")
     for policy, rate in found.rates.items():
         view.add_row(Text(policy), _ratio(rate))
     return view
+
+
+def _agreement(found: Transfer) -> str:
+    agreement = found.agreement
+    if agreement is None:
+        return "rank agreement: needs two policies that do not tie"
+    return f"rank agreement (Kendall's tau-b): {agreement.mean:.2f} [{agreement.low:.2f}, {agreement.high:.2f}]"
 
 
 def _ratio(rate: Ratio) -> str:
