@@ -16,6 +16,7 @@ from bao.endpoint.client import shared_endpoint
 from bao.errors import ConfigError
 from bao.gyms.travel import Travel
 from bao.gyms.travel.agents import POLICIES
+from bao.measures.cost import Price, costs
 from bao.policies.agents import Agent, open_agent
 from bao.progress import Progress
 from bao.rollout.episodes import play_all
@@ -294,6 +295,24 @@ def test_every_turn_keeps_what_the_endpoint_counted() -> None:
     assert episode.tokens == sum(7 + size for size in sizes)
 
 
+@pytest.mark.parametrize(("whole", "wrote"), [(None, 50), (150, 50), (180, 80), (179, 50)])
+def test_hidden_reasoning_is_counted_once(whole: int | None, wrote: int) -> None:
+    usage: dict[str, Any] = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": whole}
+    usage |= {"prompt_tokens_details": {"cached_tokens": 64}, "completion_tokens_details": {"reasoning_tokens": 30}}
+    with stub_of(speaking(usage=lambda request: usage)) as stub:
+        (episode,) = played(stub)
+    assert {(turn.prompt_tokens, turn.completion_tokens) for turn in episode.turns} == {(100, wrote)}
+
+
+def test_an_episode_has_its_models_price_whatever_tables_call_it() -> None:
+    with stub_of(speaking(usage=lambda request: {"prompt_tokens": 100, "completion_tokens": 50})) as stub:
+        agent = open_agent(f"openai:org/model:free@{stub.base_url}", {})
+        (episode,) = play_all(Travel(), agent.make(Travel(), 0, "mine"), TASKS[:1])
+    assert (episode.policy, episode.model) == ("mine", "org/model:free")
+    found = costs([episode], {"org/model:free": Price(2.0, 10.0)})["money"]
+    assert found == [pytest.approx(len(episode.turns) * (100 * 2 + 50 * 10) / 1e6)]
+
+
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None, "completion_tokens": "5"}])
 def test_where_nobody_counts_a_turn_has_words(usage: Any) -> None:
     with stub_of(speaking(usage=lambda request: usage)) as stub:
@@ -384,9 +403,9 @@ def test_a_key_that_the_endpoint_quotes_in_its_errors_reaches_no_file(
     with stub_of(refuses=refuses) as stub:
         policy = f"openai:stub@{stub.base_url}"
         quick = ("--set", "agent.backoff=0.001", "--set", "agent.attempts=1", "--tasks", 2, "--out", tmp_path / "out")
-        assert bao("eval", policy, "--api-key-env", "STUB_KEY", *quick) == 2
+        assert bao("eval", policy, "--api-key-env", "STUB_KEY", *quick) == 1
     out, error = capfd.readouterr()
-    assert "policy_unavailable: 2" in error
+    assert "all 2 episodes ended in a fault (policy_unavailable 2; the first: stub at http" in error
     episodes = read_episodes(tmp_path / "out" / "episodes.parquet")
     assert {each.fault for each in episodes} == {Fault.POLICY_UNAVAILABLE}
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]

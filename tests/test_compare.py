@@ -166,6 +166,18 @@ def test_more_tasks_by_hand():
     assert more_tasks(np.tile([0.5, -0.5], 50)) is None
     assert more_tasks(np.array([0.3])) is None
     assert more_tasks(np.full(5, 0.3)) == 0
+    # With k tasks p is at least 2^-k: 5 for one comparison (1/32 < .05), 6 for each of three (1/64 < .05 / 3).
+    assert more_tasks(np.full(3, 0.3)) == 2
+    assert more_tasks(np.full(5, 0.3), comparisons=3) == 1
+
+
+def test_what_is_not_settled_is_never_said_to_need_no_more_tasks():
+    runs = [run("a", [0.1] * 5), run("b", [0.5] * 5), run("c", [0.9] * 5)]
+    alone, several = compare(runs[:2], ["score"]), compare(runs, ["score"])
+    assert [(d.adjusted_p < 0.05, d.more_tasks) for d in alone[0].differences] == [(True, 0)]
+    assert [(d.adjusted_p < 0.05, d.more_tasks) for pair in several for d in pair.differences] == [(False, 1)] * 3
+    few = compare([Run(run.label, run.episodes[:4], {}) for run in runs[:2]], ["score"])[0].differences[0]
+    assert (few.p, few.more_tasks) == (1 / 16, 1)
 
 
 def test_so_many_tasks_do_settle_it_in_four_of_five_cases():

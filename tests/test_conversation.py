@@ -71,7 +71,7 @@ ARGUMENTS: list[tuple[Any, ParseFault]] = [
 def test_unreadable_arguments_are_a_named_fault_and_still_answered(arguments: Any, fault: ParseFault) -> None:
     chat = talk()
     broken = {"id": "a", "type": "function", "function": {"name": "interact", "arguments": arguments}}
-    assert chat.said(message(broken)) == Parsed("", Action(ActionKind.NONE, fault), fault)
+    assert chat.said(message(broken)) == Parsed(f"interact({arguments})", Action(ActionKind.NONE, fault), fault)
     chat.heard("No action could be read.")
     assert chat.messages()[2]["tool_calls"] == [broken]
     assert chat.messages()[3] == {"role": "tool", "tool_call_id": "a", "content": "No action could be read."}
@@ -95,7 +95,8 @@ def test_a_call_of_another_tool_or_of_none_is_a_fault(function: Any) -> None:
 def test_no_call_at_all_wastes_the_turn_and_what_follows_is_a_users_message(content: Any, fault: ParseFault) -> None:
     for calls in ({}, {"tool_calls": []}, {"tool_calls": None}, {"tool_calls": "none"}):
         chat = talk()
-        assert chat.said(message(content=content, **calls)).fault == fault
+        said = chat.said(message(content=content, **calls))
+        assert (said.fault, said.thinking) == (fault, (content or "").replace("<think>", ""))
         chat.heard("No action could be read.")
         assert chat.messages()[-1] == {"role": "user", "content": "No action could be read."}
         assert chat.messages(plain=True)[2] == {"role": "assistant", "content": content or ""}

@@ -15,7 +15,7 @@ from bao.belief import with_information
 from bao.errors import ConfigError
 from bao.gym import make
 from bao.measures import MEASURES, Direction, episode_measures, measure_tasks, summarize
-from bao.measures.cost import Price, read_prices, token_counts
+from bao.measures.cost import Price, costs, read_prices, token_counts
 from bao.measures.diversity import bleu, embedding_diversity, self_bleu, sentence_encoder
 from bao.pareto import OBJECTIVES
 from bao.rollout.episodes import play, play_all
@@ -55,6 +55,14 @@ def test_without_counts_or_price_there_is_no_figure_rather_than_0():
     summary = summarize([episode(turn())])
     assert summary["money"] is None
     assert summary["tokens_in"] is None
+
+
+def test_a_price_goes_by_the_model_and_else_by_the_policy():
+    counted = turn(prompt_tokens=1_000_000, completion_tokens=0)
+    prices = {"m": Price(1, 0), "p": Price(2, 0)}
+    assert costs([episode(counted, model="m", policy="p")], prices)["money"] == [1]
+    assert costs([episode(counted, model="org/m", policy="p")], prices)["money"] == [2]
+    assert math.isnan(costs([episode(counted, model="org/m", policy="q")], prices)["money"][0])
 
 
 def test_an_episode_without_a_figure_is_left_out_of_the_mean():
@@ -161,6 +169,8 @@ def test_self_bleu_lies_in_the_unit_interval_and_takes_no_order(texts):
     value = self_bleu(texts)
     assert 0 <= value <= 1 + 1e-12
     assert self_bleu(texts[::-1]) == pytest.approx(value)
+    each = [bleu(text, [*texts[:i], *texts[i + 1 :]]) for i, text in enumerate(texts)]
+    assert value == pytest.approx(sum(each) / len(each))
 
 
 def test_embedding_diversity_by_hand():

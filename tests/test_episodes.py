@@ -61,7 +61,7 @@ def test_an_episode_is_recorded_turn_by_turn() -> None:
     assert [turn.thinking for turn in episode.turns] == ["look first", "", "", ""]
     assert [turn.parse_fault for turn in episode.turns] == [None, ParseFault.NO_ACTION, None, None]
     assert [turn.involves_user for turn in episode.turns] == [False, False, True, False]
-    assert [turn.tokens for turn in episode.turns] == [3, 1, 1, 0]
+    assert [turn.tokens for turn in episode.turns] == [3, 0, 1, 0]
     assert policy.seen == ["Be brief.", episode.opening, *(turn.reply for turn in episode.turns[:-1])]
     assert (episode.stop, episode.success, episode.fault) == (StopReason.FINISH, False, None)
     assert (episode.user_effort, episode.task_return) == (1, 0)

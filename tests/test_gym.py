@@ -166,7 +166,7 @@ def test_gyms_are_found_by_name() -> None:
     assert bao.make("travel", horizon=7).horizon == 7
     with pytest.raises(ConfigError, match="gym='travle' is unknown: did you mean 'travel'"):
         bao.make("travle")
-    with pytest.raises(ConfigError, match=r"'travel' does not take these settings: .*horizont"):
+    with pytest.raises(ConfigError, match=r"horizont is no setting of the gym 'travel': did you mean 'horizon'"):
         bao.make("travel", horizont=7)
 
 

@@ -191,13 +191,13 @@ def reply(messages): return asyncio.run(think())
     ("value", "turn"),
     [
         ("[search] history", Parsed("", Action(ActionKind.SEARCH, "history"), None)),
-        ("hm", Parsed("", Action(ActionKind.NONE, "no_action"), ParseFault.NO_ACTION)),
+        ("<think>so</think> hm", Parsed("so hm", Action(ActionKind.NONE, "no_action"), ParseFault.NO_ACTION)),
         (Action("search", "history"), Parsed("", Action(ActionKind.SEARCH, "history"), None)),
         (("hm", Action("finish")), Parsed("hm", Action(ActionKind.FINISH), None)),
-        (Action("buy", "x"), Parsed("", Action(ActionKind.NONE, "unknown_choice"), ParseFault.UNKNOWN_CHOICE)),
-        (Action("none", "x"), Parsed("", Action(ActionKind.NONE, "unknown_choice"), ParseFault.UNKNOWN_CHOICE)),
-        (Action("answer", "H1"), Parsed("", Action(ActionKind.NONE, "unknown_choice"), ParseFault.UNKNOWN_CHOICE)),
-        (Action("search", " "), Parsed("", Action(ActionKind.NONE, "empty_content"), ParseFault.EMPTY_CONTENT)),
+        (Action("buy", "x"), Parsed("[buy] x", Action(ActionKind.NONE, "unknown_choice"), ParseFault.UNKNOWN_CHOICE)),
+        (Action("none", "x"), Parsed("[none] x", Action(ActionKind.NONE, "unknown_choice"), ParseFault.UNKNOWN_CHOICE)),
+        (Action("answer", "H1"), Parsed("[answer] H1", Action(ActionKind.NONE, "unknown_choice"), ParseFault.UNKNOWN_CHOICE)),
+        (Action("search", " "), Parsed("[search]", Action(ActionKind.NONE, "empty_content"), ParseFault.EMPTY_CONTENT)),
         (("\ud800", Action("search", "\udfff")), Parsed("\ufffd", Action(ActionKind.SEARCH, "\ufffd"), None)),
     ],
 )  # fmt: skip

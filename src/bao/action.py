@@ -59,6 +59,17 @@ class Parsed(NamedTuple):
     action: Action
     fault: ParseFault | None
 
+    @property
+    def words(self) -> int:
+        """Its length where nobody counts tokens. A fault's name is no word of the agent's."""
+        return len(self.thinking.split()) + (len(self.action.content.split()) if self.fault is None else 0)
+
+    def keeping(self, text: str) -> "Parsed":
+        """Where it is unreadable: with all of `text`, which it was read from, as its thinking, so that nothing is lost."""
+        if self.fault is None:
+            return self
+        return self._replace(thinking=_LONE_SURROGATE.sub("\ufffd", _TAGS.sub("", text)).strip())
+
 
 def tool_schema(kinds: Collection[ActionKind | str] = CHOICES) -> dict[str, Any]:
     """The JSON schema of ``interact`` (OpenAI function form), its choices limited to `kinds`."""
@@ -88,6 +99,7 @@ def render(thinking: str, action: Action) -> str:
 _BRACKET = re.compile(r"^[ \t]*\[([A-Za-z_]+)\][ \t]*", re.MULTILINE)
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_TAGS = re.compile(r"</?think>")
 _FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 
 

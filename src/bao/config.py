@@ -225,7 +225,7 @@ class Recipe(Section):
     """A whole run: demonstrations, warm start, reinforcement, evaluation, frontier, report."""
 
     name: str = "run"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**53)
     gym: GymSection = GymSection()
     model: ModelSection = ModelSection()
     sft: SFTSection = SFTSection()

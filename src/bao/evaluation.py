@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bao.config import RUNNING, EvaluationSection, GymSection, ModelSection
-from bao.errors import ConfigError, DataError
-from bao.folder import CONFIG, beside, logger, open_folder
+from bao.errors import ConfigError, DataError, RunError
+from bao.folder import CONFIG, LOG, beside, logger, open_folder
 from bao.gym import Gym, gym_class
 from bao.measures import summarize
 from bao.measures.compare import Run
@@ -31,6 +31,7 @@ from bao.rollout.failures import FailurePolicy
 from bao.rollout.plan import MakePolicy, Plan, tasks_digest
 from bao.rollout.preflight import check_playable
 from bao.rollout.request import GymLimits, Limits, OnEpisode, Request
+from bao.rollout.runner import LOG as UNFINISHED
 from bao.rollout.runner import Running, discard_log, run
 from bao.stages import make_gym, requests_at_once, scripted, scripted_policy
 from bao.store import iterate_episodes, read_episodes
@@ -78,6 +79,10 @@ class Judged:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
             return {}
 
+    def model(self) -> str:
+        """The name by which it has a price: its model's, or its policy's."""
+        return str(self.settings().get("agent", {}).get("model") or self.series)
+
     def run(self) -> Run:
         """As a side of a comparison; an older summary's setting is taken from its folder's settings as far as they tell."""
         told = self.settings().get("gym", {}).get("settings", {})
@@ -123,11 +128,13 @@ def evaluate_weights(
         settled |= {"temperature", "turn_tokens", "trajectory_tokens"}  # its own settings say
     judged, missing = [], []
     for weight, out in folders.items():
+        if (out / EPISODES).is_file() and not (out / CONFIG).is_file():
+            raise ConfigError(f"--out {out} holds {EPISODES} without the {CONFIG} that tells how they came about: name another")
         open_folder(
             out, {
-                **_played_by(policy, opened, out), "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
+                **_played_by(policy, opened, out), "series": series, "effort_weight": weight, "seed": seed,
+                "gym": gym.identity(), "gym_version": gym_class(gym.name).version, "tasks": len(tasks),
                 "first_task": tasks[0].id, "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
-                "gym_version": gym_class(gym.name).version, "gym": gym.identity(),
                 "evaluation": settings.model_dump(mode="json", exclude=settled),
             },
         )  # fmt: skip
@@ -182,15 +189,21 @@ def _write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
     part.replace(folder / SUMMARY)
 
 
-def remeasure(
-    judged: Judged, *, prices: Prices | None = None, encode: Encode | None = None, resamples: int = 2000
-) -> dict[str, Any]:
-    """Summarize an evaluation's stored episodes again, with a price table or an embedding; rewrites and gives its summary."""
-    before = judged.summary()
+def remeasure(judged: Judged, *, prices: Prices | None = None, encode: Encode | None = None) -> dict[str, Any]:
+    """Summarize an evaluation's stored episodes again, with a price table or an embedding; rewrites and gives its summary.
+
+    What the one that is not given was given for before, stays.
+    """
+    before, settings = judged.summary(), judged.settings()
     summary = summarize(
         iterate_episodes(judged.folder / EPISODES), prices=prices, encode=encode, setting=before.get("setting", {}),
-        resamples=resamples, seed=int(judged.settings().get("seed", 0)),
+        resamples=settings.get("evaluation", {}).get("resamples", EvaluationSection().resamples),
+        seed=int(settings.get("seed", 0)),
     )  # fmt: skip
+    if prices is None:
+        summary |= {name: before[name] for name in ("money", "prices") if name in before}
+    if encode is None:
+        summary["embedding_diversity"] = before.get("embedding_diversity")
     _write_summary(judged.folder, summary)
     return summary
 
@@ -250,6 +263,7 @@ def _summarize(
     out: Path, series: str, settings: EvaluationSection, setting: Mapping[str, Any], seed: int, progress: Progress
 ) -> None:
     """``summary.json`` from ``episodes.parquet``; the log of the run has served then."""
+    _check_healthy(out)
     # With the token traces: a local model's counts are theirs.
     summary = summarize(iterate_episodes(out / EPISODES), seed=seed, resamples=settings.resamples, setting=setting)
     _write_summary(out, summary)
@@ -257,6 +271,23 @@ def _summarize(
     logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
     if found := ", ".join(f"{fault} {count}" for fault, count in summary["faults"].items() if count):
         progress.warn(f"{series}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})")
+
+
+def _check_healthy(out: Path) -> None:
+    """Raises `RunError` with the cause where every episode in `out` ended in a fault."""
+    faults: Counter[str] = Counter()
+    why = ""
+    for episode in iterate_episodes(out / EPISODES, traces=False):
+        if episode.fault is None:
+            return
+        faults[str(episode.fault)] += 1
+        why = why or episode.fault_detail
+    if faults:
+        found = ", ".join(f"{fault} {count}" for fault, count in faults.items())
+        raise RunError(
+            f"all {faults.total()} episodes ended in a fault ({found}; the first: {why or 'no more is known'}): mend it and "
+            f"run the same command again, which plays them anew ({out / LOG} tells of each)"
+        )
 
 
 def _play_turns(
@@ -355,6 +386,10 @@ def find_judged(folders: Sequence[Path]) -> list[Judged]:
     for folder in folders:
         summaries = sorted(folder.rglob(SUMMARY)) if folder.is_dir() else []
         if not summaries:
+            if folder.is_dir() and any(folder.rglob(UNFINISHED)):
+                raise DataError(
+                    f"{folder} holds no finished evaluation: run the same `bao eval` again, which goes on from there"
+                )
             raise DataError(f"{folder} holds no evaluation (no {SUMMARY}): run `bao eval --out {folder}` first")
         for path in summaries:
             each = Judged("", "", path.parent)

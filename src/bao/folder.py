@@ -30,7 +30,7 @@ def open_folder(out: Path, settings: Mapping[str, Any]) -> None:
     config = out / CONFIG
     begun = config.is_file()
     if begun and _holds_results(out):
-        _refuse_other(out, _read(config), tomllib.loads(text))
+        _refuse_other(out, _read(config), _plain(settings))
     else:
         partial = out / f".{CONFIG}"
         partial.write_text(text, encoding="utf-8")

@@ -5,6 +5,7 @@ A gym declares its action kinds and which of them involve the user, and implemen
 gives the agent nothing but the text of its replies, and draws every random choice from its own generator.
 """
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
@@ -26,6 +27,10 @@ from bao.users.persona import Persona, Talk, Trait, check_supported, read_person
 
 if TYPE_CHECKING:
     from bao.policies import Policy
+
+MOST_TURNS = 32_767
+"""The longest horizon: a trace holds the index of a token's turn in 16 bits."""
+_NO_SETTINGS = frozenset({"self", "args", "kwargs", "settings"})
 
 
 class TextSpace(gymnasium.Space[str]):
@@ -118,6 +123,8 @@ class Gym(gymnasium.Env[str, Action]):
         """
         if horizon is not None and horizon < 1:
             raise ConfigError(f"horizon={horizon} must be at least 1 turn")
+        if horizon is not None and horizon > MOST_TURNS:
+            raise ConfigError(f"horizon={horizon} must be at most {MOST_TURNS} turns")
         if convention is not None and convention not in self.conventions:
             raise ConfigError(f"convention={convention!r} is unknown to {self.name}: {suggest(convention, self.conventions)}")
         if user == "llm" and self.no_llm:
@@ -125,7 +132,7 @@ class Gym(gymnasium.Env[str, Action]):
         if user not in self.user_backends:
             raise ConfigError(f"user={user!r} is unknown to {self.name}: {suggest(user, self.user_backends)}")
         if user == "llm" and llm is None:
-            raise ConfigError("user='llm' needs a model: give llm=.., its model and base_url")
+            raise ConfigError("user='llm' needs a model: give llm=.., its model and base_url (--user-model)")
         if judge is not None and user not in self.judged_users:
             needed = " or ".join(f"user={name!r}" for name in self.judged_users)
             raise ConfigError(
@@ -356,4 +363,9 @@ def make(name: str, **settings: Any) -> Gym:
     try:
         return cls(**settings)
     except TypeError as error:
+        makers = [vars(kind)["__init__"] for kind in cls.__mro__ if "__init__" in vars(kind)]
+        known = {key for make_one in makers for key in inspect.signature(make_one).parameters} - _NO_SETTINGS
+        for key in settings:
+            if key not in known:
+                raise ConfigError(f"gym.settings.{key} is no setting of the gym {name!r}: {suggest(key, known)}") from error
         raise ConfigError(f"the gym {name!r} does not take these settings: {error}") from error

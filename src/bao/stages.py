@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 FRONTIER, REPORT = "frontier.json", "report.html"
 MODEL = "model"
+MOST_TASKS = 1_000_000
 
 
 def make_gym(section: GymSection) -> Gym:
@@ -42,7 +43,9 @@ def make_gym(section: GymSection) -> Gym:
 
 
 def task_set(section: GymSection, split: Split | str, size: int) -> TaskSet:
-    """The first `size` tasks of a split. Raises `ConfigError` where there is none."""
+    """The first `size` tasks of a split. Raises `ConfigError` where there is none, or they are more than fit into memory."""
+    if size > MOST_TASKS:
+        raise ConfigError(f"tasks={size} must be at most {MOST_TASKS:,}")
     return _task_set(section.name, Split(split), size, section.levels)
 
 

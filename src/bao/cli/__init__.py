@@ -34,7 +34,8 @@ def main() -> None:
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        _fail(f"{error}: what is done is kept; mend this and run the same command again", 1)
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}: what is done is kept; mend this and run the same command again", 1)
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped: what is done is kept, the same command goes on from there")
         sys.exit(130)

@@ -11,7 +11,7 @@ from bao import __version__, evaluation, stages
 from bao.cli import exchange, judging, listing
 from bao.cli.init import init
 from bao.config import ModelSection, check_recipe, load_recipe, override_setting
-from bao.errors import ConfigError
+from bao.errors import ConfigError, suggest
 from bao.folder import open_folder
 from bao.gym import gym_class
 from bao.measures.table import table
@@ -135,11 +135,11 @@ def evaluate(
     episode_timeout: float | None = None,
     effort_weight: float | None = None,
     rollouts: int = 1,
-    temperature: float = 0.0,
+    temperature: float | None = None,
     turn_tokens: int | None = None,
     trajectory_tokens: int | None = None,
     seed: int = 0,
-    device: str = "cpu",
+    device: str | None = None,
     set_: EvalSet = None,
 ) -> None:
     """Evaluate an agent; leaves episodes.parquet and summary.json.
@@ -210,7 +210,7 @@ def evaluate(
     rollouts
         Episodes per task.
     temperature
-        Sampling temperature of a local or openai: model; 0 is greedy.
+        Sampling temperature of a local or openai: model; 0, which is greedy, where not given.
     turn_tokens
         The most tokens of one turn of a local or openai: model (4096 of the latter where not given).
     trajectory_tokens
@@ -218,7 +218,7 @@ def evaluate(
     seed
         Seed of the episodes and of the bootstrap.
     device
-        Where a local model runs.
+        Where a local model runs; cpu where not given.
     """
     if user_model is not None and user not in (None, "llm"):
         raise ConfigError(f"--user {user} and --user-model contradict each other: leave one out")
@@ -232,24 +232,35 @@ def evaluate(
     }
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
     if levels is not None:
+        if not levels:
+            raise ConfigError("--levels names no level: give one or more, such as --levels 2 3, or leave it out")
         chosen_gym["levels"] = levels
-    played_how: dict[str, Any] = {"split": split.value, "rollouts": rollouts, "temperature": temperature}
+    played_how: dict[str, Any] = {"split": split.value, "rollouts": rollouts}
+    of_models = {"temperature": temperature, "turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens}
+    _refuse_idle(policy, {**of_models, "device": device})
+    if api_key_env is not None and not policy.startswith("openai:") and user_model is None and judge_model is None:
+        raise ConfigError(f"--api-key-env {api_key_env} is the key of an endpoint, and none is named: leave it out")
     limits = {
-        "turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens, "concurrency": concurrency, "workers": workers,
+        **of_models, "concurrency": concurrency, "workers": workers,
         "ray": ray, "failures": failures, "retries": retries, "minimum_healthy": minimum_healthy,
         "episode_timeout": episode_timeout,
     }  # fmt: skip
     played_how |= {key: value for key, value in limits.items() if value is not None}
     asked = {"mode": agent_mode, "turn_timeout": turn_timeout, "top_p": top_p}
-    values = {"gym": chosen_gym, "model": {"device": device}, "evaluation": played_how, "seed": seed}
+    values = {"gym": chosen_gym, "model": {} if device is None else {"device": device}, "evaluation": played_how, "seed": seed}
     values["agent"] = {key: value for key, value in asked.items() if value is not None}
     for override in set_ or ():
         override_setting(values, override)
+    _refuse_others(values)
     agent = _agent_settings(policy, values, api_key_env)
     checked = check_recipe(values, "bao eval")
     stages.make_gym(checked.gym)
     if tasks.isdigit():
         played = stages.task_set(checked.gym, checked.evaluation.split, int(tasks))
+    elif not Path(tasks).exists():
+        raise ConfigError(
+            f"--tasks {tasks} is neither a number nor a file: say how many of the gym's own tasks, or give a file of tasks"
+        )
     else:
         played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
     judged = evaluation.evaluate(
@@ -267,6 +278,27 @@ def _how_run(section: ModelSection) -> ModelSection:
     for name in sorted(section.model_fields_set - {"device", "dtype", "workers"}):
         raise ConfigError(f"--set model.{name}: the model is the one in local:PATH; only device, dtype and workers can be set")
     return section
+
+
+def _refuse_idle(policy: str, given: dict[str, Any]) -> None:
+    """Raises `ConfigError` on an option that would change nothing of this policy."""
+    kind = policy.partition(":")[0]
+    takes = {"local": {*given}, "openai": {*given} - {"device"}}.get(kind, set())
+    for name, value in given.items():
+        if value is not None and name not in takes:
+            of = "a local model" if name == "device" else "a local or an openai: model"
+            raise ConfigError(f"--{name.replace('_', '-')} {value} is a setting of {of}, and {policy} is none: leave it out")
+
+
+def _refuse_others(values: dict[str, Any]) -> None:
+    """Raises `ConfigError` on what `bao eval` would read and never heed."""
+    for name in values:
+        if name not in (known := ("gym", "evaluation", "agent", "model", "seed")):
+            raise ConfigError(f"--set {name}.. is no setting of an evaluation: {suggest(name, known)}")
+    played_how = values["evaluation"]
+    for name, instead in {"tasks": "--tasks", "effort_weights": "--effort-weight", "scripted": "scripted:NAME"}.items():
+        if isinstance(played_how, dict) and name in played_how:
+            raise ConfigError(f"--set evaluation.{name} is a recipe's: give {instead}")
 
 
 def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None) -> dict[str, Any]:
@@ -411,6 +443,15 @@ def transcript(
     if not 0 <= index < len(chosen):
         of_task = f" of task {task!r}" if task else ""
         what = "episodes" if pick is None else f"{pick} picks"
+        if task is not None and not rows:
+            raise ConfigError(
+                f"--task {task}: {episodes} holds no episode of it: {suggest(task, {row.task_id for row in read})}"
+            )
+        if pick == "disputed" and not chosen:
+            raise ConfigError(
+                f"--pick {pick}: {episodes} holds no task that one episode solves and another does not: name a folder of "
+                "several policies, or evaluate with --rollouts 2"
+            )
         raise ConfigError(f"--index {index}: {episodes} holds {len(chosen)} {what}{of_task}, counted from 0")
     console = Console()
     for place in chosen[index].episodes:

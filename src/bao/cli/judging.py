@@ -53,10 +53,11 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
     encode = None if embedding is None else sentence_encoder(embedding)
     summaries = [evaluation.remeasure(judged, prices=priced, encode=encode) for judged in found]
     results_console().print(table(summaries))
-    if priced is not None and all(summary["money"] is None for summary in summaries):
+    without = [judged for judged, summary in zip(found, summaries, strict=True) if summary["money"] is None]
+    if priced is not None and without:
         Progress().warn(
-            "no episode has both token counts and a model in the price table, so money has no figure "
-            f"(the table names {', '.join(priced)})"
+            f"no money for {', '.join(judged.label for judged in without)}: it takes token counts and a price for "
+            f"{', '.join(dict.fromkeys(judged.model() for judged in without))} (the table names {', '.join(priced)})"
         )
 
 
@@ -64,7 +65,7 @@ def compare_runs(
     evaluations: list[Path], /, *, measure: list[str] | None = None, prices: Path | None = None,
     users: Annotated[list[str] | None, Several] = None, judges: Annotated[list[str] | None, Several] = None,
     out: Path | None = None, tasks: Path | None = None, api_key_env: str | None = None, concurrency: int | None = None,
-    workers: int = 1, device: str = "cpu", seed: int = 0, as_json: JSON = False,
+    embedding: str | None = None, workers: int = 1, device: str = "cpu", seed: int = 0, as_json: JSON = False,
 ) -> None:  # fmt: skip
     """Compare evaluations measure by measure, paired by task: differences, intervals, p-values, tasks still missing.
 
@@ -102,6 +103,8 @@ def compare_runs(
         Processes that share these episodes.
     device
         Where a local model runs.
+    embedding
+        A sentence-transformers model, by name or folder, for embedding_diversity.
     seed
         Seed of the random sign flips and of the bootstrap.
     """
@@ -109,7 +112,9 @@ def compare_runs(
     runs = evaluation.find_runs(evaluations)
     if len(runs) < 2 and not others:
         raise ConfigError(f"bao compare needs two evaluations, and {evaluations[0]} holds one: name another folder too")
-    found = [] if len(runs) < 2 else compare(runs, measure, prices=None if prices is None else read_prices(prices), seed=seed)
+    priced = None if prices is None else read_prices(prices)
+    encode = None if embedding is None else sentence_encoder(embedding)
+    found = [] if len(runs) < 2 else compare(runs, measure, prices=priced, encode=encode, seed=seed)
     progress = Progress()
     transfers = []
     if others:
@@ -201,7 +206,7 @@ def _row(row: Difference) -> Sequence[Text]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
 
 
 def _transfers(found: Sequence[Transfer]) -> Table:

@@ -252,13 +252,25 @@ def _completion(body: bytes, blame: Blame) -> Completion:
             content = "".join(part["text"] for part in content if part.get("type") == "text")
         if not isinstance(content, str | None):
             raise TypeError
-        usage = values.get("usage") or {}
-        tokens = [
-            value if isinstance(value := usage.get(name), int) else None for name in ("prompt_tokens", "completion_tokens")
-        ]
+        read, wrote = _counted(values.get("usage") or {})
     except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
         raise _PassingError(blame.malformed, "the answer was no chat completion") from None
-    return Completion(content or "", choice.get("finish_reason") == "length", message, tokens[0], tokens[1])
+    return Completion(content or "", choice.get("finish_reason") == "length", message, read, wrote)
+
+
+def _counted(usage: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Tokens read and written. Hidden reasoning is written, and billed: most endpoints count it in ``completion_tokens``, some
+    beside it, which the sum in ``total_tokens`` tells."""
+    read, wrote, whole = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    details = usage.get("completion_tokens_details")
+    reasoned = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
+    if read is not None and wrote is not None and reasoned and whole == read + wrote + reasoned:
+        wrote += reasoned
+    return read, wrote
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _error_said(body: bytes) -> str:

@@ -3,13 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from bao.action import Action
+from bao.config import EvaluationSection
 from bao.errors import ConfigError, DataError
 from bao.folder import logger, open_folder
 from bao.formats.datasets import read_datasets, write_datasets
@@ -58,7 +57,7 @@ def export_episodes(folder: Path, to: Target, out: Path, progress: Progress, *, 
         raise ConfigError(f"--out {out} exists: name another file, or give --force to replace it")
     files = _episode_files(folder)
     total = sum(map(count_episodes, files))
-    with progress.task(f"export to {to}", total) as update:
+    with progress.task(f"export to {to}", total, quiet=True) as update:
         episodes = _counted((row for file in files for row in iterate_episodes(file, traces=False)), total, update)
         count = _writer(to, files)(out, episodes)
     return count
@@ -84,8 +83,8 @@ def import_episodes(
     open_folder(out, {"from": source.value, "file": file.name, "sha256": digest, "gym": gym, "convention": convention})
     episodes = out / EPISODES
     if not episodes.is_file():
-        with progress.task(f"import from {source}", None) as update:
-            count = stream_episodes(episodes, _counted(_reader(source)(file, under), None, update))
+        with progress.task(f"import from {source}", None, quiet=True) as update:
+            count = stream_episodes(episodes, _counted(_some(_reader(source)(file, under), file), None, update))
         logger.info("%s: %d episodes", out, count)
     if not (out / SUMMARY).is_file():
         _summarize(out, progress)
@@ -114,6 +113,14 @@ def _reader(source: Source) -> Callable[[Path, Rules | None], Iterator[Trajector
     return read_openai if source is Source.OPENAI else read_datasets
 
 
+def _some(episodes: Iterator[Trajectory], file: Path) -> Iterator[Trajectory]:
+    first = next(episodes, None)
+    if first is None:
+        raise DataError(f"{file} holds no episode: give a file that holds conversations")
+    yield first
+    yield from episodes
+
+
 def _counted(episodes: Iterable[Trajectory], total: int | None, update: Update) -> Iterator[Trajectory]:
     for count, episode in enumerate(episodes, start=1):
         yield episode
@@ -123,21 +130,14 @@ def _counted(episodes: Iterable[Trajectory], total: int | None, update: Update) 
 
 def _summarize(out: Path, progress: Progress) -> None:
     """``summary.json``, as ``bao eval`` would leave it, or a word on why there is none."""
-    # No measure looks at texts, so they need not stay in memory.
-    rows = [_without_texts(row) for row in iterate_episodes(out / EPISODES, traces=False)]
-    if any(row.policy == POLICY for row in rows):
+    if any(row.policy == POLICY for row in iterate_episodes(out / EPISODES, traces=False)):
         progress.say(f"{out} gets no {SUMMARY}: conversations that bao did not play have no rewards to measure")
         return
     try:
-        summary = summarize(rows)
+        summary = summarize(iterate_episodes(out / EPISODES, traces=False), resamples=EvaluationSection().resamples)
     except DataError as error:
         progress.say(f"{out} gets no {SUMMARY}: {error}")
         return
     part = out / f".{SUMMARY}"
     part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
     part.replace(out / SUMMARY)
-
-
-def _without_texts(row: Trajectory) -> Trajectory:
-    turns = tuple(replace(turn, thinking="", action=Action(turn.action.kind), reply="") for turn in row.turns)
-    return replace(row, system="", opening="", turns=turns)

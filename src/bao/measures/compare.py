@@ -19,13 +19,14 @@ from scipy.special import ndtri
 from bao.errors import ConfigError, DataError, suggest
 from bao.measures.catalogue import MEASURES, Direction
 from bao.measures.cost import Prices
+from bao.measures.diversity import Encode
 from bao.measures.metrics import episode_measures, healthy
 from bao.measures.stats import Floats, Interval, difference_interval
 from bao.trajectory import Trajectory
 
 HEADLINE = (
     "score", "success", "pass_at_u_1", "user_effort", "user_involvement_rate", "satisfaction", "turns", "tokens",
-    "unparsable", "money", "repeated", "zero_information",
+    "unparsable", "money", "repeated", "zero_information", "embedding_diversity",
 )  # fmt: skip
 """What is compared where no measure is named; those that a run has no figure for are left out."""
 
@@ -93,10 +94,10 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Run], measures: Sequence[str] | None = None, *, prices: Prices | None = None, seed: int = 0,
-    permutations: int = 10_000,
+    runs: Sequence[Run], measures: Sequence[str] | None = None, *, prices: Prices | None = None,
+    encode: Encode | None = None, seed: int = 0, permutations: int = 10_000,
 ) -> list[Comparison]:  # fmt: skip
-    """Every pair of `runs`, the later against the earlier; `prices` gives ``money``.
+    """Every pair of `runs`, the later against the earlier; `prices` gives ``money``, `encode` ``embedding_diversity``.
 
     `measures` are names, or just ``all``; `HEADLINE` where not given.
 
@@ -114,8 +115,9 @@ def compare(
     for name in measures or ():
         if name not in MEASURES:
             raise ConfigError(f"--measure {name} is unknown: {suggest(name, MEASURES)}")
-    measured = [_Measured.of(run, prices) for run in runs]
-    pairs = [_pair(a, b, measures, seed, permutations) for a, b in combinations(measured, 2)]
+    measured = [_Measured.of(run, prices, encode) for run in runs]
+    both = list(combinations(measured, 2))
+    pairs = [_pair(a, b, measures, seed, permutations, len(both)) for a, b in both]
     return _adjusted(pairs)
 
 
@@ -165,17 +167,19 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def more_tasks(differences: Floats) -> int | None:
+def more_tasks(differences: Floats, comparisons: int = 1) -> int | None:
     """How many more tasks a test at level .05 needs for power .8, if effect and spread are those of `differences` [tasks].
 
     ``((z_.975 + z_.8) sd / mean)^2`` less those there are, at least 0; None for an effect of exactly 0 or a single task. The
+    level is shared out over `comparisons`, and no test comes below it with so few tasks that ``2^-tasks`` is above it. The
     observed effect is a guess at the true one: read the number as an order of magnitude.
     """
     effect = float(differences.mean())
     if effect == 0 or len(differences) < 2:
         return None
-    reach = float(ndtri(1 - LEVEL / 2) + ndtri(POWER))
-    needed = (reach * float(differences.std(ddof=1)) / effect) ** 2
+    level = LEVEL / comparisons
+    reach = float(ndtri(1 - level / 2) + ndtri(POWER))
+    needed = max((reach * float(differences.std(ddof=1)) / effect) ** 2, 1 + math.floor(-math.log2(level)))
     return max(0, math.ceil(needed - len(differences))) if needed < 1e12 else None
 
 
@@ -187,16 +191,19 @@ class _Measured:
     episodes: Sequence[Trajectory]
     columns: Mapping[str, Floats]
     rows: Mapping[str, list[int]]
+    wanted: Sequence[str]
+    """Measures that something was given for, whether they have figures or not."""
 
     @classmethod
-    def of(cls, run: Run, prices: Prices | None) -> "_Measured":
+    def of(cls, run: Run, prices: Prices | None, encode: Encode | None) -> "_Measured":
         episodes = healthy(run.episodes)
         if not episodes:
             raise DataError(f"{run.label} has no healthy episode: repair what failed and evaluate it again")
         rows: dict[str, list[int]] = defaultdict(list)
         for index, episode in enumerate(episodes):
             rows[episode.task_id].append(index)
-        return cls(run, episodes, episode_measures(episodes, prices=prices), rows)
+        wanted = [name for name, given in (("money", prices), ("embedding_diversity", encode)) if given is not None]
+        return cls(run, episodes, episode_measures(episodes, prices=prices, encode=encode), rows, wanted)
 
     def seeds(self, task: str) -> set[int]:
         return {self.episodes[i].seed for i in self.rows[task]}
@@ -212,7 +219,9 @@ class _Measured:
         return found
 
 
-def _pair(a: _Measured, b: _Measured, measures: Sequence[str] | None, seed: int, permutations: int) -> Comparison:
+def _pair(
+    a: _Measured, b: _Measured, measures: Sequence[str] | None, seed: int, permutations: int, comparisons: int
+) -> Comparison:  # fmt: skip
     gyms = sorted({episode.gym for episode in (*a.episodes, *b.episodes)})
     if len(gyms) > 1:
         raise DataError(
@@ -230,9 +239,9 @@ def _pair(a: _Measured, b: _Measured, measures: Sequence[str] | None, seed: int,
     common = [name for name in MEASURES if name in left and name in right and (name != "best_score" or alike)]
     for name in measures or ():
         if name not in common:
-            raise DataError(_why_absent(name, a, b))
+            raise DataError(f"--measure {_why_absent(name, a, b)}: leave it out")
     chosen = [name for name in HEADLINE if name in common] if measures is None else list(measures) or common
-    differences = [_difference(name, left[name], right[name], a.run, b.run, seed, permutations) for name in chosen]
+    differences = [_difference(name, left[name], right[name], a.run, b.run, seed, permutations, comparisons) for name in chosen]
     return Comparison(
         a=a.run.label, b=b.run.label, tasks=len(tasks), by_seed=sum(map(bool, seeds)),
         differences=tuple(difference for difference in differences if difference is not None),
@@ -246,7 +255,7 @@ def _mean(values: Floats) -> float:
 
 
 def _difference(
-    name: str, left: Floats, right: Floats, a: Run, b: Run, seed: int, permutations: int
+    name: str, left: Floats, right: Floats, a: Run, b: Run, seed: int, permutations: int, comparisons: int
 ) -> Difference | None:  # fmt: skip
     both = ~(np.isnan(left) | np.isnan(right))
     if not both.any():
@@ -259,7 +268,7 @@ def _difference(
         measure=name, a=float(left[both].mean()), b=float(right[both].mean()),
         difference=difference_interval(values, bounded=MEASURES[name].rate), p=p, adjusted_p=p, tasks=len(values),
         better=_better(name, float(values.mean()), p, a.label, b.label),
-        more_tasks=0 if p < LEVEL else more_tasks(values),
+        more_tasks=more_tasks(values, comparisons),
     )  # fmt: skip
 
 
@@ -283,12 +292,19 @@ def _adjusted(pairs: Sequence[Comparison]) -> list[Comparison]:
                 replace(
                     d, adjusted_p=adjusted[i, d.measure],
                     better=_better(d.measure, d.difference.mean, adjusted[i, d.measure], pair.a, pair.b),
+                    more_tasks=_missing(d, adjusted[i, d.measure]),
                 )
                 for d in pair.differences
             ),
         )
         for i, pair in enumerate(pairs)
     ]  # fmt: skip
+
+
+def _missing(difference: Difference, p: float) -> int | None:
+    if p < LEVEL:
+        return 0
+    return None if difference.more_tasks is None else max(1, difference.more_tasks)
 
 
 _SETTINGS = {"gym_version": "gym version", "horizon": "horizon", "convention": "convention", "user": "user"}
@@ -307,14 +323,22 @@ def _warnings(a: _Measured, b: _Measured, shared: int) -> list[str]:
             f"the tasks differ ({len(a.rows)} in {a.run.label}, {len(b.rows)} in {b.run.label}): compared are the {shared} "
             "that both have"
         )
+    found += [_why_absent(name, a, b) for name in a.wanted if name not in a.columns or name not in b.columns]
     return found
+
+
+_COMES_FROM = {
+    "money": "it takes token counts, and a price for the model in the table of --prices",
+    "embedding_diversity": "it takes --embedding, and two queries in an episode",
+}
 
 
 def _why_absent(name: str, a: _Measured, b: _Measured) -> str:
     if name == "best_score":
         return (
-            f"--measure best_score grows with the episodes per task, and {a.run.label} and {b.run.label} differ in them: "
-            "compare score"
+            f"best_score grows with the episodes per task, and {a.run.label} and {b.run.label} differ in them, so compare score"
         )
     lacking = " and ".join(each.run.label for each in (a, b) if name not in each.columns)
-    return f"--measure {name}: no episode of {lacking} has a figure (docs/measures.md says where it comes from): leave it out"
+    return (
+        f"{name}: no episode of {lacking} has a figure ({_COMES_FROM.get(name, 'docs/measures.md says where it comes from')})"
+    )

@@ -6,6 +6,8 @@ A price table is a TOML file, prices per million tokens in one currency:
     input = 2.5
     output = 10.0
 
+An episode is priced by its model's name, and where the table has none of that name by its policy's.
+
 What a figure cannot be had for has none (NaN here, absent in a summary), never 0: an episode without token counts has no
 ``tokens_in``, one whose model is not in the table no ``money``.
 """
@@ -95,7 +97,7 @@ def costs(episodes: Sequence[Trajectory], prices: Prices) -> dict[str, list[floa
         "tokens_in": [read for read, _ in counts],
         "tokens_out": [wrote for _, wrote in counts],
         "money": [
-            _money(prices.get(episode.model or episode.policy), read, wrote)
+            _money(prices.get(episode.model, prices.get(episode.policy)), read, wrote)
             for episode, (read, wrote) in zip(episodes, counts, strict=True)
         ],
     }

@@ -15,13 +15,15 @@ _COLUMNS = (
     ("satisfaction", "Satisfaction (estimate)", 2),
     ("turns", "Turns", 1),
     ("tokens", "Tokens", 0),
+    ("money", "Money", None),
+    ("embedding_diversity", "Embedding diversity", 3),
 )
 
 
 def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
     """One row per summary (as `bao.measures.summarize` gives them), each mean with its 95 % interval."""
     gyms = ", ".join(dict.fromkeys(str(summary["gym"]) for summary in summaries))
-    columns = [column for column in _COLUMNS if any(column[0] in summary for summary in summaries)]
+    columns = [column for column in _COLUMNS if any(summary.get(column[0]) is not None for summary in summaries)]
     view = Table(title=f"{gyms}: means with 95 % intervals over tasks" if gyms else None, title_justify="left")
     view.add_column("Policy", overflow="fold")
     for name in ("w", "Tasks", "Episodes", *(title for _, title, _ in columns), "Faults"):
@@ -29,7 +31,7 @@ def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
     for summary in summaries:
         weight = summary.get("effort_weight")
         values = {**summary, "pass_at_u": summary["pass_at_u"]["1"]}
-        cells = [_cell(values[key], digits) if key in values else "" for key, _, digits in columns]
+        cells = ["" if values.get(key) is None else _cell(values[key], digits) for key, _, digits in columns]
         view.add_row(
             Text(str(summary["policy"])), "" if weight is None else f"{weight:g}", str(summary["tasks"]),
             str(summary["episodes"]), *cells, str(sum(summary["faults"].values())),
@@ -37,5 +39,8 @@ def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
     return view
 
 
-def _cell(value: Mapping[str, float], digits: int) -> str:
-    return f"{value['mean']:.{digits}f}\n[{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+def _cell(value: Mapping[str, float], digits: int | None) -> str:
+    mean, low, high = (
+        f"{value[name]:.3g}" if digits is None else f"{value[name]:.{digits}f}" for name in ("mean", "low", "high")
+    )
+    return f"{mean}\n[{low}, {high}]"

@@ -11,7 +11,10 @@ from bao.action import Parsed
 
 @runtime_checkable
 class Policy(Protocol):
-    """Plays one episode after another; holds the state of the episode it is in."""
+    """Plays one episode after another; holds the state of the episode it is in.
+
+    One that is a model behind an endpoint has its name in a price table as ``model`` besides.
+    """
 
     name: str
 

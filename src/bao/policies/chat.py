@@ -35,6 +35,7 @@ class ChatPolicy:
     def __init__(self, settings: ChatSettings, kinds: Collection[ActionKind | str], seed: int, name: str) -> None:
         """`kinds` are the choices that the gym offers. Raises `ConfigError` where the key is not in the environment."""
         self.name = name
+        self.model = settings.model
         self.settings = settings
         self._kinds = kinds
         self._key = read_key(settings.api_key_env)
@@ -72,7 +73,7 @@ class ChatPolicy:
         parsed = self._without_key(self._talk.said(completion.message))
         wrote = completion.tokens_out
         # Where nobody counts, a word is a token, as it is for other policies.
-        self._written += len(parsed.thinking.split()) + len(parsed.action.content.split()) if wrote is None else wrote
+        self._written += parsed.words if wrote is None else wrote
         turn = CountedTurn.of(parsed, completion.tokens_in, wrote)
         if completion.cut and most < settings.max_tokens:
             raise OutOfTokensError(turn)

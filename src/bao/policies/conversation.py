@@ -70,10 +70,10 @@ class Conversation:
         self._open_calls = ids
         content = _text(kept.get("content"))
         if calls:
-            parsed = _called(calls[0], self._kinds)
+            parsed = _called(calls[0], self._kinds).keeping(_shown(calls[0]))
             beside = content.replace("<think>", "").replace("</think>", "")
         else:
-            parsed = parse(content, self._kinds)
+            parsed = parse(content, self._kinds).keeping(content)
             beside = ""
         thoughts = dict.fromkeys(kept[name].strip() for name in _THOUGHTS if isinstance(kept.get(name), str))
         return parsed._replace(thinking="\n".join(filter(None, (*thoughts, beside.strip(), parsed.thinking))))
@@ -100,6 +100,11 @@ def _called(call: Mapping[str, Any], kinds: Collection[ActionKind | str]) -> Par
     if not isinstance(function, dict):
         function = {}
     return parse(json.dumps({"name": function.get("name"), "arguments": function.get("arguments")}), kinds)
+
+
+def _shown(call: Mapping[str, Any]) -> str:
+    function = call.get("function")
+    return f"{function.get('name')}({function.get('arguments')})" if isinstance(function, dict) else str(function)
 
 
 def _text(content: Any) -> str:

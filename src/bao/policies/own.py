@@ -159,7 +159,7 @@ class _Talk:
 def read_turn(value: Any, kinds: Collection[ActionKind | str]) -> Parsed:
     """What an agent returned, as a turn in a gym that offers `kinds`. Raises `WrongShapeError` where it is none."""
     if isinstance(value, str):
-        return parse(value, kinds)
+        return parse(value, kinds).keeping(value)
     thinking, action = ("", value) if isinstance(value, Action) else value if _is_pair(value) else (None, None)
     if thinking is None or action is None:
         raise WrongShapeError(f"it gave {_a(value)} for a turn: a text, an Action or (thinking, Action) is one")
@@ -168,10 +168,14 @@ def read_turn(value: Any, kinds: Collection[ActionKind | str]) -> Parsed:
         raise WrongShapeError(f"it gave an Action of {_a(kind)} and {_a(content)}: both must be texts")
     thinking, content = (_LONE_SURROGATE.sub("\ufffd", text) for text in (thinking, content))
     if kind not in CHOICES or kind not in kinds:
-        return Parsed(thinking, Action(ActionKind.NONE, str(ParseFault.UNKNOWN_CHOICE)), ParseFault.UNKNOWN_CHOICE)
+        return _unreadable(thinking, Action(kind, content), ParseFault.UNKNOWN_CHOICE)
     if not content.strip() and kind != ActionKind.FINISH:
-        return Parsed(thinking, Action(ActionKind.NONE, str(ParseFault.EMPTY_CONTENT)), ParseFault.EMPTY_CONTENT)
+        return _unreadable(thinking, Action(kind, content), ParseFault.EMPTY_CONTENT)
     return Parsed(thinking, Action(ActionKind(kind), content), None)
+
+
+def _unreadable(thinking: str, action: Action, fault: ParseFault) -> Parsed:
+    return Parsed(thinking, Action(ActionKind.NONE, str(fault)), fault).keeping(render(thinking, action))
 
 
 def without_secrets(text: str) -> str:

@@ -48,7 +48,8 @@ def play(
     return Trajectory(
         gym=gym.name, task_id=task.id, policy=policy.name, seed=seed, opening=opening, turns=tuple(turns), stop=stop,
         success=success, horizon=gym.horizon, system=system, effort_weight=effort_weight, level=task.level, fault=fault,
-        fault_detail=detail, seconds=time.perf_counter() - start, satisfaction=gym.satisfaction if fault is None else None,
+        fault_detail=detail, seconds=time.perf_counter() - start, model=getattr(policy, "model", ""),
+        satisfaction=gym.satisfaction if fault is None else None,
     )  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def _turn(parsed: Parsed, reply: str, reward: float, involves_user: bool) -> Tur
     if isinstance(parsed, CountedTurn):
         read, wrote = parsed.prompt_tokens, parsed.completion_tokens
     thinking, action, parse_fault = parsed
-    tokens = len(thinking.split()) + len(action.content.split()) if wrote is None else wrote
+    tokens = parsed.words if wrote is None else wrote
     return Turn(thinking, action, reply, reward, involves_user, parse_fault, tokens, read, wrote)
 
 

@@ -118,6 +118,11 @@ class Shards:
             )
 
 
+def _tell(pipe: Connection, error: Exception) -> None:
+    with suppress(OSError):  # the first worker's error has ended the run, and nobody listens any more
+        pipe.send(error)
+
+
 def _serve(pipe: Connection, plan: Plan, folder: Path, running: Running) -> None:
     """A worker: plays the numbers that come through the pipe, until its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started us says when to stop
@@ -135,8 +140,8 @@ def _serve(pipe: Connection, plan: Plan, folder: Path, running: Running) -> None
             threads.close()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
-    except BaoError as error:
-        pipe.send(error)
+    except (BaoError, OSError) as error:
+        _tell(pipe, error)
     except BaseException:
-        pipe.send(RuntimeError(f"in a worker:\n{traceback.format_exc()}"))
+        _tell(pipe, RuntimeError(f"in a worker:\n{traceback.format_exc()}"))
     os._exit(0)  # threads that wait for a reply would hold up the interpreter's end
