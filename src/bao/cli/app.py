@@ -9,16 +9,14 @@ from rich.console import Console
 
 from bao import __version__, evaluation, stages
 from bao.cli import exchange, judging, listing
+from bao.cli.evaluating import evaluate
 from bao.cli.init import init
-from bao.config import ModelSection, check_recipe, load_recipe, override_setting
+from bao.cli.options import JSON, Out, RecipeName, Set
+from bao.config import load_recipe
 from bao.errors import ConfigError, suggest
 from bao.folder import open_folder
 from bao.gym import gym_class
-from bao.measures.table import table
 from bao.progress import Progress, results_console
-from bao.rollout.failures import Failures
-from bao.task import Split
-from bao.users.settings import model_at
 
 app = App(
     name="bao", version=__version__, help_format="plaintext", default_parameter=Parameter(negative=()),
@@ -37,27 +35,11 @@ check = App(
 )  # fmt: skip
 app.command(show)
 app.command(check)
+app.command(evaluate, name="eval")
 judging.add_to(app)
 app.command(init)
 app.command(exchange.export)
 app.command(exchange.import_, name="import")
-
-Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
-RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]
-Set = Annotated[
-    list[str] | None,
-    Parameter(name=["--set", "-s"], help="A setting in place of the recipe's, such as grpo.steps=20; may be repeated."),
-]
-EvalSet = Annotated[
-    list[str] | None,
-    Parameter(
-        name=["--set", "-s"],
-        help="A setting of the gym, the evaluation, the agent or how a local model runs, in place of what the options say, "
-        "such as gym.settings.llm.timeout=20, agent.body.top_k=20 or model.dtype=bfloat16; may be repeated.",
-    ),
-]
-JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
-Several = Parameter(consume_multiple=True)
 
 
 @app.command
@@ -103,215 +85,6 @@ def train(recipe: RecipeName = "quickstart", /, *, start: Path, out: Out, set_: 
     """
     model = stages.reinforce(load_recipe(recipe, set_ or ()), start, out, Progress())
     print(f"model: {model}")
-
-
-@app.command(name="eval")
-def evaluate(
-    policy: str,
-    /,
-    *,
-    out: Out,
-    name: str | None = None,
-    gym: str = "travel",
-    tasks: str = "200",
-    split: Split = Split.TEST,
-    levels: Annotated[tuple[int, ...] | None, Several] = None,
-    horizon: int | None = None,
-    convention: str | None = None,
-    user: str | None = None,
-    user_model: str | None = None,
-    judge_model: str | None = None,
-    api_key_env: str | None = None,
-    agent_mode: Literal["auto", "tools", "text"] | None = None,
-    turn_timeout: float | None = None,
-    top_p: float | None = None,
-    concurrency: int | None = None,
-    persona: str | None = None,
-    workers: int | None = None,
-    ray: str | None = None,
-    failures: Failures | None = None,
-    retries: int | None = None,
-    minimum_healthy: float | None = None,
-    episode_timeout: float | None = None,
-    effort_weight: float | None = None,
-    rollouts: int = 1,
-    temperature: float | None = None,
-    turn_tokens: int | None = None,
-    trajectory_tokens: int | None = None,
-    seed: int = 0,
-    device: str | None = None,
-    set_: EvalSet = None,
-) -> None:
-    """Evaluate an agent; leaves episodes.parquet and summary.json.
-
-    For example:
-        bao eval scripted:ask_all --out runs/ask_all
-        bao eval local:runs/bao/model --effort-weight 0.1 --levels 2 3 --out runs/w
-        bao eval scripted:ask_needed --persona busy --out runs/busy
-        bao eval scripted:solver --gym function --tasks test.parquet --out runs/f
-        bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3
-        bao eval my_agent.py:Agent --gym travel --out runs/mine
-        bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm
-
-    Parameters
-    ----------
-    policy
-        scripted:NAME (`bao gyms` lists them), local:PATH of a model folder, openai:MODEL@BASE_URL of an OpenAI-compatible
-        endpoint, or your own agent in Python as MODULE:OBJECT or FILE.py:OBJECT (docs/agents.md).
-    name
-        What tables and plots call it; the policy's own name where not given.
-    gym
-        The gym to play.
-    tasks
-        How many of the gym's own tasks, or a file of tasks.
-    split
-        The split that the tasks are from.
-    levels
-        Difficulty levels, such as --levels 2 3; all where not given.
-    horizon
-        The most turns of an episode; the gym's own where not given.
-    convention
-        What counts as user effort (`bao gyms` lists the conventions); the gym's default where not given.
-    user
-        Who plays the user: scripted, or llm for a model (`bao gyms` lists which gyms have which).
-    user_model
-        The model that plays the user, as MODEL@BASE_URL of an OpenAI-compatible endpoint; implies --user llm.
-    judge_model
-        The model that judges what rules cannot, as MODEL@BASE_URL; the user's model where not given.
-    api_key_env
-        The environment variable that holds the key of the endpoints named here; no key is sent where not given.
-    agent_mode
-        How an openai: model takes an action: by calling the tool, in text, or (auto) by the tool where its endpoint takes one.
-    turn_timeout
-        Seconds that an openai: model or your own agent may take for one turn; 600 where not given.
-    top_p
-        Nucleus sampling of an openai: model.
-    concurrency
-        The most episodes at once, of an agent that is asked turn by turn; of a local model, those that wait for the user's
-        model. Fewer while an endpoint is overtaxed. Where not given: 1 of your own agent, else as many as the models that
-        take part may get requests.
-    persona
-        How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
-    workers
-        Processes that share these episodes; one that dies is replaced.
-    ray
-        Address of a Ray cluster that plays them instead, such as --ray auto; needs the extra ray.
-    failures
-        What is made of an episode that ends in a fault: fail_fast stops, retry tries again and leaves it out, minimum_viable
-        does so too and stops where too small a share is healthy.
-    retries
-        Further tries of an episode that ended in a fault.
-    minimum_healthy
-        The share of episodes that has to be healthy under minimum_viable.
-    episode_timeout
-        Seconds that one try of an episode may take (of a local model: that its gym may); later it is a fault.
-    effort_weight
-        The price of a user-involving turn that a conditioned policy is told.
-    rollouts
-        Episodes per task.
-    temperature
-        Sampling temperature of a local or openai: model; 0, which is greedy, where not given.
-    turn_tokens
-        The most tokens of one turn of a local or openai: model (4096 of the latter where not given).
-    trajectory_tokens
-        The most tokens of one episode: of a local model its prompt left out, of an openai: model those that it writes.
-    seed
-        Seed of the episodes and of the bootstrap.
-    device
-        Where a local model runs; cpu where not given.
-    """
-    if user_model is not None and user not in (None, "llm"):
-        raise ConfigError(f"--user {user} and --user-model contradict each other: leave one out")
-    settings = {
-        "horizon": horizon,
-        "convention": convention,
-        "user": "llm" if user_model is not None else user,
-        "llm": None if user_model is None else model_at(user_model, "--user-model", api_key_env),
-        "judge": None if judge_model is None else model_at(judge_model, "--judge-model", api_key_env),
-        "persona": persona,
-    }
-    chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
-    if levels is not None:
-        if not levels:
-            raise ConfigError("--levels names no level: give one or more, such as --levels 2 3, or leave it out")
-        chosen_gym["levels"] = levels
-    played_how: dict[str, Any] = {"split": split.value, "rollouts": rollouts}
-    of_models = {"temperature": temperature, "turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens}
-    _refuse_idle(policy, {**of_models, "device": device})
-    if api_key_env is not None and not policy.startswith("openai:") and user_model is None and judge_model is None:
-        raise ConfigError(f"--api-key-env {api_key_env} is the key of an endpoint, and none is named: leave it out")
-    limits = {
-        **of_models, "concurrency": concurrency, "workers": workers,
-        "ray": ray, "failures": failures, "retries": retries, "minimum_healthy": minimum_healthy,
-        "episode_timeout": episode_timeout,
-    }  # fmt: skip
-    played_how |= {key: value for key, value in limits.items() if value is not None}
-    asked = {"mode": agent_mode, "turn_timeout": turn_timeout, "top_p": top_p}
-    values = {"gym": chosen_gym, "model": {} if device is None else {"device": device}, "evaluation": played_how, "seed": seed}
-    values["agent"] = {key: value for key, value in asked.items() if value is not None}
-    for override in set_ or ():
-        override_setting(values, override)
-    _refuse_others(values)
-    agent = _agent_settings(policy, values, api_key_env)
-    checked = check_recipe(values, "bao eval")
-    stages.make_gym(checked.gym)
-    if tasks.isdigit():
-        played = stages.task_set(checked.gym, checked.evaluation.split, int(tasks))
-    elif not Path(tasks).exists():
-        raise ConfigError(
-            f"--tasks {tasks} is neither a number nor a file: say how many of the gym's own tasks, or give a file of tasks"
-        )
-    else:
-        played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
-    judged = evaluation.evaluate(
-        policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
-        seed=checked.seed, model=_how_run(checked.model), agent=agent,
-    )  # fmt: skip
-    results_console().print(table([judged.summary()]))
-    for line in listing.model_usage():
-        print(line)
-    print(f"results: {out}")
-
-
-def _how_run(section: ModelSection) -> ModelSection:
-    """The table ``model``, which may say how a local model runs and not which one it is. Raises `ConfigError`."""
-    for name in sorted(section.model_fields_set - {"device", "dtype", "workers"}):
-        raise ConfigError(f"--set model.{name}: the model is the one in local:PATH; only device, dtype and workers can be set")
-    return section
-
-
-def _refuse_idle(policy: str, given: dict[str, Any]) -> None:
-    """Raises `ConfigError` on an option that would change nothing of this policy."""
-    kind = policy.partition(":")[0]
-    takes = {"local": {*given}, "openai": {*given} - {"device"}}.get(kind, set())
-    for name, value in given.items():
-        if value is not None and name not in takes:
-            of = "a local model" if name == "device" else "a local or an openai: model"
-            raise ConfigError(f"--{name.replace('_', '-')} {value} is a setting of {of}, and {policy} is none: leave it out")
-
-
-def _refuse_others(values: dict[str, Any]) -> None:
-    """Raises `ConfigError` on what `bao eval` would read and never heed."""
-    for name in values:
-        if name not in (known := ("gym", "evaluation", "agent", "model", "seed")):
-            raise ConfigError(f"--set {name}.. is no setting of an evaluation: {suggest(name, known)}")
-    played_how = values["evaluation"]
-    for name, instead in {"tasks": "--tasks", "effort_weights": "--effort-weight", "scripted": "scripted:NAME"}.items():
-        if isinstance(played_how, dict) and name in played_how:
-            raise ConfigError(f"--set evaluation.{name} is a recipe's: give {instead}")
-
-
-def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None) -> dict[str, Any]:
-    """The table ``agent`` of `values`, taken out; of a chat model with the options that it shares with local models."""
-    agent = values.pop("agent")
-    if not isinstance(agent, dict):
-        raise ConfigError("--set agent=.. is no setting: name one of its table, such as agent.timeout=60")
-    if not policy.startswith("openai:"):
-        return agent
-    played_how = values["evaluation"]
-    names = {"temperature": "temperature", "max_tokens": "turn_tokens", "episode_tokens": "trajectory_tokens"}
-    shared = {ours: played_how.pop(theirs) for ours, theirs in names.items() if theirs in played_how}
-    return {**shared, **({} if api_key_env is None else {"api_key_env": api_key_env}), **agent}
 
 
 @app.command

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.table import Table
 from rich.text import Text
 
 from bao import evaluation
+from bao.cli.options import JSON, Several
 from bao.errors import ConfigError
 from bao.evaluation import Judged
 from bao.measures.compare import Comparison, Difference, compare
@@ -20,9 +21,6 @@ from bao.measures.table import table
 from bao.measures.transfer import Ratio, Scores, Transfer, transfer
 from bao.progress import Progress, results_console
 from bao.replay import other_judge, other_user, replay
-
-Several = Parameter(consume_multiple=True)
-JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
 
 
 def add_to(app: App) -> None:
