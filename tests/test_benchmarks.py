@@ -13,7 +13,7 @@ from bao.gym import gym_class, gym_names
 from bao.policies.local import save_local
 from bao.prompt import PromptForm, system_text
 from bao.rollout.engine import Engine, Limits, Request
-from benchmarks import eval_throughput, gym_steps, llm_user
+from benchmarks import coverage, eval_throughput, gym_steps, llm_user
 from benchmarks.cost import Cost, Phase, Step, figures, ratios
 from benchmarks.episode import Episode
 from benchmarks.work import Work
@@ -139,3 +139,24 @@ def test_the_evaluation_benchmark_counts_every_request_of_every_episode() -> Non
     assert found["requests"] == 16 * eval_throughput.HORIZON
     assert found["wall"] > eval_throughput.HORIZON * eval_throughput.LATENCY
     assert 0 < found["cpu"] < found["wall"]
+
+
+@pytest.mark.parametrize("chances", coverage.CHANCES, ids=str)
+@pytest.mark.parametrize("rate", [0.05, 0.2, 0.9])
+def test_simulated_chances_have_the_mean_that_coverage_is_judged_by(chances: coverage.Chances, rate: float) -> None:
+    quantiles = chances.quantiles(rate)
+    assert quantiles.mean() == pytest.approx(rate, rel=0.02)
+    assert ((quantiles >= 0) & (quantiles <= 1)).all()
+    pair = coverage.Pair(40, coverage.UNEQUAL, chances, rate, rate / 2 if rate < 0.5 else (1 + rate) / 2, 0.8, 0.5)
+    drawn, truth = pair.draw(np.random.default_rng(0), 2000)
+    assert np.abs(drawn).max() <= 1
+    assert drawn.mean() == pytest.approx(truth, abs=5 * drawn.std() / np.sqrt(drawn.size))
+
+
+def test_what_the_outcomes_allow_is_found_by_hand() -> None:
+    # Ten yes-or-no tasks at .01: without any event .904, with one .996.
+    means = np.repeat([0.0, 0.1, 0.2], [9044, 914, 42])
+    assert coverage.attainable(means) == pytest.approx(0.9044) or coverage.attainable(means) == pytest.approx(0.9958)
+    # Four signs cannot make p < .05; of five only all alike can, which has a chance of 1/16.
+    assert coverage.attainable_null(np.array([4, 4])) == 1
+    assert coverage.attainable_null(np.array([5])) == pytest.approx(15 / 16)

@@ -426,9 +426,66 @@ def test_settings_of_agents_are_refused_where_the_policy_has_none(tmp_path: Path
         )  # fmt: skip
 
 
-def test_an_agent_is_told_no_effort_weight(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="qwen3 is told none"):
-        evaluation.evaluate(
-            "openai:qwen3@http://h/v1", GymSection(), Travel.task_set("test", 1), EvaluationSection(), tmp_path, Progress(),
-            effort_weight=0.1,
-        )  # fmt: skip
+def test_a_price_of_the_users_turns_is_told_and_kept(tmp_path: Path) -> None:
+    with stub_of() as stub:
+        for weight in ("0.05", "0.2"):
+            arguments = (f"openai:stub@{stub.base_url}", "--tasks", 2, "--effort-weight", weight, "--out", tmp_path / weight)
+            assert bao("eval", *arguments) == 0
+        told = {request["messages"][0]["content"] for request in stub.requests}
+        arguments = (f"openai:stub@{stub.base_url}", "--tasks", 2, "--effort-weight", "0.1", "--out", tmp_path / "0.05")
+        assert bao("eval", *arguments) == 2
+    assert len(told) == 2
+    assert {"a user turn costs 5 percent" in text for text in told} == {True, False}
+    assert all("interact" in text for text in told)
+    assert [judged.label for judged in evaluation.find_judged([tmp_path])] == ["stub w=0.05", "stub w=0.2"]
+    (episode, _) = read_episodes(tmp_path / "0.2" / "episodes.parquet")
+    assert episode.effort_weight == 0.2
+    assert "a user turn costs 20 percent" in episode.system
+
+
+def test_an_agent_in_python_is_told_the_price_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("frugal.py").write_text(
+        "class Agent:\n"
+        "    def begin(self, system, opening):\n"
+        "        self.asks = 'costs 1 percent' in system\n"
+        "    def act(self, observation):\n"
+        "        return '[action] Which area for the hotel?' if self.asks else '[finish]'\n"
+    )
+    efforts = []
+    for weight in ("0.01", "0.3"):
+        assert bao("eval", "frugal.py:Agent", "--tasks", 3, "--effort-weight", weight, "--out", weight) == 0
+        efforts.append(json.loads(Path(weight, "summary.json").read_text())["user_effort"]["mean"])
+    assert efforts == [16, 0]
+
+
+# A model that was trained here, behind an endpoint.
+
+
+@pytest.mark.parametrize("parted", [True, False])
+def test_a_trained_model_is_told_what_it_was_trained_with_and_keeps_its_thoughts(parted: bool, tmp_path: Path) -> None:
+    def thinking(request: Request) -> dict[str, Any]:
+        action = next_action(request["messages"])
+        text = f"[{action.kind}] {action.content}"
+        if parted:
+            return {"role": "assistant", "content": text, "reasoning_content": "I think."}
+        return {"role": "assistant", "content": f"<think>I think.</think>{text}"}
+
+    with stub_of(speaking(thinking)) as stub:
+        arguments = (f"openai:stub@{stub.base_url}", "--tasks", 1, "--set", "agent.prompt=brief", "--effort-weight", "0.1")
+        assert bao("eval", *arguments, "--out", tmp_path) == 0
+        last = stub.requests[-1]["messages"]
+        assert not [request for request in stub.requests if "tools" in request]
+    (episode,) = read_episodes(tmp_path / "episodes.parquet")
+    assert {turn.thinking for turn in episode.turns} == {"I think."}
+    assert last[0]["content"] == episode.system == "travel, 16 turns, a user turn costs 10 percent"
+    assert last[1] == {"role": "user", "content": episode.opening}
+    turns = [f"<think>I think.</think>[{turn.action.kind}] {turn.action.content}" for turn in episode.turns[:-1]]
+    assert [message for message in last if message["role"] == "assistant"] == [
+        {"role": "assistant", "content": turn} for turn in turns
+    ]
+
+
+def test_a_trained_model_has_no_tool(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="mode='tools' and prompt contradict"):
+        open_agent("openai:m@http://h/v1", {"prompt": "full", "mode": "tools"})

@@ -283,7 +283,8 @@ def test_a_refusal_names_the_setting_at_once(status: int, said: str, named: str)
 
 def test_the_judges_settings_are_called_the_judges() -> None:
     with StubEndpoint(healthy, refuses=lambda request: (401, "no")) as stub:
-        judge = Travel(judge={"model": "stub", "base_url": stub.base_url}).judge
+        model = {"model": "stub", "base_url": stub.base_url}
+        judge = Travel(user="llm", llm=model, judge=model).judge
         assert judge is not None
         with pytest.raises(ConfigError, match=r"judge\.api_key_env"):
             judge.ask(PROMPT, Verdict)
@@ -455,7 +456,7 @@ def test_something_else_than_a_model_is_refused() -> None:
 
 def test_a_gym_takes_a_table_settings_or_a_simulator() -> None:
     table = {"model": "m", "base_url": "http://h:1/v1/chat/completions"}
-    gym = make("travel", llm=table, judge=table | {"model": "j"})
+    gym = make("travel", user="llm", llm=table, judge=table | {"model": "j"})
     assert isinstance(gym.llm, LLMSimulator)
     assert isinstance(gym.judge, LLMSimulator)
     assert (gym.llm.settings.base_url, gym.judge.settings.model) == ("http://h:1/v1", "j")

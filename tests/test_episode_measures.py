@@ -150,6 +150,12 @@ def test_self_bleu_of_equal_queries_is_1_of_disjoint_ones_0_and_of_one_unknown()
     assert math.isnan(found["self_bleu"][1])
 
 
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=7), min_size=2, max_size=5))
+def test_self_bleu_is_the_mean_of_each_text_against_the_others(texts):
+    one_by_one = [bleu(text, [*texts[:i], *texts[i + 1 :]]) for i, text in enumerate(texts)]
+    assert self_bleu(texts) == pytest.approx(np.mean(one_by_one))
+
+
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=6), min_size=2, max_size=5))
 def test_self_bleu_lies_in_the_unit_interval_and_takes_no_order(texts):
     value = self_bleu(texts)
@@ -299,3 +305,14 @@ def test_measures_are_the_same_however_many_episodes_are_held_at_a_time(
     assert together["money"] is None
     monkeypatch.setattr("bao.measures.metrics._AT_ONCE", at_once)
     assert summarize(iter(episodes), resamples=50) == together
+
+
+def test_what_is_measured_alone_is_what_it_is_among_all():
+    gym = make("travel")
+    episodes = play_all(gym, gym.scripted_policies()["ask_all"](gym, 0), list(type(gym).task_set("test", 4).tasks))
+    whole = measure_tasks(episodes).values
+    for name in ("score", "user_effort", "self_bleu", "behavior_strategic_querying"):
+        alone = measure_tasks(episodes, only=[name]).values
+        np.testing.assert_array_equal(alone[name], whole[name])
+    assert "self_bleu" in whole
+    assert "self_bleu" not in measure_tasks(episodes, only=["score"]).values

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import io
+import itertools
 import json
 import math
 import re
@@ -14,6 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +24,7 @@ from rich.console import Console
 
 from bao import Action, DataError, Trajectory, Turn
 from bao.report import ReportData, frontier_figure, print_transcript, write_frontier_figures, write_report
-from bao.report.figure import PALETTE, undominated
+from bao.report.figure import PALETTE, shortened, undominated
 from bao.report.page import CURVE_LIMIT, SCRIPTS, render_report, toml_text
 from tests.made_up_report import HOSTILE, made_up_data, made_up_frontier
 
@@ -84,6 +87,21 @@ class TestFile:
         write_report(tmp_path / "report.html", made_up_data(episodes=60))
         assert (tmp_path / "report.html").stat().st_size < 1e6
 
+    def test_transcripts_take_no_more_room_than_they_are_given(self) -> None:
+        data = made_up_data(episodes=20)
+        whole = block(render_report(data), "report-blocks")
+        part = block(render_report(replace(data, transcript_mb=0.02)), "report-blocks")
+        assert len(part) <= 20_000 < len(whole)
+        table = unpacked(block(render_report(replace(data, transcript_mb=0)), "report-table"))
+        assert (table["held"], table["count"]) == ([], 12 * 20)
+
+    def test_the_gallery_s_transcripts_come_first(self) -> None:
+        page = render_report(replace(made_up_data(episodes=40), transcript_mb=0.15))
+        rooms = json.loads(block(page, "report-data"))["gallery"].values()
+        held = unpacked(block(page, "report-table"))["held"]
+        assert {index for room in rooms for pick in room for index in pick["episodes"]} <= set(held)
+        assert len(held) < 12 * 40
+
     def test_episodes_are_taken_one_by_one_and_each_once(self, tmp_path: Path) -> None:
         data = made_up_data()
         taken = []
@@ -124,9 +142,30 @@ class TestFile:
             "limit": None,
             "train": {"lr": 3e-4, "on": True, "credit": {"gamma": 0.9}},
             "w": [0, 0.1],
+            "bao w=0.1": {"gym": {"name": "travel"}},
         }
         read = tomllib.loads(toml_text(given_settings))
         assert read == {key: value for key, value in given_settings.items() if key != "limit"}
+
+
+SIGHTS = {
+    "usual": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+"""What linear RGB looks like: Machado, Oliveira and Fernandes, IEEE TVCG 15(6), 2009, severity 1."""
+
+
+def lab(colour: str, sight: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """CIE L*a*b* of an sRGB colour, as seen."""
+    coded = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.asarray(sight) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.asarray(to_xyz) @ seen / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 class TestFrontierFigure:
@@ -145,6 +184,33 @@ class TestFrontierFigure:
         ]
         names = {text.get_text() for text in figure.axes[0].texts}
         assert {"w 0", "w 0.02", "w 0.05", "w 0.1", "w 0.2", "sft", "oracle", "ask_all", "never_ask"} <= names
+
+    def test_long_names_are_shortened_so_that_the_legend_fits(self) -> None:
+        frontier = made_up_frontier()
+        for point in frontier["points"]:
+            point.update(label=f"{'long ' * 15}{point['label']}", series=f"{'long ' * 15}{point['series']}", effort_weight=None)
+        figure = frontier_figure(frontier)
+        legend = figure.legends[0]
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
+        texts = [text.get_text() for text in legend.get_texts()]
+        assert len(set(texts)) == 4
+        assert max(map(len, texts)) <= 60
+
+    def test_of_many_points_the_best_are_named(self) -> None:
+        frontier = made_up_frontier()
+        best = {
+            f"w {p['effort_weight']:g}" if p["effort_weight"] is not None else p["label"]
+            for p in frontier["points"]
+            if p["non_dominated"]
+        }
+        frontier["points"] *= 3
+        assert {text.get_text() for text in frontier_figure(frontier).axes[0].texts[1:]} == best
+
+    @pytest.mark.parametrize(
+        ("text", "most", "short"), [("abc", 3, "abc"), ("0123456789", 5, "01…89"), ("0123456789", 9, "0123…6789")]
+    )
+    def test_worked_short_names(self, text: str, most: int, short: str) -> None:
+        assert shortened(text, most) == short
 
     def test_writes_both_figures(self, tmp_path: Path) -> None:
         write_frontier_figures(tmp_path / "figures", made_up_frontier())
@@ -166,6 +232,16 @@ class TestFrontierFigure:
     def test_says_what_is_missing(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="2 objectives and 0 points"):
             write_frontier_figures(tmp_path, {**made_up_frontier(), "points": []})
+
+    @pytest.mark.parametrize("ground", [0, 1])
+    @pytest.mark.parametrize("sight", SIGHTS)
+    def test_colours_are_told_apart_whatever_the_eye(self, sight: str, ground: int) -> None:
+        style = files("bao.report").joinpath("web", "page.css").read_text(encoding="utf-8")
+        pairs = re.findall(r"--s\d: light-dark\((#\w+), (#\w+)\)", style)
+        colours = [lab(pair[ground], SIGHTS[sight]) for pair in pairs]
+        least = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(colours, 2))
+        assert len(colours) == 8
+        assert least >= (40 if sight == "usual" else 20)
 
     def test_series_have_the_page_s_colours(self) -> None:
         style = files("bao.report").joinpath("web", "page.css").read_text(encoding="utf-8")

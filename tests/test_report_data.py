@@ -1,15 +1,19 @@
 """What a report makes of its episodes: rows and blocks that lose nothing, aggregates that add up, picks with their reasons."""
 
+import base64
 import gzip
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bao import Action, Fault, ParseFault, StopReason, Trajectory, Turn
 from bao.measures import summarize
-from bao.report.aggregates import distributions, effort_by_turn
+from bao.measures.compare import Run, compare
+from bao.report.aggregates import PAIRED, differences, distributions, effort_by_turn
 from bao.report.archive import BLOCK_EPISODES, ROW_FIELDS, STORY_FIELDS, TEXT_LIMIT, TURN_FIELDS, Archive, row_of
 from bao.report.gallery import Room, disputed, expensive, gallery, picks, worst
 from tests.made_up_report import HOSTILE, POLICIES, made_up_episode
@@ -50,13 +54,13 @@ class TestArchive:
         archive = Archive()
         archive.add("a", many[:100])
         archive.add("b", iter(many[100:]))
-        archive.close()
+        archive.keep()
         table = archive.table()
-        assert table["count"] == len(many) == sum(len(unpacked(block)["episodes"]) for block in archive.blocks)
+        assert sorted(table["held"]) == list(range(len(many)))
         ends = [*table["starts"][1:], len(many)]
         for start, end, block in zip(table["starts"], ends, archive.blocks, strict=True):
             held = unpacked(block)
-            for story, one in zip(held["episodes"], many[start:end], strict=True):
+            for story, one in zip(held["episodes"], (many[index] for index in table["held"][start:end]), strict=True):
                 cells = dict(zip(STORY_FIELDS, story, strict=True))
                 assert held["strings"][cells["opening"]] == one.opening
                 assert len(cells["turns"]) == len(one.turns)
@@ -80,20 +84,60 @@ class TestArchive:
     def test_blocks_end_by_number_and_by_size(self) -> None:
         archive = Archive()
         archive.add("short", [episode()] * (BLOCK_EPISODES + 1))
-        archive.close()
+        archive.keep()
         assert archive.starts == [0, BLOCK_EPISODES]
         long = Archive()
         turns = [
             replace(episode(), turns=(Turn("x" * 150_000 + str(i), Action("answer", ""), "", 0.0, True),)) for i in range(4)
         ]
         long.add("long", turns)
-        long.close()
+        long.keep()
         assert long.starts == [0, 3]
+
+    def test_a_limit_keeps_whole_tasks_over_all_policies_after_what_comes_first(self, many: list[Trajectory]) -> None:
+        whole = self.kept(many)
+        full = sum(len(base64.b64encode(block)) + 1 for block in whole.blocks)
+        half = self.kept(many, first=[5, 77], limit=full / 2)
+        assert sum(len(base64.b64encode(block)) + 1 for block in half.blocks) <= full / 2
+        assert half.held[:2] == [5, 77]
+        assert len(many) / 6 < len(half.held) < len(many) / 2
+        drawn = [(many[index].task_id, many[index].seed) for index in half.held[2:]]
+        cut = drawn.pop()  # the room may end within a task and seed
+        together = {pair: sum((one.task_id, one.seed) == pair for one in many) for pair in drawn}
+        assert all(drawn.count(pair) >= count - 2 for pair, count in together.items() if pair != cut)
+        assert self.kept(many, first=[5, 77], limit=full / 2).held == half.held
+        assert self.kept(many, first=[5, 77], limit=full / 2, seed=1).held != half.held
+
+    @staticmethod
+    def kept(episodes: list[Trajectory], **settings: Any) -> Archive:
+        archive = Archive()
+        archive.add("p", episodes)
+        archive.keep(**settings)
+        return archive
+
+    def test_what_comes_first_and_has_no_room_makes_room_for_the_next(self) -> None:
+        rng = np.random.default_rng(0)
+        noise = "".join(map(chr, rng.integers(33, 126, 50_000)))
+        huge = replace(episode(seed=1), turns=(Turn(noise, Action("answer", ""), "", 0.0, True),))
+        archive = self.kept([episode(), huge, episode(seed=2)], first=[1, 2], limit=10_000)
+        assert archive.held == [2, 0]
+        assert self.kept([episode()], limit=0).held == []
+
+    def test_transcripts_that_wait_on_disk_come_back_and_leave_nothing(
+        self, many: list[Trajectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        in_memory = self.kept(many)
+        monkeypatch.setattr("bao.report.archive._IN_MEMORY", 1000)
+        with Archive(tmp_path) as archive:
+            archive.add("p", many)
+            archive.keep()
+            assert archive.blocks == in_memory.blocks
+        assert list(tmp_path.iterdir()) == []
 
     def test_texts_beyond_the_limit_say_what_they_leave_out(self) -> None:
         archive = Archive()
         archive.add("p", [replace(episode(), turns=(Turn("x" * (TEXT_LIMIT + 7), Action("answer", "a"), "r", 0.5, True),))])
-        archive.close()
+        archive.keep()
         (long,) = (text for text in unpacked(archive.blocks[0])["strings"] if len(text) > 1)
         assert long == "x" * TEXT_LIMIT + " … (7 more characters left out)"
 
@@ -101,7 +145,7 @@ class TestArchive:
         turn = Turn("\ud800 half", Action("answer", HOSTILE + "\x00\x1b"), "\u202e", float("nan"), True, ParseFault.NO_ACTION)
         archive = Archive()
         archive.add("\udfff", [replace(episode(), turns=(turn,), task_id="\ud800")])
-        archive.close()
+        archive.keep()
         held = unpacked(archive.blocks[0])
         assert "\ufffd half" in held["strings"]
         assert HOSTILE + "\x00\x1b" in held["strings"]
@@ -138,6 +182,32 @@ class TestAggregates:
         found = effort_by_turn([row_of(one, "bao w=0") for one in own])["bao w=0"]["asked"]
         assert sum(mean for mean, _, _ in found) == pytest.approx(summarize(own)["user_effort"]["mean"], abs=1e-3)
 
+    def test_worked_differences(self) -> None:
+        """In task t A has 0.5 and 1, B 0; in u A has 0, B 1. Only B plays v, and its fault counts nothing."""
+        (pair,) = differences(
+            rows(
+                episode("A", "t", score=0.5), episode("A", "t", score=1.0, seed=1), episode("A", "u", score=0.0, asked="x"),
+                episode("B", "t", score=0.0, asked="xxx"), episode("B", "u"), episode("B", "v"),
+                episode("B", "u", score=0.0, seed=1, fault=Fault.GYM_ERROR),
+            )
+        )  # fmt: skip
+        assert (pair["a"], pair["b"], pair["tasks"]) == ("A", "B", 2)
+        assert pair["score"][0] == pytest.approx(((0 - 0.75) + (1 - 0)) / 2)
+        assert pair["success"][0] == pytest.approx(((0 - 0.5) + (1 - 0)) / 2)
+        assert pair["effort"][0] == pytest.approx(((3 - 2) + (2 - 1)) / 2)
+        assert all(low <= mean <= high for mean, low, high in (pair[name] for name in PAIRED))
+
+    def test_differences_are_those_that_bao_compare_tells(self, many: list[Trajectory]) -> None:
+        own = {label: [one for one in many if one.policy == label] for label in ("bao w=0", "bao w=0.1")}
+        (pair,) = differences([row_of(one, label) for label, played in own.items() for one in played])
+        (told,) = compare([Run(label, played, {}) for label, played in own.items()], ["score", "success", "user_effort"])
+        for difference, name in zip(told.differences, PAIRED, strict=True):
+            interval = difference.difference
+            assert pair[name] == pytest.approx([interval.mean, interval.low, interval.high], abs=1e-4)
+
+    def test_policies_without_a_common_task_are_not_compared(self) -> None:
+        assert differences(rows(episode("A", "t"), episode("B", "u"))) == []
+
     def test_histograms_count_every_healthy_episode_once(self, many: list[Trajectory]) -> None:
         found = distributions(rows(*many, episode(fault=Fault.GYM_ERROR)))
         for name in ("score", "effort", "turns", "tokens"):
@@ -167,6 +237,10 @@ class TestGallery:
         first, second, third = worst(found, [0, 1, 2])
         assert (first.episodes, second.episodes, third.episodes) == ((1,), (0,), (2,))
         assert first.why == "Return 0.00, where a has 0.17 on average; 1 of 1 other episodes of this task solved it."
+
+    def test_a_policy_that_fails_in_nothing_has_no_worst_episode(self) -> None:
+        found = rows(episode("good"), episode("good", seed=1), episode("bad", score=0.0), episode("bad", score=0.0, seed=1))
+        assert {found[pick.episodes[0]].policy for pick in gallery(found)[Room.WORST]} == {"bad"}
 
     def test_the_most_expensive_come_by_effort_then_by_what_it_bought(self) -> None:
         found = rows(episode(asked="x"), episode(asked="xxx", score=1.0), episode(asked="xxx", score=0.2))

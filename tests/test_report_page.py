@@ -1,6 +1,7 @@
 """The report in a real browser: by pointer, by keys, on a phone, in the dark, on paper, and for whoever cannot see it."""
 
 import itertools
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -144,7 +145,7 @@ class TestFigures:
 
     def test_the_axes_can_be_chosen_and_series_hidden(self, page: Any) -> None:
         page.select_option("#axis-x", "tokens")
-        assert "tokens (lower is better)" in page.text_content("#frontier-plot svg")
+        assert "tokens, per episode (lower is better)" in page.text_content("#frontier-plot svg")
         page.click("#frontier .chip >> text=scripted")
         assert page.locator(".point").count() == len(POLICIES) - 3
 
@@ -167,6 +168,7 @@ class TestFigures:
     def test_a_metric_can_be_added_to_the_learning_curves(self, page: Any) -> None:
         before = page.locator("#learning .plot svg").count()
         page.click("#metric-chooser >> text=penalty/over thinking")
+        page.wait_for_selector(f"#learning .plot svg >> nth={before}")
         assert page.locator("#learning .plot svg").count() == before + 1
 
     def test_every_figure_has_its_numbers_as_a_table(self, page: Any) -> None:
@@ -194,12 +196,27 @@ class TestFigures:
         assert efforts() == sorted(effort for *_, effort in POLICIES)
         assert page.locator('#measures button[data-key="satisfaction"]').count() == 1
 
+    def test_policies_are_told_apart_by_their_differences_from_a_chosen_one(self, page: Any) -> None:
+        assert page.locator("#pairs-table tbody tr").count() == len(POLICIES) - 1
+        page.select_option("#pair-reference", "sft")
+        there = page.inner_text("#pairs-table tr:has(th:has-text('ask_all')) td >> nth=1").split()[0]
+        page.select_option("#pair-reference", "ask_all")
+        back = page.inner_text("#pairs-table tr:has(th:has-text('sft')) td >> nth=1").split()[0]
+        flipped = {"+": "−", "−": "+"}
+        assert there == flipped[back[0]] + back[1:]
+
+    def test_a_sentence_names_the_best_and_how_sure_that_is(self, page: Any) -> None:
+        told = page.inner_text("#frontier .answer")
+        assert "oracle (in 90 % of resamples)" in told
+        assert "ask_all" not in told
+
 
 class TestEpisodes:
     total = len(POLICIES) * EPISODES + 1
 
     def test_filters_narrow_the_table_and_are_cleared(self, page: Any) -> None:
         assert page.inner_text("#episode-count") == f"{self.total} episodes"
+        page.select_option("#filter-policy", label="never_ask")
         page.select_option("#filter-policy", label="sft")
         page.select_option("#filter-outcome", "solved")
         assert set(column(page, "policy")) == {"sft"}
@@ -304,6 +321,30 @@ class TestEpisodes:
         page.select_option("#gallery-policy", label="sft")
         assert all("sft" in text for text in page.locator(".card .actors").all_inner_texts())
 
+    def test_a_transcript_without_room_is_named_by_the_command_that_prints_it(self, show: Opened, tmp_path: Path) -> None:
+        data = replace(made_up_data(EPISODES), transcript_mb=0.1, folders={"sft": "runs/'my eval'"})
+        write_report(tmp_path / "part.html", data)
+        page = show(tmp_path / "part.html")
+        held, of = (int(part) for part in re.findall(r"\d+", page.inner_text("#held"))[:2])
+        assert 0 < held < of == len(POLICIES) * EPISODES
+        page.select_option("#filter-held", "yes")
+        assert page.inner_text("#episode-count") == f"{held} of {of} episodes"
+        page.click("#episode-rows a >> nth=0")
+        page.wait_for_selector(".turn")
+        page.select_option("#filter-held", "no")
+        page.select_option("#filter-policy", label="sft")
+        place = int(page.get_attribute("#episode-rows tr >> nth=0", "data-index")) - 8 * EPISODES
+        page.click("#episode-rows a >> nth=0")
+        page.wait_for_selector(".left-out")
+        assert page.inner_text(".left-out pre") == f"bao show transcript runs/'my eval' --index {place}"
+        assert page.locator(".turn").count() == 0
+        page.check("#search-deep")
+        page.fill("#search-text", "breakfast")
+        page.wait_for_selector("#episode-count:text('0 of')")
+        page.select_option("#filter-held", "yes")
+        page.select_option("#filter-policy", "")
+        assert page.inner_text("#episode-count") == f"{held} of {of} episodes"
+
     def test_a_hostile_transcript_is_shown_as_text(self, page: Any) -> None:
         page.fill("#search-text", "hostile")
         page.wait_for_selector("#episode-count:text('1 of')")
@@ -382,4 +423,12 @@ class TestEverywhere:
         write_report(tmp_path / "empty.html", ReportData(title="empty", frontier={}))
         page = show(tmp_path / "empty.html")
         sections = page.locator("main > section").count()
-        assert page.locator("main > section:has(.empty)").count() == sections == 10
+        assert page.locator("main > section:has(.empty)").count() == sections == 11
+
+    def test_parts_with_nothing_to_say_are_left_out_beside_others(self, show: Opened, tmp_path: Path) -> None:
+        write_report(tmp_path / "some.html", replace(made_up_data(1), curves={}, settings={}))
+        page = show(tmp_path / "some.html")
+        for part in ("learning", "settings"):
+            assert not page.is_visible(f"#{part}")
+            assert not page.is_visible(f".contents a[href='#{part}']")
+        assert page.is_visible("#spread")

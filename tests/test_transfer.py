@@ -32,7 +32,9 @@ def test_the_same_scores_translate_wholly_and_no_score_not_at_all():
     x = [0.2, 0.5, 1.0, 0.7]
     same = reward_translation_rate(x, x)
     assert (same.value, same.low, same.high) == pytest.approx((1, 1, 1))
-    assert reward_translation_rate(x, [0.0] * 4).value == 0
+    none = reward_translation_rate(x, [0.0] * 4)
+    # No score in four tasks still allows 3.8415 / 7.8415 of it.
+    assert (none.value, none.low, none.high) == pytest.approx((0, 0, 3.841459 / 7.841459 / 0.6))
     nothing = reward_translation_rate([0.0] * 4, x)
     assert (nothing.value, nothing.low, nothing.high) == (None, None, None)
     assert reward_translation_rate([0.5], [0.25]).low is None
@@ -81,7 +83,8 @@ def test_users_are_compared_over_the_policies_and_tasks_that_both_have():
     assert found.tasks == 2
     assert {policy: rate.value for policy, rate in found.rates.items()} == {"p": 0.5, "q": 0.25}
     assert found.agreement.mean == 1
-    assert set(found.to_json()) == {"trained", "other", "tasks", "reward_translation_rate", "rank_agreement"}
+    assert found.scores == {"p": (0.75, 0.375), "q": (0.5, 0.125)}
+    assert set(found.to_json()) == {"trained", "other", "tasks", "scores", "reward_translation_rate", "rank_agreement"}
 
 
 @pytest.mark.parametrize(

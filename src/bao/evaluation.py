@@ -25,6 +25,7 @@ from bao.measures.compare import Run
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.progress import Progress
+from bao.prompt import rules_text, system_text
 from bao.rollout.batched import Batch, run_batches
 from bao.rollout.failures import FailurePolicy
 from bao.rollout.plan import MakePolicy, Plan, tasks_digest
@@ -122,12 +123,9 @@ def evaluate_weights(
         settled |= {"temperature", "turn_tokens", "trajectory_tokens"}  # its own settings say
     judged, missing = [], []
     for weight, out in folders.items():
-        played_by = (
-            opened.identity if opened else {"policy": policy if kind == "scripted" else f"local:{beside(Path(name), out)}"}
-        )
         open_folder(
             out, {
-                **played_by, "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
+                **_played_by(policy, opened, out), "series": series, "effort_weight": weight, "seed": seed, "tasks": len(tasks),
                 "first_task": tasks[0].id, "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
                 "gym_version": gym_class(gym.name).version, "gym": gym.identity(),
                 "evaluation": settings.model_dump(mode="json", exclude=settled),
@@ -144,12 +142,8 @@ def evaluate_weights(
         made: MakePolicy = partial(scripted_policy, name, series)
         if opened is not None:
             made = _OpenedAgent(policy, agent or {}, series, opened)
-        identity = {"policy": policy} if opened is None else opened.identity
         for weight in missing:
-            _play_turns(
-                made, {**identity, "series": series}, gym, tasks, settings, folders[weight], seed, progress,
-                at_once=None if opened is None else opened.at_once,
-            )  # fmt: skip
+            _play_turns(made, policy, opened, weight, series, gym, tasks, settings, folders[weight], seed, progress)
     else:
         _play_local(
             Path(name), series, gym, tasks, settings, {weight: folders[weight] for weight in missing}, seed,
@@ -159,6 +153,16 @@ def evaluate_weights(
     for weight in missing:
         _summarize(folders[weight], series, settings, setting, seed, progress)
     return judged
+
+
+def _played_by(policy: str, opened: "Agent | None", out: Path) -> dict[str, Any]:
+    """What `out` says of the policy: a path as seen from there, so that the two may be moved together."""
+    if policy.startswith("local:"):
+        return {"policy": f"local:{beside(Path(policy.removeprefix('local:')), out)}"}
+    if opened is None:
+        return {"policy": policy}
+    place, _, name = policy.rpartition(":")
+    return {**opened.identity, **({"policy": f"{beside(Path(place), out)}:{name}"} if place.endswith(".py") else {})}
 
 
 def setting_of(gym: Gym, section: GymSection) -> dict[str, Any]:
@@ -234,10 +238,7 @@ def _check_policy(
     else:
         from bao.policies.agents import open_agent  # HTTP and TLS take long to import
 
-        opened = open_agent(policy, agent)
-        if told:
-            raise ConfigError(f"effort_weight={told[0]:g}: {opened.name} is told none; leave it out")
-        return opened
+        return open_agent(policy, agent)
     return None
 
 
@@ -259,17 +260,22 @@ def _summarize(
 
 
 def _play_turns(
-    make_policy: MakePolicy, identity: Mapping[str, Any], section: GymSection, tasks: TaskSet, settings: EvaluationSection,
-    out: Path, seed: int, progress: Progress, *, at_once: int | None = None,
+    make_policy: MakePolicy, policy: str, opened: "Agent | None", effort_weight: float | None, series: str,
+    section: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, seed: int, progress: Progress,
 ) -> None:  # fmt: skip
-    """Play a policy that takes whole turns into `out`, where nothing else is said up to `at_once` episodes together.
-
-    `identity` is what tells the policy from others. `make_policy` can be pickled, for other processes call it too.
-    """
-    identity = {"gym": section.identity(), "version": gym_class(section.name).version, **identity}
-    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, range(seed, seed + settings.rollouts), identity)
+    """Play a policy that takes whole turns into `out`. `make_policy` can be pickled, for other processes call it too."""
+    identity = {
+        "gym": section.identity(), "version": gym_class(section.name).version, "series": series,
+        **({"policy": policy} if opened is None else opened.identity),
+        **({} if effort_weight is None else {"effort_weight": effort_weight}),
+    }  # fmt: skip
+    told = partial(rules_text, effort_weight=effort_weight)
+    if opened is not None and opened.prompt is not None:
+        told = partial(system_text, form=opened.prompt, effort_weight=effort_weight)
+    seeds = range(seed, seed + settings.rollouts)
+    plan = Plan(partial(make_gym, section), make_policy, tasks.tasks, seeds, identity, told, effort_weight)
     failures = _failures(settings)
-    limits = [*requests_at_once(section), *([] if at_once is None else [at_once])]
+    limits = [*requests_at_once(section), *([] if opened is None else [opened.at_once])]
     running = Running(
         settings.concurrency or min(limits, default=settings.workers),
         settings.workers,
@@ -277,7 +283,7 @@ def _play_turns(
         failures,
         settings.episode_timeout,
     )
-    with progress.task(f"playing {identity['series']}", len(plan), quiet=True) as update:
+    with progress.task(f"playing {series}", len(plan), quiet=True) as update:
         run(plan, out, out / EPISODES, running, update)
 
 

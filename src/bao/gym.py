@@ -94,6 +94,8 @@ class Gym(gymnasium.Env[str, Action]):
     """Which kinds involve the user, by the name of the convention; the first is the default."""
     horizon_default: ClassVar[int] = 16
     user_backends: ClassVar[tuple[str, ...]] = ("scripted",)
+    judged_users: ClassVar[tuple[str, ...]] = ()
+    """The users beside whom a model judges what rules cannot (`judge`)."""
     no_llm: ClassVar[str] = ""
     """Why no language model can play the user, where none can; shown by ``bao gyms`` and where one is asked for."""
     questions: ClassVar[frozenset[ActionKind]] = frozenset({ActionKind.ACTION})
@@ -124,6 +126,12 @@ class Gym(gymnasium.Env[str, Action]):
             raise ConfigError(f"user={user!r} is unknown to {self.name}: {suggest(user, self.user_backends)}")
         if user == "llm" and llm is None:
             raise ConfigError("user='llm' needs a model: give llm=.., its model and base_url")
+        if judge is not None and user not in self.judged_users:
+            needed = " or ".join(f"user={name!r}" for name in self.judged_users)
+            raise ConfigError(
+                f"judge is of no use to {self.name} with user={user!r}, where rules judge: leave it out"
+                + (f", or play with {needed}" if needed else "")
+            )
         self.horizon = horizon or self.horizon_default
         self.llm = _simulator(llm, "llm")
         self.judge = self.llm if judge is None else _simulator(judge, "judge")

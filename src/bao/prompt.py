@@ -19,18 +19,29 @@ def system_text(gym: Gym, form: PromptForm = PromptForm.FULL, effort_weight: flo
 
     The price is told in whole percent of what the task is worth: one token for a small model, where a fraction is three.
     """
-    price = "" if effort_weight is None else f"a user turn costs {100 * effort_weight:.0f} percent"
     if form is PromptForm.BRIEF:
-        return ", ".join(filter(None, (gym.name, f"{gym.horizon} turns", price)))
-    lines = [
-        gym.instructions(),
+        return ", ".join(filter(None, (gym.name, f"{gym.horizon} turns", _price(effort_weight))))
+    how = (
         "Think first, between <think> and </think>, then take exactly one action. You may also take it as a call of the tool "
-        "interact(choice, content).",
-    ]
-    if price:
-        kinds = " or ".join(f"[{kind}]" for kind in sorted(gym.user_kinds))
-        lines.append(
-            f"Involving the user ({kinds}) has a price: {price} of what the whole task is worth. "
-            "Involve the user only where it is worth that."
-        )
-    return "\n".join(lines)
+        "interact(choice, content)."
+    )
+    return "\n".join(filter(None, (gym.instructions(), how, _told(gym, effort_weight))))
+
+
+def rules_text(gym: Gym, effort_weight: float | None = None) -> str:
+    """As `system_text`, without a word on how to act: for agents that are told so elsewhere, or know it."""
+    return "\n".join(filter(None, (gym.instructions(), _told(gym, effort_weight))))
+
+
+def _price(effort_weight: float | None) -> str:
+    return "" if effort_weight is None else f"a user turn costs {100 * effort_weight:.0f} percent"
+
+
+def _told(gym: Gym, effort_weight: float | None) -> str:
+    if effort_weight is None:
+        return ""
+    kinds = " or ".join(f"[{kind}]" for kind in sorted(gym.user_kinds))
+    return (
+        f"Involving the user ({kinds}) has a price: {_price(effort_weight)} of what the whole task is worth. "
+        "Involve the user only where it is worth that."
+    )

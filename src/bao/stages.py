@@ -6,6 +6,7 @@ that was stopped goes on where it stopped. `bao.cli` wraps them as commands.
 
 import copy
 import json
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache, partial
@@ -213,7 +214,7 @@ def draw_frontier(
     """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
     from bao.pareto import Evaluation, frontier
 
-    evaluations = [Evaluation.of(each.stream(), label=each.label, series=each.series) for each in judged]
+    evaluations = [Evaluation.of(each.stream(), label=each.label, series=each.series, only=objectives) for each in judged]
     return write_frontier(frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples), out)
 
 
@@ -231,16 +232,27 @@ def write_frontier(found: "Frontier", out: Path) -> dict[str, Any]:
 def make_report(
     title: str, judged: "Sequence[Judged]", frontier_result: dict[str, Any], out: Path, *,
     curves: dict[str, list[dict[str, Any]]] | None = None, settings: dict[str, Any] | None = None, notes: Sequence[str] = (),
+    transcript_mb: float | None = None,
 ) -> Path:  # fmt: skip
-    """``report.html`` in `out`."""
+    """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.report.page.TRANSCRIPT_MB`)."""
     from bao.report import ReportData, write_report
+    from bao.report.page import TRANSCRIPT_MB
 
     path = out / REPORT
     write_report(
         path,
         ReportData(
             title=title, frontier=frontier_result, summaries=[(j.label, j.series, j.summary()) for j in judged],
-            curves=curves or {}, episodes={j.label: j.stream() for j in judged}, settings=settings or {}, notes=notes,
+            curves=curves or {}, episodes={j.label: j.stream() for j in judged}, notes=notes,
+            settings=settings or {j.label: j.settings() for j in judged if j.settings()},
+            folders={j.label: shlex.quote(_from_here(j.folder)) for j in judged},
+            transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
         ),
     )  # fmt: skip
     return path
+
+
+def _from_here(folder: Path) -> str:
+    """A folder's path from where the command runs; its bare name where it lies elsewhere, as the page may travel."""
+    full = folder.resolve()
+    return str(full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full.name)

@@ -115,12 +115,24 @@ _RULES: dict[Behavior, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-_COMPILED = {behavior: re.compile("|".join(rules), re.IGNORECASE) for behavior, rules in _RULES.items()}
+
+def _compiled(rules: tuple[str, ...]) -> re.Pattern[str]:
+    """One pattern of all `rules`, for lower-case text.
+
+    The word boundary that most begin with is looked for once, and case is not folded while matching: on long thoughts that is
+    many times faster.
+    """
+    at_words = [rule.removeprefix(r"\b") for rule in rules if rule.startswith(r"\b")]
+    elsewhere = [rule for rule in rules if not rule.startswith(r"\b")]
+    return re.compile("|".join([rf"\b(?:{'|'.join(at_words)})", *elsewhere]))
+
+
+_COMPILED = {behavior: _compiled(rules) for behavior, rules in _RULES.items()}
 
 
 def tag(thinking: str) -> frozenset[Behavior]:
     """The behaviours that one turn's thinking announces; none for a turn without thinking."""
-    text = " ".join(thinking.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+    text = " ".join(thinking.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower().split())
     return frozenset(behavior for behavior, rule in _COMPILED.items() if rule.search(text))
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 from rich.console import Console
 
 from bao import __version__, evaluation, stages
@@ -18,6 +18,7 @@ from bao.measures.table import table
 from bao.progress import Progress, results_console
 from bao.rollout.failures import Failures
 from bao.task import Split
+from bao.users.settings import model_at
 
 app = App(
     name="bao", version=__version__, help_format="plaintext", default_parameter=Parameter(negative=()),
@@ -225,8 +226,8 @@ def evaluate(
         "horizon": horizon,
         "convention": convention,
         "user": "llm" if user_model is not None else user,
-        "llm": _model_at(user_model, "--user-model", api_key_env),
-        "judge": _model_at(judge_model, "--judge-model", api_key_env),
+        "llm": None if user_model is None else model_at(user_model, "--user-model", api_key_env),
+        "judge": None if judge_model is None else model_at(judge_model, "--judge-model", api_key_env),
         "persona": persona,
     }
     chosen_gym: dict[str, Any] = {"name": gym, "settings": {key: value for key, value in settings.items() if value is not None}}
@@ -281,15 +282,6 @@ def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None
     return {**shared, **({} if api_key_env is None else {"api_key_env": api_key_env}), **agent}
 
 
-def _model_at(text: str | None, option: str, api_key_env: str | None) -> dict[str, str] | None:
-    if text is None:
-        return None
-    model, _, base_url = text.rpartition("@")
-    if not model or not base_url.startswith(("http://", "https://")):
-        raise ConfigError(f"{option} must be MODEL@BASE_URL, such as {option} qwen3@http://127.0.0.1:8000/v1")
-    return {"model": model, "base_url": base_url} | ({} if api_key_env is None else {"api_key_env": api_key_env})
-
-
 @app.command
 def frontier(
     evaluations: list[Path], /, *, out: Out, objectives: tuple[str, ...] = ("score", "user_effort"), seed: int = 0
@@ -317,7 +309,10 @@ def frontier(
 
 
 @app.command
-def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None) -> None:
+def report(
+    evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None,
+    transcript_mb: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
+) -> None:  # fmt: skip
     """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
 
     For example:
@@ -331,6 +326,9 @@ def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", c
         The page's title.
     curves
         A metrics.jsonl to draw as learning curves; may be repeated.
+    transcript_mb
+        Most megabytes of transcripts in the page, 12 where not given: the gallery's, then a seeded sample of tasks. The page
+        names the command that prints any other.
     """
     from bao.train.metrics_log import read_metrics
 
@@ -341,7 +339,7 @@ def report(evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", c
     open_folder(out, {"evaluations": [path.name for path in evaluations], "title": title})
     path = stages.make_report(
         title, judged, stages.draw_frontier(judged, out), out,
-        curves={file.parent.name: read_metrics(file) for file in curves or ()},
+        curves={file.parent.name: read_metrics(file) for file in curves or ()}, transcript_mb=transcript_mb,
     )  # fmt: skip
     print(f"report: {path}")
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bao import evaluation
 from bao.errors import ConfigError
+from bao.evaluation import Judged
 from bao.measures.compare import Comparison, Difference, compare
 from bao.measures.cost import read_prices
 from bao.measures.diversity import sentence_encoder
@@ -18,7 +19,9 @@ from bao.measures.metrics import measure_tasks
 from bao.measures.table import table
 from bao.measures.transfer import Ratio, Scores, Transfer, transfer
 from bao.progress import Progress, results_console
+from bao.replay import other_judge, other_user, replay
 
+Several = Parameter(consume_multiple=True)
 JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
 
 
@@ -58,40 +61,79 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
 
 
 def compare_runs(
-    evaluations: list[Path], /, *, measure: list[str] | None = None, prices: Path | None = None, seed: int = 0,
-    as_json: JSON = False,
+    evaluations: list[Path], /, *, measure: list[str] | None = None, prices: Path | None = None,
+    users: Annotated[list[str] | None, Several] = None, judges: Annotated[list[str] | None, Several] = None,
+    out: Path | None = None, tasks: Path | None = None, api_key_env: str | None = None, concurrency: int | None = None,
+    workers: int = 1, device: str = "cpu", seed: int = 0, as_json: JSON = False,
 ) -> None:  # fmt: skip
     """Compare evaluations measure by measure, paired by task: differences, intervals, p-values, tasks still missing.
 
-    More than two give all pairs, their p-values adjusted (Holm).
+    More than two give all pairs, their p-values adjusted (Holm). With other users or judges the same policies are played again
+    under each of them, and it is told how much of each score survives there and whether the ranking does.
 
     For example:
         bao compare runs/before runs/after
         bao compare runs/a runs/b runs/c --measure score --measure user_effort --json
+        bao compare runs/a runs/b --users busy qwen3@http://gpu:8000/v1 --out runs/guard
+        bao compare runs/a runs/b --judges qwen3@http://gpu:8000/v1 --out runs/guard
 
     Parameters
     ----------
     evaluations
-        Two or more folders of `bao eval`, or folders of such folders.
+        Two or more folders of `bao eval`, or folders of such folders; with other users or judges one will do.
     measure
         A measure by name (docs/measures.md), or all; may be repeated. The usual ones where not given.
     prices
         A TOML file of prices per million tokens, for money.
+    users
+        Other users to play under: a persona (docs/personas.md), a model that plays the user as MODEL@BASE_URL, one of the
+        gym's users (`bao gyms`), or a TOML file of settings of the gym: user, persona, and the tables llm and judge.
+    judges
+        Other models that judge, as MODEL@BASE_URL.
+    out
+        Folder for what is played under other users and judges; the same command goes on where it stopped.
+    tasks
+        The file that the tasks were read from, where they are not the gym's own.
+    api_key_env
+        The environment variable that holds the key of all endpoints that take part; no key is sent where not given.
+    concurrency
+        The most episodes at once under other users and judges, as for `bao eval`.
+    workers
+        Processes that share these episodes.
+    device
+        Where a local model runs.
     seed
-        Seed of the random sign flips.
+        Seed of the random sign flips and of the bootstrap.
     """
+    others = [other_user(text, api_key_env) for text in users or ()] + [other_judge(text, api_key_env) for text in judges or ()]
     runs = evaluation.find_runs(evaluations)
-    if len(runs) < 2:
+    if len(runs) < 2 and not others:
         raise ConfigError(f"bao compare needs two evaluations, and {evaluations[0]} holds one: name another folder too")
-    found = compare(runs, measure, prices=None if prices is None else read_prices(prices), seed=seed)
+    found = [] if len(runs) < 2 else compare(runs, measure, prices=None if prices is None else read_prices(prices), seed=seed)
+    progress = Progress()
+    transfers = []
+    if others:
+        if out is None:
+            raise ConfigError("--users and --judges play the policies again: name a folder for that by --out")
+        judged = evaluation.find_judged(evaluations)
+        again = replay(
+            judged, others, out, progress, tasks=tasks, api_key_env=api_key_env, concurrency=concurrency, workers=workers,
+            device=device,
+        )  # fmt: skip
+        base = _scores(judged)
+        transfers = [transfer(base, _scores(each), ("the evaluations", label), seed=seed) for label, each in again.items()]
     if as_json:
-        print(json.dumps({"comparisons": [pair.to_json() for pair in found]}, indent=1))
+        told = {"comparisons": [pair.to_json() for pair in found]}
+        print(json.dumps(told | ({"transfers": [each.to_json() for each in transfers]} if others else {}), indent=1))
         return
-    console, progress = results_console(), Progress()
+    console = results_console()
     for pair in found:
         for warning in pair.warnings:
             progress.warn(warning)
         console.print(_comparison(pair, several=len(found) > 1))
+    if transfers:
+        console.print(_transfers(transfers))
+        print(f"results: {out}")
 
 
 def transfer_runs(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = False) -> None:
@@ -114,19 +156,19 @@ def transfer_runs(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON 
     """
     if not others:
         raise ConfigError(f"bao transfer needs the evaluations under another user too: name their folder after {trained}")
-    base = _scores(trained)
-    found = [transfer(base, _scores(other), (str(trained), str(other)), seed=seed) for other in others]
+    base = _scores(evaluation.find_judged([trained]))
+    found = [
+        transfer(base, _scores(evaluation.find_judged([other])), (str(trained), str(other)), seed=seed) for other in others
+    ]
     if as_json:
         print(json.dumps({"transfers": [each.to_json() for each in found]}, indent=1))
         return
-    console = results_console()
-    for each in found:
-        console.print(_transfer(each))
+    results_console().print(_transfers(found))
 
 
-def _scores(folder: Path) -> Scores:
+def _scores(evaluations: Sequence[Judged]) -> Scores:
     found = {}
-    for judged in evaluation.find_judged([folder]):
+    for judged in evaluations:
         measured = measure_tasks(judged.episodes())
         # The gym is part of a task's name, so that equal ids of two gyms are not taken for one task.
         tasks = [f"{measured.gym}/{task}" for task in measured.task_ids]
@@ -162,19 +204,24 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
 
 
-def _transfer(found: Transfer) -> Table:
-    agreement = found.agreement
-    view = Table(title=Text(f"{found.trained} -> {found.other}, {found.tasks} tasks"), title_justify="left")
-    view.caption = Text(
-        "rank agreement: needs two policies that do not tie"
-        if agreement is None
-        else f"rank agreement (Kendall's tau-b): {agreement.mean:.2f} [{agreement.low:.2f}, {agreement.high:.2f}]"
-    )
-    view.caption_justify = "left"
-    view.add_column("Policy", overflow="fold")
-    view.add_column("Reward translation rate, 95 %", justify="right")
-    for policy, rate in found.rates.items():
-        view.add_row(Text(policy), _ratio(rate))
+def _transfers(found: Sequence[Transfer]) -> Table:
+    """All from the same user."""
+    view = Table(title=Text(f"Scores of {found[0].trained}, and under others"), title_justify="left")
+    for title in ("Under", "Policy", "Score before", "Score there", "Reward translation rate, 95 %", "Tasks"):
+        view.add_column(title, justify="left" if title in ("Under", "Policy") else "right", overflow="fold")
+    for each in found:
+        for number, (policy, rate) in enumerate(each.rates.items()):
+            before, after = each.scores[policy]
+            cells = ("" if number else each.other, policy, f"{before:.3f}", f"{after:.3f}", _ratio(rate), str(each.tasks))
+            view.add_row(*map(Text, cells))
+        agreement = each.agreement
+        shown = (
+            "needs two policies that do not tie"
+            if agreement is None
+            else f"{agreement.mean:.2f} ({agreement.low:.2f} to {agreement.high:.2f} on resampled tasks)"
+        )
+        view.add_row("", Text("rank agreement (Kendall's tau-b)", style="dim"), "", "", Text(shown, style="dim"), "")
+        view.add_section()
     return view
 
 

@@ -29,6 +29,7 @@ def gyms() -> list[dict[str, Any]]:
                     for convention, kinds in cls.conventions.items()
                 },
                 "users": list(cls.user_backends),
+                "judged_users": list(cls.judged_users),
                 "no_llm": cls.no_llm,
                 "policies": sorted(cls.scripted_policies()),
                 "horizon": cls.horizon_default,
@@ -54,6 +55,7 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
             ("  actions", ", ".join(row["kinds"])),
             ("  of these involve the user", involve),
             ("  users", ", ".join(row["users"]) + (f" (not llm: {row['no_llm']})" if row["no_llm"] else "")),
+            *([("  a model may judge", f"with user {' or '.join(row['judged_users'])}")] if row["judged_users"] else []),
             ("  policies", ", ".join(f"scripted:{policy}" for policy in row["policies"])),
         ):
             view.add_row(name, Text(text))

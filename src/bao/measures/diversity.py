@@ -17,6 +17,8 @@ from bao.trajectory import Trajectory
 
 NAN = float("nan")
 _ORDERS = 4
+_Counts = Counter[tuple[str, ...]]
+"""How often a text has each of its n-grams of one order."""
 
 Encode = Callable[[Sequence[str]], Floats]
 """Texts to their embeddings, [texts, width]."""
@@ -42,7 +44,29 @@ def self_bleu(texts: Sequence[Sequence[str]]) -> float:
     """
     if len(texts) < 2:
         return NAN
-    return sum(bleu(text, [*texts[:i], *texts[i + 1 :]]) for i, text in enumerate(texts)) / len(texts)
+    # Each text is counted once and not once for every other: an episode may have tens of long queries.
+    counts = [[_grams(text, order) for order in range(1, _ORDERS + 1)] for text in texts]
+    highest = [_two_highest([grams[order] for grams in counts]) for order in range(_ORDERS)]
+
+    def of_others(gram: tuple[str, ...], count: int) -> int:
+        first, second = highest[len(gram) - 1][gram]
+        return second if count == first else first
+
+    lengths = [len(text) for text in texts]
+    return sum(
+        _bleu(grams, of_others, length, [*lengths[:i], *lengths[i + 1 :]])
+        for i, (grams, length) in enumerate(zip(counts, lengths, strict=True))
+    ) / len(texts)
+
+
+def _two_highest(counts: Sequence[_Counts]) -> dict[tuple[str, ...], tuple[int, int]]:
+    """By gram its two highest counts in single texts, 0 where only one text has it."""
+    found: dict[tuple[str, ...], tuple[int, int]] = {}
+    for own in counts:
+        for gram, count in own.items():
+            first, second = found.get(gram, (0, 0))
+            found[gram] = (count, first) if count > first else (first, max(second, count))
+    return found
 
 
 def bleu(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -52,26 +76,36 @@ def bleu(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     1e-15 on 5,000 random sentences): only the orders that the text is long enough for count, and the k-th order without a match
     has the precision ``1 / (2^k total)``. 0 where no word matches.
     """
-    if not text:
-        return float(any(not reference for reference in references))
+    most = [Counter[tuple[str, ...]]() for _ in range(_ORDERS)]
+    for reference in references:
+        for order, highest in enumerate(most, start=1):
+            highest |= _grams(reference, order)
+    counts = [_grams(text, order) for order in range(1, _ORDERS + 1)]
+    return _bleu(counts, lambda gram, _: most[len(gram) - 1][gram], len(text), [len(reference) for reference in references])
+
+
+def _bleu(
+    counts: Sequence[_Counts], of_references: Callable[[tuple[str, ...], int], int], length: int, references: Sequence[int]
+) -> float:
+    """`bleu` from the grams of a text by order, its length and the references' lengths; `of_references` says, of a gram and its
+    count in the text, how often it occurs in the reference that has most of it."""
+    if not length:
+        return float(not all(references))
     logs = []
     missed = 0
-    for order in range(1, min(_ORDERS, len(text)) + 1):
-        grams = _grams(text, order)
-        most: Counter[tuple[str, ...]] = Counter()
-        for reference in references:
-            most |= _grams(reference, order)
-        total, matched = len(text) - order + 1, (grams & most).total()
+    for order in range(1, min(_ORDERS, length) + 1):
+        total = length - order + 1
+        matched = sum(min(count, of_references(gram, count)) for gram, count in counts[order - 1].items())
         if order == 1 and not matched:
             return 0.0
         missed += not matched
         logs.append(math.log(matched / total if matched else 1 / (2**missed * total)))
-    nearest = min((len(reference) for reference in references), key=lambda length: (abs(length - len(text)), length))
-    brevity = min(1.0, math.exp(1 - nearest / len(text)))
+    nearest = min(references, key=lambda other: (abs(other - length), other))
+    brevity = min(1.0, math.exp(1 - nearest / length))
     return brevity * math.exp(sum(logs) / len(logs))
 
 
-def _grams(text: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
+def _grams(text: Sequence[str], order: int) -> _Counts:
     return Counter(tuple(text[i : i + order]) for i in range(len(text) - order + 1))
 
 

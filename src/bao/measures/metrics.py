@@ -7,7 +7,7 @@ that an episode has no figure for leaves that episode out, and a task without an
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -64,35 +64,37 @@ def fault_counts(trajectories: Iterable[Trajectory]) -> dict[str, int]:
 
 
 def episode_measures(
-    trajectories: Sequence[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None
-) -> dict[str, Floats]:
+    trajectories: Sequence[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None,
+    only: Collection[str] | None = None,
+) -> dict[str, Floats]:  # fmt: skip
     """Each episode's measures, [episodes] by name: all of `bao.measures.catalogue` but ``best_score``.
 
     NaN where an episode has no figure; a measure that none has is left out. `prices` gives ``money``, `encode` the embeddings
-    of ``embedding_diversity``.
+    of ``embedding_diversity``. Where measures are named in `only`, others may be missing: of long transcripts those that read
+    what was said take by far the longest.
     """
-    shown = [behavior_rates(episode) for episode in trajectories]
-    columns = {
-        **outcomes(trajectories),
-        **costs(trajectories, prices or {}),
-        **redundancy(trajectories),
-        **diversity(trajectories, encode),
-        **{BEHAVIORS[behavior]: [rates[behavior] for rates in shown] for behavior in Behavior},
-    }
+    wanted = frozenset(MEASURES if only is None else only)
+    columns = {**outcomes(trajectories), **costs(trajectories, prices or {}), **redundancy(trajectories)}
+    if wanted & {"self_bleu", "embedding_diversity"}:
+        columns |= diversity(trajectories, encode)
+    if wanted & set(BEHAVIORS.values()):
+        shown = [behavior_rates(episode) for episode in trajectories]
+        columns |= {BEHAVIORS[behavior]: [rates[behavior] for rates in shown] for behavior in Behavior}
     arrays = {name: np.asarray(columns[name], dtype=np.float64) for name in MEASURES if name in columns}
     return {name: array for name, array in arrays.items() if not np.isnan(array).all() or not len(array)}
 
 
 def measure_tasks(
-    trajectories: Iterable[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None
-) -> TaskMeasures:
+    trajectories: Iterable[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None,
+    only: Collection[str] | None = None,
+) -> TaskMeasures:  # fmt: skip
     """Every measure, task by task; options as for `episode_measures`. Holds a few hundred episodes at a time.
 
     Raises `DataError` on episodes of several gyms, or where no episode is healthy.
     """
     columns, source = _Columns(), iter(trajectories)
     while some := list(islice(source, _AT_ONCE)):
-        columns.add(some, prices, encode)
+        columns.add(some, prices, encode, only)
     return columns.by_task()
 
 
@@ -108,7 +110,9 @@ class _Columns:
         self._stops: list[StopReason] = []
         self._parts: list[dict[str, Floats]] = []
 
-    def add(self, episodes: Sequence[Trajectory], prices: Prices | None, encode: Encode | None) -> None:
+    def add(
+        self, episodes: Sequence[Trajectory], prices: Prices | None, encode: Encode | None, only: Collection[str] | None
+    ) -> None:
         self._gyms.update(episode.gym for episode in episodes)
         self._policies.update(episode.policy for episode in episodes)
         self._faults.update(fault_counts(episodes))
@@ -118,7 +122,7 @@ class _Columns:
         self._weights.update(episode.effort_weight for episode in counted)
         self._tasks += [episode.task_id for episode in counted]
         self._stops += [episode.stop for episode in counted]
-        self._parts.append(episode_measures(counted, prices=prices, encode=encode))
+        self._parts.append(episode_measures(counted, prices=prices, encode=encode, only=only))
 
     def by_task(self) -> TaskMeasures:
         if len(self._gyms) > 1:

@@ -4,7 +4,7 @@ Episodes of one task are not independent, so the task is the unit: a measure is 
 bootstrap resamples tasks, each with all its episodes. Everything starts from a matrix ``per_task`` [tasks, measures]; NaN marks
 a task that a measure lacks, so that policies measured on different tasks can be resampled together, paired where they share.
 
-Three intervals, each where it was found to cover the truth (tests/test_intervals.py simulates all three on clustered data):
+Three intervals, each where it was found to cover the truth (docs/measures.md has the map):
 `rate_interval` for quantities in [0, 1], `percentile_interval` of a bootstrap for others, `difference_interval` for paired
 differences of two policies.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,6 +22,8 @@ _DRAWS = 4_000_000
 """Task draws held at a time (32 MB)."""
 
 _Z2 = float(ndtri(0.975)) ** 2
+
+_FEW_EVENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,39 +117,59 @@ def rate_interval(values: Floats) -> Interval:
 
         n_e = p (1 - p) / (s^2 / n),    q = t^2 / n_e,    (p + q/2 -+ sqrt(q (p (1 - p) + q/4))) / (1 + q)
 
-    with p the mean and s^2 the variance of n task means. Few tasks off the boundary make s^2 a poor estimate, so t has the
-    degrees of freedom ``min(n - 1, k + 1)``, where k of the tasks lie off the boundary that most lie on; q is then at most what
-    n independent yes-or-no observations would have. Where all tasks agree on 0 or 1, n_e = n and t = z = 1.96: no event in n
-    tasks still allows a rate of ``z^2 / (n + z^2)`` (.071 for n = 50). A quantity of no spread strictly inside (0, 1) gets the
-    point. After Dean and Pagano, Journal of Survey Statistics and Methodology 3(4), 2015; Korn and Graubard, 1998.
+    with p the mean and s^2 the variance of n task means. Few or very unequal tasks off the boundary make s^2 a poor estimate:
+    t has Satterthwaite's degrees of freedom for a rare event, ``min(n - 1, 2 (sum x^2)^2 / sum x^4)`` with x the distances from
+    the nearer boundary (twice the number of tasks off it, where they lie equally far off); q is then at most what n independent
+    yes-or-no observations would have. Where all tasks agree on 0 or 1, n_e = n and t = z = 1.96: no event in n tasks still
+    allows a rate of ``z^2 / (n + z^2)`` (.071 for n = 50). Up to three effective events, ``k = (sum x)^2 / sum x^2``, the end
+    towards the boundary is at most ``p gamma(.05; k) / k``, the Poisson limit that mends the Wilson interval there (Brown, Cai
+    and DasGupta, Statistical Science 16(2), 2001). A quantity of no spread strictly inside (0, 1) gets the point. After Dean
+    and Pagano, Journal of Survey Statistics and Methodology 3(4), 2015; Korn and Graubard, Survey Methodology 24(2), 1998.
 
-    Simulated coverage on clustered yes-or-no data (6,000 draws each; 10 to 200 tasks of 1 to 16 episodes, intra-cluster
-    correlation 0 to .95): .93 to .98 where at least 5 tasks are expected off the boundary, nearly all within .945 and .965; at
-    a rate of .05 with 10 to 50 tasks .935 to .989, mostly above .95, because so few outcomes are possible there that none gives
-    .95, and of the two ways to miss this is the cautious one. The percentile bootstrap covered .38 to .94 there and, widened to
-    Wilson's bound, .98 to 1.
-
-    Raises `ValueError` on values outside of [0, 1].
+    Simulated coverage: docs/measures.md. Raises `ValueError` on values outside of [0, 1].
     """
     if not in_unit_interval(values):
         raise ValueError(f"values from {values.min()} to {values.max()} are no rates: they must lie in [0, 1]")
     values = np.clip(values, 0.0, 1.0)
-    count = len(values)
-    mean = float(values.mean())
+    count, mean = len(values), float(values.mean())
     if (values == values[0]).all():
         mean = float(values[0])
         if 0 < mean < 1 and count > 1:
             return Interval(mean, mean, mean)
-        q = _Z2 / count
+        q, low_limit, high_limit = _Z2 / count, 1.0, 0.0
     else:
-        off = min(int((values > 0).sum()), int((values < 1).sum()))
-        per_t2 = float(values.var(ddof=1)) / count / (mean * (1 - mean))
-        full, few = stdtrit(count - 1, 0.975) ** 2, stdtrit(min(count - 1, off + 1), 0.975) ** 2
-        q = float(min(few * per_t2, max(full * per_t2, _Z2 / count)))
+        low_limit = _poisson_limit(values) if mean <= 0.5 else 1.0
+        high_limit = 1 - _poisson_limit(1 - values) if mean >= 0.5 else 0.0
+        df = min(_rare_event_df(values), _rare_event_df(1 - values))
+        q = _squared_reach(float(values.var(ddof=1)) / count / (mean * (1 - mean)), 1 / count, df, count)
     centre = (mean + q / 2) / (1 + q)
     reach = float(np.sqrt(q * (max(mean * (1 - mean), 0.0) + q / 4))) / (1 + q)
+    low, high = min(centre - reach, low_limit), max(centre + reach, high_limit)
     # At 0 and 1 the formula gives the boundary only up to rounding.
-    return Interval(mean, min(max(centre - reach, 0.0), mean), max(min(centre + reach, 1.0), mean))
+    return Interval(mean, min(max(low, 0.0), mean), max(min(high, 1.0), mean))
+
+
+def _effective(weights: Floats) -> float:
+    """How many equal `weights` would vary as much: ``(sum w)^2 / sum w^2``, 0 where all are 0."""
+    square = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / square if square else 0.0
+
+
+def _rare_event_df(values: Floats) -> float:
+    """Satterthwaite's degrees of freedom of the variance of `values` that are mostly 0: ``2 (sum x^2)^2 / sum x^4``."""
+    return 2 * _effective(values**2)
+
+
+def _squared_reach(variance: float, whole: float, df: float, count: int) -> float:
+    """t^2 times `variance`; too few degrees of freedom `df` do not widen it beyond `whole`, the variance of yes-or-no tasks."""
+    few, full = (float(stdtrit(max(1.0, min(count - 1, each)), 0.975)) ** 2 for each in (df, count - 1))
+    return min(few * variance, max(full * variance, _Z2 * whole))
+
+
+def _poisson_limit(values: Floats) -> float:
+    """The lower 95 % limit of the mean of rare events, one-sided; 1 (no limit) where they are not that few."""
+    events = _effective(values)
+    return float(values.mean() * gammaincinv(events, 0.05)) / events if 0 < events <= _FEW_EVENTS else 1.0
 
 
 def in_unit_interval(values: Floats) -> bool:
@@ -156,39 +178,68 @@ def in_unit_interval(values: Floats) -> bool:
 
 
 def difference_interval(differences: Floats, *, bounded: bool = False) -> Interval:
-    """The 95 % interval of a mean paired difference, from the tasks' `differences` [tasks].
+    """The 95 % interval of a mean paired difference, from the tasks' `differences` d [tasks].
 
-    A t interval (n - 1 degrees of freedom) after adding two tasks of weight w whose differences are +s and -s, with s the root
-    mean square of the differences that are not 0, and w the share of the tasks that do not differ (or, of a measure `bounded`
-    by [0, 1], differ by all of 1, if that share is greater). For one yes-or-no episode per task and w = 1 that is the adjusted
-    Wald interval of Bonett and Price, British Journal of Mathematical and Statistical Psychology 65(3), 2012; where all tasks
-    differ, w = 0, it is the plain t interval. It keeps the interval from collapsing where hardly any task differs. Where none
-    does, s = 1 if the measure is `bounded`, and else the interval is the point 0.
+    Each end is the mean of those of two intervals, weighted by the share of tasks that differ and that do not:
 
-    Simulated coverage of paired clustered yes-or-no data (4,000 draws each; 10 to 200 tasks of 1 to 8 episodes, correlation 0
-    to 1, rates .05, .5 and .95, effects of 0, 10 and 90 % of what is possible): from 50 tasks on, where at least 10 of them are
-    expected to differ, .928 to .992, nearly all within .94 and .97. Where fewer differ it is mostly above .97; the worst case
-    was .876 (20 tasks of 8 episodes, 4 of them differing). The plain t interval fell to .05 where hardly any task differs.
+    * for tasks that differ, the t interval (n - 1 degrees of freedom), or of a measure `bounded` by [0, 1] `rate_interval` of
+      ``(1 + d) / 2``, which keeps within [-1, 1];
+    * for tasks that do not, Tango's score interval for paired yes-or-no data (Statistics in Medicine 17(8), 1998). Differences
+      count as events of the size ``phi = sum d^2 / sum |d|``, gains and losses each, and z^2 becomes t^2 with the degrees of
+      freedom of `rate_interval`, x being |d|. One yes-or-no episode a task has phi = 1.
+
+    So it does not collapse where hardly any task differs. Where none does, it is ``-+ z^2 / (n + z^2)`` if the measure is
+    `bounded`, and else the point 0. Simulated coverage: docs/measures.md.
     """
     count = len(differences)
     estimate = float(differences.mean())
+    bounded = bounded and in_unit_interval((1 + differences) / 2)
     if count < 2:
         reach = 1.0 if bounded else 0.0
         return Interval(estimate, min(-reach, estimate), max(reach, estimate))
-    nonzero = differences[differences != 0]
-    weight = 1 - len(nonzero) / count
-    if bounded:
-        weight = max(weight, float((np.abs(differences) >= 1).mean()))
-    square = weight * (float((nonzero**2).mean()) if len(nonzero) else float(bounded))
-    size = count + 2 * weight
-    centre = float(differences.sum()) / size
-    variance = (float((differences**2).sum()) + 2 * square) / size - centre**2
-    # n - 1 where nothing is added, as for any t interval; Bonett and Price's n + 2 where two whole tasks are.
-    reach = float(stdtrit(count - 1, 0.975) * np.sqrt(max(variance, 0.0) / (size - (1 - weight))))
-    low, high = centre - reach, centre + reach
-    if bounded:
-        low, high = max(low, -1.0), min(high, 1.0)
+    same = float((differences == 0).mean())
+    if same == 1 and not bounded:
+        return Interval(0.0, 0.0, 0.0)
+    low, high = _dense(differences, bounded)
+    if same > 0:
+        few_low, few_high = _sparse(differences, bounded)
+        low, high = (1 - same) * low + same * few_low, (1 - same) * high + same * few_high
     return Interval(estimate, min(low, estimate), max(high, estimate))
+
+
+def _dense(differences: Floats, bounded: bool) -> tuple[float, float]:
+    if bounded:
+        half = rate_interval((1 + differences) / 2)
+        return 2 * half.low - 1, 2 * half.high - 1
+    count, mean = len(differences), float(differences.mean())
+    reach = float(stdtrit(count - 1, 0.975) * differences.std(ddof=1) / np.sqrt(count))
+    return mean - reach, mean + reach
+
+
+def _sparse(differences: Floats, bounded: bool) -> tuple[float, float]:
+    count, size = len(differences), np.abs(differences)
+    if not size.any():
+        reach = _Z2 / (count + _Z2)
+        return -reach, reach
+    phi = float((size**2).sum() / size.sum())
+    # In units of phi; a bounded measure's tasks differ by 1 at most.
+    q = _squared_reach(1 / count, 1 / count / phi if bounded else np.inf, _rare_event_df(size), count)
+    gains, losses = (float(np.maximum(part, 0).sum()) / count / phi for part in (differences, -differences))
+    return -phi * _tango_end(losses, gains, q), phi * _tango_end(gains, losses, q)
+
+
+def _tango_end(gains: float, losses: float, q: float) -> float:
+    """The greatest x in [-1, 1] with ``(gains - losses - x)^2 <= q V(x)``, V the variance at its likeliest given x (Tango)."""
+    inside, outside = gains - losses, 1.0
+    for _ in range(50):
+        x = (inside + outside) / 2
+        b = x * (2 - gains + losses) - gains - losses
+        variance = (np.sqrt(max(b * b + 8 * losses * x * (1 - x), 0.0)) - b) / 2 + x * (1 - x)
+        if (gains - losses - x) ** 2 <= q * variance:
+            inside = x
+        else:
+            outside = x
+    return (inside + outside) / 2
 
 
 def bootstrap_intervals(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from bao.errors import DataError
-from bao.measures.stats import Floats, Interval, resampled_means
+from bao.measures.stats import Floats, Interval, in_unit_interval, rate_interval, resampled_means
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Transfer:
     trained: str
     other: str
     tasks: int
+    scores: Mapping[str, tuple[float, float]]
+    """Mean score by policy, under the one and under the other."""
     rates: Mapping[str, Ratio]
     """Reward translation rate by policy."""
     agreement: Interval | None
@@ -47,6 +49,7 @@ class Transfer:
     def to_json(self) -> dict[str, Any]:
         return {
             "trained": self.trained, "other": self.other, "tasks": self.tasks,
+            "scores": {policy: list(pair) for policy, pair in self.scores.items()},
             "reward_translation_rate": {policy: rate.to_json() for policy, rate in self.rates.items()},
             "rank_agreement": None if self.agreement is None else self.agreement.to_json(),
         }  # fmt: skip
@@ -73,7 +76,8 @@ def transfer(trained: Scores, other: Scores, names: tuple[str, str], *, seed: in
     table = np.array([[[scores[policy][task] for policy in policies] for scores in (trained, other)] for task in tasks])
     agreement = rank_agreement(table[:, 0], table[:, 1], seed=seed, resamples=resamples) if len(policies) > 1 else None
     rates = {policy: reward_translation_rate(table[:, 0, i], table[:, 1, i]) for i, policy in enumerate(policies)}
-    return Transfer(names[0], names[1], len(tasks), rates, agreement)
+    means = dict(zip(policies, map(tuple, table.mean(axis=0).T.tolist()), strict=True))
+    return Transfer(names[0], names[1], len(tasks), means, rates, agreement)
 
 
 def reward_translation_rate(trained: npt.ArrayLike, other: npt.ArrayLike) -> Ratio:
@@ -81,7 +85,8 @@ def reward_translation_rate(trained: npt.ArrayLike, other: npt.ArrayLike) -> Rat
 
     The interval is Fieller's for a ratio of paired means with t(n - 1): all ratios r for which the mean of ``other - r
     trained`` is not significantly different from 0. Where the training score itself is hardly above 0 it has no upper bound
-    (None), where the data exclude nothing no bound at all. Scores being at least 0, it is cut at 0.
+    (None), where the data exclude nothing no bound at all. Scores being at least 0, it is cut at 0. Other scores that are all 0
+    have no variance: the upper end is then that of `rate_interval` over the training score.
     """
     x, y = np.asarray(trained, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape or not len(x):
@@ -100,6 +105,8 @@ def reward_translation_rate(trained: npt.ArrayLike, other: npt.ArrayLike) -> Rat
         root = math.sqrt(max(b * b - a * c, 0.0))
         low = (b - root) / a if a < 0 and c > 0 and b * b > a * c else 0.0
         return Ratio(value, max(low, 0.0) if mean_x else None, None)
+    if not y.any() and in_unit_interval(x):
+        return Ratio(value, 0.0, rate_interval(y).high / mean_x)
     root = math.sqrt(max(b * b - a * c, 0.0))
     return Ratio(value, max((b - root) / a, 0.0), max((b + root) / a, 0.0))
 

@@ -1,6 +1,6 @@
 """One policy's measures, task by task: what becomes a point of the frontier."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,14 +36,24 @@ class Evaluation:
         label: str | None = None,
         series: str | None = None,
         effort_weight: float | None = None,
+        only: Collection[str] | None = None,
     ) -> "Evaluation":
-        """From episodes; the names default to the policy's and the weight to the episodes'.
+        """From episodes; the names default to the policy's and the weight to the episodes'. `only` as for `measure_tasks`.
 
-        Raises `DataError` on several gyms, policies or weights, or where no episode is healthy.
+        Holds a few hundred episodes at a time. Raises `DataError` on several gyms, policies or weights, or where no episode is
+        healthy.
         """
-        episodes = list(trajectories)
-        measured = measure_tasks(episodes)
-        told = {(episode.policy, episode.effort_weight) for episode in episodes}
+        told: set[tuple[str, float | None]] = set()
+        horizon = 0
+
+        def noted() -> Iterator[Trajectory]:
+            nonlocal horizon
+            for episode in trajectories:
+                told.add((episode.policy, episode.effort_weight))
+                horizon = max(horizon, episode.horizon)
+                yield episode
+
+        measured = measure_tasks(noted(), only=only)
         if len(told) > 1:
             found = ", ".join(sorted(f"{policy} at w={weight}" for policy, weight in told))
             raise DataError(f"one point needs the episodes of one policy at one effort weight, not of {found}: split them")
@@ -51,7 +61,7 @@ class Evaluation:
         weight = weight if effort_weight is None else effort_weight
         return cls(
             label=label or (policy if weight is None else f"{policy} w={weight:g}"), series=series or policy,
-            gym=measured.gym, horizon=max(episode.horizon for episode in episodes), task_ids=measured.task_ids,
+            gym=measured.gym, horizon=horizon, task_ids=measured.task_ids,
             values=measured.values, episodes=measured.episodes, effort_weight=weight,
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from bao.policies.chat import ChatPolicy
 from bao.policies.loading import load_object, names_object
 from bao.policies.own import OwnAgent
 from bao.policies.settings import ChatSettings, OwnSettings
+from bao.prompt import PromptForm
 
 CHAT = "openai"
 SCHEMES = ("scripted", "local", CHAT)
@@ -37,6 +38,8 @@ class Agent:
     """A policy for the episodes of one thread, from the gym, a seed and the name that trajectories give it."""
     at_once: int
     """Episodes at once, unless told otherwise."""
+    prompt: PromptForm | None = None
+    """The form of the system text; None: `bao.prompt.rules_text`."""
 
 
 def open_agent(policy: str, settings: Mapping[str, Any]) -> Agent:
@@ -77,7 +80,9 @@ def _chat(policy: str, settings: Mapping[str, Any]) -> Agent:
         return ChatPolicy(chat, gym.kinds, seed, name)
 
     name = _UNSAFE.sub("-", chat.model.rstrip("/").rpartition("/")[2]).strip("-.") or "model"
-    return Agent(name, {"policy": f"{CHAT}:{chat.model}@{chat.base_url}", "agent": chat.identity()}, make, chat.concurrency)
+    return Agent(
+        name, {"policy": f"{CHAT}:{chat.model}@{chat.base_url}", "agent": chat.identity()}, make, chat.concurrency, chat.prompt
+    )
 
 
 def _own(policy: str, settings: Mapping[str, Any]) -> Agent:

@@ -81,6 +81,9 @@ class ChatPolicy:
     def _open(self, most: int, allowance: Allowance) -> tuple[Conversation, Completion]:
         """The first message, in the mode that is set or that the endpoint takes."""
         settings, found, known = self.settings, shared_endpoint(self.settings).found, ("tools", self.settings.model)
+        if settings.prompt is not None:
+            talk = Conversation(*self._told, self._kinds)
+            return talk, self._ask(talk, most, allowance)
         takes: bool | None = found.get(known) if settings.mode == "auto" else settings.mode == "tools"
         talk = Conversation(*self._told, self._kinds, tools=takes is not False)
         try:

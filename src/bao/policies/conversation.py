@@ -28,12 +28,17 @@ _THOUGHTS = ("reasoning_content", "reasoning")
 class Conversation:
     """One episode, from its opening on."""
 
-    def __init__(self, system: str, opening: str, kinds: Collection[ActionKind | str], *, tools: bool) -> None:
-        """`kinds` are the choices that the gym offers; `tools`: the model is to call the tool."""
-        self.tools = tools
+    def __init__(self, system: str, opening: str, kinds: Collection[ActionKind | str], *, tools: bool | None = None) -> None:
+        """`kinds` are the choices that the gym offers; `tools`: the model is told to call the tool, or to act in text (False).
+
+        None: it acts in text, is told nothing beside `system`, and its thoughts stay part of its text, as in training.
+        """
+        self.tools = bool(tools)
+        self._whole = tools is None
         self._kinds = kinds
+        how = "" if tools is None else f"\n{BY_TOOL if tools else BY_TEXT}"
         self._messages: list[Message] = [
-            {"role": "system", "content": f"{system}\n{BY_TOOL if tools else BY_TEXT}"},
+            {"role": "system", "content": system + how},
             {"role": "user", "content": opening},
         ]
         self._open_calls: list[str] = []
@@ -53,7 +58,7 @@ class Conversation:
 
     def said(self, message: Mapping[str, Any]) -> Parsed:
         """The turn in a message of the model, which joins the conversation."""
-        kept = {**copy.deepcopy(dict(message)), "role": "assistant"}
+        kept = _rejoined(message) if self._whole else {**copy.deepcopy(dict(message)), "role": "assistant"}
         calls = kept.get("tool_calls")
         calls = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
         ids: list[str] = []
@@ -81,6 +86,13 @@ class Conversation:
             content = NOT_TAKEN if number else observation
             self._messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
         self._open_calls = []
+
+
+def _rejoined(message: Mapping[str, Any]) -> Message:
+    """With the thoughts, which a server may have taken out of the text, where they were."""
+    content = _text(message.get("content"))
+    thoughts = next((message[name] for name in _THOUGHTS if isinstance(message.get(name), str) and message[name]), "")
+    return {"role": "assistant", "content": f"<think>{thoughts}</think>{content}" if thoughts else content}
 
 
 def _called(call: Mapping[str, Any], kinds: Collection[ActionKind | str]) -> Parsed:

@@ -79,6 +79,7 @@ def save_local(path: Path, local: LocalModel) -> None:
     try:
         with _no_progress_bars():
             local.model.save_pretrained(str(path))
+            local.template.tokenizer.chat_template = local.template.jinja
             local.template.tokenizer.save_pretrained(str(path))
     except SafetensorError as error:
         raise OSError(f"the model cannot be written to {path} ({error}); is the disk full?") from error

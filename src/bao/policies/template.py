@@ -5,6 +5,7 @@ kept as sampled. The pieces come from the tokenizer's own chat template (ChatML 
 with marks in it and cutting around the marks.
 """
 
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -66,6 +67,31 @@ class Template:
         if ids and ids[-1] == self.end_id:
             ids = ids[:-1]
         return str(self.tokenizer.decode(ids, skip_special_tokens=False))
+
+    @property
+    def jinja(self) -> str:
+        """A chat template that renders an episode as it was trained on, whoever serves the model.
+
+        Many templates leave out earlier thoughts; this one keeps them, in the text or in ``reasoning_content``.
+        """
+        pieces = (
+            self._before_system,
+            self._before_opening,
+            self._before_turn,
+            self.end_text,
+            self._before_reply,
+            self._after_reply,
+        )
+        system, opening, turn, end, reply, after = (json.dumps(piece, ensure_ascii=False) for piece in pieces)
+        return (
+            "{% set ns = namespace(begun=false) %}{% for m in messages %}"
+            f"{{% if m.role == 'system' %}}{{{{ {system} + m.content }}}}"
+            "{% elif m.role == 'assistant' %}"
+            "{% if m.reasoning_content %}{{ '<think>' + m.reasoning_content + '</think>' }}{% endif %}"
+            f"{{{{ m.content + {end} }}}}"
+            f"{{% elif ns.begun %}}{{{{ {reply} + m.content + {after} }}}}"
+            f"{{% else %}}{{% set ns.begun = true %}}{{{{ {opening} + m.content + {turn} }}}}{{% endif %}}{{% endfor %}}"
+        )
 
     def _observation_ids(self, reply: str, ended: bool) -> tuple[int, ...]:
         """Ids from the end of a turn to where the next begins; `ended` says whether the turn wrote its end mark."""

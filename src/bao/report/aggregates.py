@@ -1,21 +1,49 @@
-"""What many episodes look like together: where in an episode effort goes, and how measures are spread.
+"""What many episodes look like together: differences of policies, where in an episode effort goes, how measures are spread.
 
 Made once when a report is written, so that the page draws its figures without touching the episodes.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bao.measures.stats import Interval, bootstrap_intervals, task_means
+from bao.measures.stats import Interval, bootstrap_intervals, difference_interval, task_means
 from bao.report.archive import EpisodeRow, by_policy
 
 RESAMPLES = 1000
 BINS = 20
 """Bins of a measure that is no count; centred on multiples of their width, so that both ends have one of their own."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+PAIRED = ("score", "success", "effort")
+"""The columns of a row that policies are compared by."""
+
+
+def differences(rows: Sequence[EpisodeRow]) -> list[dict[str, Any]]:
+    """For each two policies that share tasks: ``a``, ``b``, ``tasks`` and, by `PAIRED`, B less A as mean and 95 % interval.
+
+    Paired by task: a task's difference is that of its means over each policy's healthy episodes. The intervals are those of
+    `bao.measures.stats.difference_interval`, each for itself.
+    """
+    means = {}
+    for label, own in by_policy(rows):
+        values = [[float(getattr(rows[index], name)) for name in PAIRED] for index in own]
+        tasks, table = task_means(values, [rows[index].task for index in own])
+        means[label] = dict(zip(tasks, table, strict=True))
+    bounded = dict.fromkeys(PAIRED, False) | {"success": True, "score": all(0 <= row.score <= 1 for row in rows if row.healthy)}
+    found = []
+    for a, b in combinations(means, 2):
+        if shared := means[a].keys() & means[b].keys():
+            table = np.array([means[b][task] - means[a][task] for task in sorted(shared)])
+            intervals = {
+                name: _rounded(difference_interval(table[:, column], bounded=bounded[name]))
+                for column, name in enumerate(PAIRED)
+            }
+            found.append({"a": a, "b": b, "tasks": len(shared), **intervals})
+    return found
 
 
 def effort_by_turn(rows: Sequence[EpisodeRow], seed: int = 0) -> dict[str, dict[str, list[Any]]]:

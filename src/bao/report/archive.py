@@ -1,16 +1,21 @@
-"""Every episode of a report in little room: a row of numbers each for the table, and its words in gzipped blocks.
+"""Every episode of a report in little room: a row of numbers each for the table, and words in gzipped blocks.
 
 The page inflates the rows when it opens and a block when one of its episodes is read, so what a report costs to open hardly
-depends on how much was said. Episodes are taken one by one and let go.
+depends on how much was said. Episodes are taken one by one and let go; their words wait in a temporary file until it is known
+which of them the page has room for.
 """
 
 import gzip
 import json
 import math
+import random
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 from bao.trajectory import StopReason, Trajectory, Turn
 
@@ -18,6 +23,8 @@ TEXT_LIMIT = 200_000
 """Longest text, in characters, that a transcript in the page holds; longer ones end with a note of what was left out."""
 BLOCK_CHARACTERS, BLOCK_EPISODES = 400_000, 128
 """A block ends with the episode that reaches either: inflating one takes a browser some milliseconds."""
+_IN_MEMORY = 32_000_000
+"""Bytes of waiting transcripts, compressed, beyond which they go to disk."""
 
 TURN_FIELDS = ("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens", "information")
 STORY_FIELDS = ("opening", "system", "horizon", "fault_detail", "turns")
@@ -85,32 +92,78 @@ def _further(episode: Trajectory) -> dict[str, float]:
 
 
 class Archive:
-    """Rows and blocks of the episodes that were added, in their order."""
+    """Rows of the episodes that were added, in their order, and blocks of the transcripts that were kept.
 
-    def __init__(self) -> None:
+    A context manager, for the temporary file (in `folder`, else where the system puts them) in which transcripts wait.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         self.rows: list[EpisodeRow] = []
         self.blocks: list[bytes] = []
         """Gzipped JSON: ``strings``, each text once, and ``episodes``, rows of `STORY_FIELDS` that name texts by place."""
+        self.held: list[int] = []
+        """The episodes whose transcripts lie in the blocks, block after block."""
         self.starts: list[int] = []
-        """Index of the first episode of each block."""
-        self._places: dict[str, int] = {}
-        self._stories: list[list[Any]] = []
-        self._characters = 0
+        """Place among `held` of the first episode of each block."""
+        where = None if folder is None else str(folder)
+        self._waiting = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=where)  # noqa: SIM115 - closed by __exit__
+        self._ends = [0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.close()
 
     def add(self, label: str, episodes: Iterable[Trajectory]) -> None:
         for episode in episodes:
-            if not self._stories:
-                self.starts.append(len(self.rows))
             self.rows.append(row_of(episode, label))
-            self._stories.append(self._story(episode))
-            if self._characters >= BLOCK_CHARACTERS or len(self._stories) >= BLOCK_EPISODES:
-                self.close()
+            text = json.dumps(_story(episode), ensure_ascii=False, separators=(",", ":"))
+            self._ends.append(self._ends[-1] + self._waiting.write(zlib.compress(text.encode("utf-8", "surrogatepass"), 1)))
 
-    def close(self) -> None:
-        """Pack what is still open."""
-        if self._stories:
-            self.blocks.append(pack({"strings": list(self._places), "episodes": self._stories}))
-            self._places, self._stories, self._characters = {}, [], 0
+    def keep(self, first: Iterable[int] = (), limit: float = math.inf, seed: int = 0) -> None:
+        """Pack transcripts into blocks that take up at most `limit` bytes of a page.
+
+        Those of the episodes `first` that fit, then others until one does not fit, in an order drawn by `seed` in which all
+        episodes of a task and seed follow each other: policies can be compared on what is kept.
+        """
+        chosen = list(dict.fromkeys(first))
+        block, room = _Block(), limit
+        for place, index in enumerate([*chosen, *self._shuffled(set(chosen), seed)]):
+            waiting = _written(self._ends[index + 1] - self._ends[index])  # level 1 and alone: an upper estimate
+            if block.waiting + waiting > room:
+                if place < len(chosen):
+                    continue
+                break
+            block.add(index, self._read(index), waiting)
+            if block.is_full:
+                room -= self._close(block)
+                block = _Block()
+        self._close(block)
+
+    def _shuffled(self, without: set[int], seed: int) -> Iterator[int]:
+        together: dict[tuple[str, int], list[int]] = {}
+        for index, row in enumerate(self.rows):
+            if index not in without:
+                together.setdefault((row.task, row.seed), []).append(index)
+        groups = list(together.values())
+        random.Random(seed).shuffle(groups)
+        for group in groups:
+            yield from group
+
+    def _read(self, index: int) -> list[Any]:
+        self._waiting.seek(self._ends[index])
+        packed = self._waiting.read(self._ends[index + 1] - self._ends[index])
+        story: list[Any] = json.loads(zlib.decompress(packed).decode("utf-8", "surrogatepass"))
+        return story
+
+    def _close(self, block: "_Block") -> int:
+        if not block.indices:
+            return 0
+        self.starts.append(len(self.held))
+        self.held += block.indices
+        self.blocks.append(block.packed())
+        return _written(len(self.blocks[-1]))
 
     def table(self) -> dict[str, Any]:
         """`ROW_FIELDS` as columns of equal length, names by their place in a list; further numbers, null where missing."""
@@ -125,27 +178,65 @@ class Archive:
             columns[field] = [finite(value) for value in columns[field]]
         further = list(dict.fromkeys(name for row in self.rows for name in row.more))
         more = {name: [finite(row.more.get(name)) for row in self.rows] for name in further}
-        return {"count": len(self.rows), "names": names, "columns": columns, "more": more, "starts": self.starts}
+        return {
+            "count": len(self.rows), "names": names, "columns": columns, "more": more, "held": self.held, "starts": self.starts,
+        }  # fmt: skip
+
+
+class _Block:
+    """Transcripts that are packed together."""
+
+    def __init__(self) -> None:
+        self.indices: list[int] = []
+        self.waiting = 0
+        """Upper estimate of the bytes that it takes up in a page."""
+        self._stories: list[list[Any]] = []
+        self._places: dict[str, int] = {}
+        self._characters = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self._characters >= BLOCK_CHARACTERS or len(self.indices) >= BLOCK_EPISODES
+
+    def add(self, index: int, story: Sequence[Any], waiting: int) -> None:
+        """Put the texts of `story` (see `_story`) once each to the block's, and its row to the rows."""
+        opening, system, horizon, fault_detail, turns = story
+        rows = [[self._place(turn[0]), turn[1], *map(self._place, turn[2:4]), *turn[4:]] for turn in turns]
+        self._stories.append([self._place(opening), self._place(system), horizon, fault_detail, rows])
+        self.indices.append(index)
+        self.waiting += waiting
+
+    def packed(self) -> bytes:
+        return pack({"strings": list(self._places), "episodes": self._stories})
 
     def _place(self, text: str) -> int:
-        left_out = len(text) - TEXT_LIMIT
-        kept = text if left_out <= 0 else f"{text[:TEXT_LIMIT]} … ({left_out} more characters left out)"
-        if kept not in self._places:
-            self._places[kept] = len(self._places)
-            self._characters += len(kept)
-        return self._places[kept]
+        if text not in self._places:
+            self._places[text] = len(self._places)
+            self._characters += len(text)
+        return self._places[text]
 
-    def _story(self, one: Trajectory) -> list[Any]:
-        turns = [self._turn(turn) for turn in one.turns]
-        return [self._place(one.opening), self._place(one.system), one.horizon, one.fault_detail, turns]
 
-    def _turn(self, turn: Turn) -> list[Any]:
-        place = self._place
-        return [
-            place(turn.thinking), str(turn.action.kind), place(turn.action.content), place(turn.reply), finite(turn.reward),
-            int(turn.involves_user), None if turn.parse_fault is None else str(turn.parse_fault), turn.tokens,
-            finite(getattr(turn, "information", None)),
-        ]  # fmt: skip
+def _story(one: Trajectory) -> list[Any]:
+    """`STORY_FIELDS` of an episode, its turns as `TURN_FIELDS`."""
+    return [_cut(one.opening), _cut(one.system), one.horizon, one.fault_detail, [_turn(turn) for turn in one.turns]]
+
+
+def _turn(turn: Turn) -> list[Any]:
+    return [
+        _cut(turn.thinking), str(turn.action.kind), _cut(turn.action.content), _cut(turn.reply), finite(turn.reward),
+        int(turn.involves_user), None if turn.parse_fault is None else str(turn.parse_fault), turn.tokens,
+        finite(getattr(turn, "information", None)),
+    ]  # fmt: skip
+
+
+def _cut(text: str) -> str:
+    left_out = len(text) - TEXT_LIMIT
+    return text if left_out <= 0 else f"{text[:TEXT_LIMIT]} … ({left_out} more characters left out)"
+
+
+def _written(size: int) -> int:
+    """Bytes in the page of `size` packed ones: base64 and a line's end."""
+    return 4 * math.ceil(size / 3) + 1
 
 
 def by_policy(rows: Iterable[EpisodeRow]) -> Iterator[tuple[str, list[int]]]:

@@ -1,5 +1,6 @@
 """The frontier as a picture: policies as points with interval bars on both axes, drawn for the size of a README."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from matplotlib.transforms import Bbox
 
 from bao.errors import DataError
 
-PALETTE = ("#1f5fbf", "#c2410c", "#0a7d5b", "#7b3fd1", "#8f6a00", "#b8246b", "#0b7285", "#555b66")
-"""One colour a series, as in the page on a light ground; all differ in lightness or hue under the common colour blindnesses."""
+PALETTE = ("#0035ff", "#6a0000", "#235835", "#8458d3", "#8d6a00", "#a70972", "#007b9e", "#352c35")
+"""One colour a series, as in the page on a light ground: any two differ by 20 or more (CIE 1976) under the common colour
+blindnesses and by 40 for others, and each has a contrast of 4.5 or more to white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "p", "h")
 INK, MUTED, RULE = "#1a1d22", "#5a616c", "#e2dfd8"
 STYLE = {
@@ -25,6 +27,13 @@ STYLE = {
     "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED, "svg.hashsalt": "bao",
 }  # fmt: skip
 INCHES, DOTS_PER_INCH = (7.4, 4.9), 200
+UNITS = {
+    "score": "mean return", "success": "share of episodes", "user_effort": "turns", "user_involvement_rate": "share of turns",
+    "turns": "per episode", "tokens": "per episode", "unparsable": "share of turns",
+}  # fmt: skip
+"""What an axis counts, where its name does not say."""
+MANY = 24
+"""Points beyond which only the best are named, and the others' bars are faint."""
 
 
 def write_frontier_figures(directory: Path, frontier: Mapping[str, Any]) -> None:
@@ -58,10 +67,10 @@ def frontier_figure(frontier: Mapping[str, Any]) -> Figure:
         axes = figure.add_subplot()
         _dress(axes, x, y, higher)
         for index, series in enumerate(all_series):
-            _draw_series(axes, [point for point in points if point["series"] == series], x, y, higher, index)
-        figure.legend(
-            loc="outside upper left", ncols=min(4, len(all_series)), frameon=False, handletextpad=0.4, columnspacing=1.6
-        )
+            _draw_series(axes, [p for p in points if p["series"] == series], x, y, higher, index, many=len(points) > MANY)
+        longest = max(len(shortened(series, 60)) for series in all_series)
+        columns = max(1, min(4, len(all_series), 80 // (longest + 6)))  # some 80 characters are as wide as the figure
+        figure.legend(loc="outside upper left", ncols=columns, frameon=False, handletextpad=0.4, columnspacing=1.6)
         figure.draw_without_rendering()  # settles the layout, which the names are placed in
         _name_points(axes, points, x, y)
     return figure
@@ -73,7 +82,10 @@ def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool]) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0, pad=6)
     axes.margins(0.06, 0.07)
-    better = {name: f"{name.replace('_', ' ')} ({'higher' if up else 'lower'} is better)" for name, up in higher.items()}
+    better = {
+        name: f"{name.replace('_', ' ')}{f', {UNITS[name]}' if name in UNITS else ''} ({'higher' if up else 'lower'} is better)"
+        for name, up in higher.items()
+    }
     axes.set_xlabel(f"{better[x]} →" if higher[x] else f"← {better[x]}", loc="right", fontweight="bold")
     axes.annotate(
         "filled: non-dominated   bars: 95 % intervals   w: effort weight", (0, 0), xycoords="axes fraction", xytext=(0, -32),
@@ -83,9 +95,10 @@ def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool]) -> None:
 
 
 def _draw_series(
-    axes: Axes, points: Sequence[Mapping[str, Any]], x: str, y: str, higher: Mapping[str, bool], index: int
+    axes: Axes, points: Sequence[Mapping[str, Any]], x: str, y: str, higher: Mapping[str, bool], index: int, *, many: bool
 ) -> None:
-    colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+    # Colours and shapes repeat after eight, but no pair of the two before sixty-four.
+    colour, marker = PALETTE[index % len(PALETTE)], MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
     joined = sorted(undominated([(p["values"][x]["mean"], p["values"][y]["mean"]) for p in points], (higher[x], higher[y])))
     axes.plot(*zip(*joined, strict=True), color=colour, linewidth=1.5, alpha=0.7, zorder=2)
     for point in points:
@@ -94,9 +107,15 @@ def _draw_series(
             at["mean"], up["mean"], xerr=[[below] for below in _arms(at)], yerr=[[below] for below in _arms(up)],
             fmt=marker, color=colour, markersize=7, markeredgewidth=1.5, zorder=3,
             markerfacecolor=colour if point["non_dominated"] else "white",
-            elinewidth=1.1, capsize=2.5, capthick=1.1, ecolor=(colour, 0.5),
+            elinewidth=1.1, capsize=2.5, capthick=1.1, ecolor=(colour, 0.15 if many and not point["non_dominated"] else 0.5),
         )  # fmt: skip
-    axes.plot([], [], marker, color=colour, markersize=7, label=points[0]["series"])
+    axes.plot([], [], marker, color=colour, markersize=7, label=shortened(points[0]["series"], 60))
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` in at most `most` characters: its middle goes, as the ends are what tells long names apart."""
+    head = math.ceil(most * 0.4)
+    return text if len(text) <= most else f"{text[:head]}…{text[head + 1 - most :]}"
 
 
 def undominated(values: Sequence[tuple[float, float]], higher: tuple[bool, bool]) -> list[tuple[float, float]]:
@@ -126,7 +145,7 @@ OFFSETS = ((7, 6), (7, -14), (-7, 6), (-7, -14), (12, -4), (-12, -4), (7, 18), (
 
 
 def _name_points(axes: Axes, points: Sequence[Mapping[str, Any]], x: str, y: str) -> None:
-    """Write each point's weight (its label where it has none) at the freest place beside it."""
+    """Write each point's weight (its label where it has none) at the freest place beside it, the best ones first."""
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[union-attr, attr-defined, unused-ignore]
     unit = DOTS_PER_INCH / 72
     marks, bars = [], []
@@ -140,10 +159,11 @@ def _name_points(axes: Axes, points: Sequence[Mapping[str, Any]], x: str, y: str
     lines = [_pieces(axes.transData.transform(line.get_xydata())) for line in axes.lines if line.get_linestyle() == "-"]
     series = list(dict.fromkeys(point["series"] for point in points))
     taken: list[Bbox] = []
-    for point in points:
+    best_first = sorted(points, key=lambda point: not point["non_dominated"])
+    for point in best_first if len(points) <= MANY else [point for point in points if point["non_dominated"]]:
         weight = point.get("effort_weight")
         text = axes.annotate(
-            point["label"] if weight is None else f"w {weight:g}",
+            shortened(point["label"], 22) if weight is None else f"w {weight:g}",
             (point["values"][x]["mean"], point["values"][y]["mean"]), xytext=OFFSETS[0], textcoords="offset points",
             fontsize=9, fontweight="bold", color=PALETTE[series.index(point["series"]) % len(PALETTE)], zorder=4,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],

@@ -34,9 +34,17 @@ class Pick(NamedTuple):
 
 
 def gallery(rows: Sequence[EpisodeRow], each: int = 3, disputes: int = 12) -> dict[Room, list[Pick]]:
-    """The picks of every room: `each` of a policy in the first two, `disputes` in the last; most surprising first."""
+    """The picks of every room: `each` of a policy in the first two, `disputes` in the last; most surprising first.
+
+    A solved episode that is no worse than its policy's mean is not among the worst, even of a policy that fails in nothing.
+    """
     found = {
-        Room.WORST: [pick for _, own in by_policy(rows) for pick in worst(rows, own)[:each]],
+        Room.WORST: [
+            pick
+            for _, own in by_policy(rows)
+            for pick in worst(rows, own)[:each]
+            if pick.surprise > 0 or not rows[pick.episodes[0]].success
+        ],
         Room.EXPENSIVE: [pick for _, own in by_policy(rows) for pick in expensive(rows, own)[:each]],
     }
     ranked = {room: sorted(picks, key=lambda pick: -pick.surprise) for room, picks in found.items()}

@@ -16,22 +16,30 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from bao.report.aggregates import distributions, effort_by_turn
+from bao.report.aggregates import differences, distributions, effort_by_turn
 from bao.report.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
-from bao.report.gallery import gallery
+from bao.report.figure import UNITS
+from bao.report.gallery import Pick, Room, gallery
 from bao.trajectory import Trajectory
 
 CURVE_LIMIT = 600
 """Most rows of a learning curve in the page; longer ones are thinned evenly, first and last row kept."""
 
+TRANSCRIPT_MB = 12.0
+"""With 10,000 episodes the page then stays below 14 MB, which mail servers still take (they count a file by 4/3)."""
+
 SCRIPTS = (
-    "plot.js", "panel.js", "report.js", "frontier.js", "curves.js", "spread.js", "measures.js", "archive.js", "transcript.js",
-    "episodes.js", "gallery.js", "page.js",
+    "plot.js", "panel.js", "report.js", "frontier.js", "pairs.js", "curves.js", "spread.js", "measures.js", "archive.js",
+    "transcript.js", "episodes.js", "gallery.js", "page.js",
 )  # fmt: skip
 """In the order in which they are joined: each uses what those before it define."""
+
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,10 @@ class ReportData:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The resolved settings, nested, shown in TOML's form."""
     notes: Sequence[str] = ()
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """By policy label: the folder of its episodes, as the page names it to `bao show transcript`."""
+    transcript_mb: float = TRANSCRIPT_MB
+    """Most megabytes of transcripts in the page; what is beyond is left out and the page says so."""
 
 
 def write_report(path: Path, data: ReportData) -> None:
@@ -58,7 +70,7 @@ def write_report(path: Path, data: ReportData) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
-            for piece in _pieces(data):
+            for piece in _pieces(data, path.parent):
                 file.write(piece.encode("utf-8", errors="replace"))  # a model's text may hold lone surrogates
         part.replace(path)
     finally:
@@ -70,13 +82,15 @@ def render_report(data: ReportData) -> str:
     return "".join(_pieces(data))
 
 
-def _pieces(data: ReportData) -> Iterator[str]:
+def _pieces(data: ReportData, folder: Path | None = None) -> Iterator[str]:
     """The page in order. Only its template is searched for marks, so a text that happens to read "{{script}}" stays text."""
+    with Archive(folder) as archive:
+        for label, episodes in data.episodes.items():
+            archive.add(label, episodes)
+        rooms = gallery(archive.rows)
+        by_rank = chain.from_iterable(zip_longest(*rooms.values()))
+        archive.keep((index for pick in by_rank if pick for index in pick.episodes), 1e6 * data.transcript_mb)
     style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
-    archive = Archive()
-    for label, episodes in data.episodes.items():
-        archive.add(label, episodes)
-    archive.close()
     parts = {
         "title": [html.escape(data.title)],
         "style": [style],
@@ -84,7 +98,7 @@ def _pieces(data: ReportData) -> Iterator[str]:
         "script": [script],
         "script_hash": [_hash(script)],
         # In JSON "<" occurs in strings only, so no text can end the block.
-        "data": [_json(_numbers(data, archive)).replace("<", "\\u003c")],
+        "data": [_json(_numbers(data, archive, rooms)).replace("<", "\\u003c")],
         "table": [_base64(pack(archive.table()))],
         "blocks": (f"{_base64(block)}\n" for block in archive.blocks),
     }
@@ -92,17 +106,19 @@ def _pieces(data: ReportData) -> Iterator[str]:
         yield from parts[piece] if place % 2 else [piece]
 
 
-def _numbers(data: ReportData, archive: Archive) -> dict[str, Any]:
-    rooms = gallery(archive.rows)
+def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[Pick]]) -> dict[str, Any]:
     return {
         "title": data.title,
         "frontier": data.frontier,
         "summaries": [{"label": label, "series": series, "summary": summary} for label, series, summary in data.summaries],
         "curves": {label: _columns(rows) for label, rows in data.curves.items()},
+        "differences": differences(archive.rows),
         "effort_by_turn": effort_by_turn(archive.rows),
         "distributions": distributions(archive.rows),
         "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
         "episodes": len(archive.rows),
+        "folders": data.folders,
+        "units": UNITS,
         "story_fields": STORY_FIELDS,
         "turn_fields": TURN_FIELDS,
         "settings": toml_text(data.settings),
@@ -120,7 +136,8 @@ def toml_text(settings: Mapping[str, Any], table: str = "") -> str:
             lines.append(f"{key} = {json.dumps(_plain(value), ensure_ascii=False)}")
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            name = f"{table}.{key}" if table else str(key)
+            own = str(key) if _BARE_KEY.fullmatch(str(key)) else json.dumps(str(key), ensure_ascii=False)
+            name = f"{table}.{own}" if table else own
             lines.append(f"\n[{name}]\n{toml_text(value, name)}".rstrip())
     return "\n".join(lines).strip("\n")
 

@@ -16,7 +16,9 @@ NEVER_PASS = (Fault.GYM_ERROR, Fault.POLICY_ERROR)
 """Faults of code, which another try would meet again."""
 
 
-def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None = None) -> Trajectory:
+def play(
+    gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None = None, effort_weight: float | None = None
+) -> Trajectory:
     """One episode of `policy` on `task`.
 
     A `FaultError` ends the episode as a fault: it is returned with stop reason ``fault``, to be retried or excluded.
@@ -45,8 +47,8 @@ def play(gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None 
         stop, success, fault, detail = StopReason.FAULT, False, error.fault, error.detail
     return Trajectory(
         gym=gym.name, task_id=task.id, policy=policy.name, seed=seed, opening=opening, turns=tuple(turns), stop=stop,
-        success=success, horizon=gym.horizon, system=system, level=task.level, fault=fault, fault_detail=detail,
-        seconds=time.perf_counter() - start, satisfaction=gym.satisfaction if fault is None else None,
+        success=success, horizon=gym.horizon, system=system, effort_weight=effort_weight, level=task.level, fault=fault,
+        fault_detail=detail, seconds=time.perf_counter() - start, satisfaction=gym.satisfaction if fault is None else None,
     )  # fmt: skip
 
 

@@ -40,6 +40,10 @@ class Plan:
     seeds: Sequence[int] = (0,)
     settings: Mapping[str, Any] | None = None
     """What else can change an episode, as plain values: the gym and its version, the policy. Part of every key."""
+    system: Callable[[Gym], str] = Gym.instructions
+    """What the policy is told at the start."""
+    effort_weight: float | None = None
+    """The price that this tells; noted in the trajectories."""
 
     def __len__(self) -> int:
         return len(self.tasks) * len(self.seeds)

@@ -177,7 +177,10 @@ class Pool:
             try:
                 self._enter(ticket)
                 policy = self._plan.make_policy(gym, policy_seed)
-                trajectory = play(gym, _Watched(policy, self, ticket), task, seed)
+                plan = self._plan
+                trajectory = play(
+                    gym, _Watched(policy, self, ticket), task, seed, system=plan.system(gym), effort_weight=plan.effort_weight
+                )
             finally:
                 self._leave(ticket)
                 with self._lock:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from bao.endpoint.settings import EndpointSettings, checked
+from bao.errors import ConfigError
 
 Structured = Literal["auto", "schema", "object", "text"]
 
@@ -27,3 +28,11 @@ def llm_settings(values: Any, name: str = "llm") -> LLMSettings:
     Raises `ConfigError` with one line for each setting that is wrong, never with its value: a misplaced one may be a key.
     """
     return checked(LLMSettings, values, name)
+
+
+def model_at(text: str, option: str, api_key_env: str | None = None) -> dict[str, str]:
+    """The settings of the model that `option` gives as MODEL@BASE_URL. Raises `ConfigError` on another form."""
+    model, _, base_url = text.rpartition("@")
+    if not model or not base_url.startswith(("http://", "https://")):
+        raise ConfigError(f"{option} must be MODEL@BASE_URL, such as {option} qwen3@http://127.0.0.1:8000/v1")
+    return {"model": model, "base_url": base_url} | ({} if api_key_env is None else {"api_key_env": api_key_env})

@@ -50,6 +50,7 @@ class Intention(Gym):
     kinds = frozenset({ActionKind.ACTION, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"everyday": frozenset({ActionKind.ACTION})}
     user_backends = ("scripted", "llm")
+    judged_users = ("llm",)
     persona_users = ("scripted", "llm")
 
     def __init__(self, *, volunteer_after: int | None = None, **settings: Any) -> None:

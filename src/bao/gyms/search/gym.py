@@ -57,6 +57,7 @@ class Search(Gym):
     name = "search"
     about = "answer questions of one to three hops with a search tool; some fit several things, and only the user knows which"
     user_backends = ("scripted", "llm")
+    judged_users = ("scripted", "llm")
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),

@@ -57,6 +57,7 @@ class Telepathy(Gym):
         "paper": frozenset({ActionKind.ANSWER}),
     }
     user_backends = ("scripted", "llm", "judge")
+    judged_users = ("llm",)
 
     def begin(self, task: Task) -> str:
         """Raises `ConfigError` where the scripted user is to play a task that has no row of the table."""

@@ -44,6 +44,7 @@ class Travel(Gym):
         "paper": frozenset({ActionKind.ANSWER}),
     }
     user_backends = ("scripted", "llm")
+    judged_users = ("llm",)
 
     def __init__(self, *, volunteer_after: int = 3, **settings: Any) -> None:
         super().__init__(**settings)

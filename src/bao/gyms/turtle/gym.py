@@ -66,6 +66,7 @@ class Turtle(Gym):
         "paper": frozenset({ActionKind.ANSWER}),
     }
     user_backends = ("scripted", "llm")
+    judged_users = ("llm",)
 
     def __init__(self, *, success_threshold: float | str = 1, **settings: Any) -> None:
         """`success_threshold`: the score from which an account ends the episode as a success, above 0 and at most 1."""

@@ -12,8 +12,9 @@ class Archive {
     const table = await inflate(document.getElementById("report-table").textContent.trim());
     return new Archive(table, document.getElementById("report-blocks").textContent.trim().split("\n"));
   }
-  constructor({ count, names, columns, more, starts }, blocks) {
-    Object.assign(this, { count, names, columns, more, starts, blocks });
+  constructor({ count, names, columns, more, held, starts }, blocks) {
+    Object.assign(this, { count, names, columns, more, held, starts, blocks });
+    this.places = new Map(held.map((index, place) => [index, place]));
     this.recent = new Map();
   }
   /* Number or name in a column; null where there is none. */
@@ -46,10 +47,13 @@ class Archive {
     this.columns.task.forEach((task, i) => { if (task === this.columns.task[index]) found.push(i); });
     return found;
   }
-  blockOf(index) {
-    let low = 0, high = this.starts.length - 1;
-    while (low < high) { const middle = (low + high + 1) >> 1; if (this.starts[middle] <= index) low = middle; else high = middle - 1; }
-    return low;
+  /* Whether the page holds the transcript; where it does not, `command` tells how to read it. */
+  holds(index) { return this.places.has(index); }
+  get partial() { return this.held.length < this.count; }
+  command(index) {
+    const own = this.columns.policy;
+    const place = own.reduce((before, policy, i) => before + (i < index && policy === own[index]), 0);
+    return `bao show transcript ${report.folders[this.value("policy", index)] || "FOLDER"} --index ${place}`;
   }
   /* The last few blocks stay inflated: neighbours are read one after the other. */
   block(place) {
@@ -61,27 +65,28 @@ class Archive {
     return found;
   }
   async story(index) {
-    const place = this.blockOf(index);
-    const { strings, episodes } = await this.block(place);
+    const place = this.places.get(index);
+    const block = this.starts.findLastIndex((start) => start <= place);
+    const { strings, episodes } = await this.block(block);
     const named = (names, row) => Object.fromEntries(names.map((name, i) => [name, row[i]]));
-    const story = named(report.story_fields, episodes[index - this.starts[place]]);
+    const story = named(report.story_fields, episodes[place - this.starts[block]]);
     const turns = story.turns.map((row) => {
       const turn = named(report.turn_fields, row);
       return { ...turn, thinking: strings[turn.thinking], content: strings[turn.content], reply: strings[turn.reply] };
     });
     return { ...story, opening: strings[story.opening], system: strings[story.system], turns };
   }
-  /* Marks the episodes whose turns hold `text`, whatever its case. `progress` gets the share done and says whether to go on. */
+  /* Marks the episodes whose turns, as far as the page has them, hold `text`, whatever its case. `progress` gets the share done and says whether to go on. */
   async search(text, progress) {
     const wanted = text.toLowerCase();
     const hits = new Uint8Array(this.count);
     const opening = report.story_fields.indexOf("opening"), turns = report.story_fields.indexOf("turns");
     const texts = ["thinking", "content", "reply"].map((name) => report.turn_fields.indexOf(name));
-    for (let place = 0; place < this.blocks.length && this.count; place++) {
+    for (let place = 0; place < this.starts.length; place++) {
       const { strings, episodes } = await inflate(this.blocks[place]);
       const holds = strings.map((string) => string.toLowerCase().includes(wanted));
       episodes.forEach((story, i) => {
-        if (holds[story[opening]] || story[turns].some((turn) => texts.some((field) => holds[turn[field]]))) hits[this.starts[place] + i] = 1;
+        if (holds[story[opening]] || story[turns].some((turn) => texts.some((field) => holds[turn[field]]))) hits[this.held[this.starts[place] + i]] = 1;
       });
       if (!progress((place + 1) / this.blocks.length)) return null;
     }

@@ -19,7 +19,7 @@ function learningSection() {
       const lines = runs.map(([label, columns]) => ({ label, short: label, colour: colour(runColour.get(label)), points: curvePoints(columns, name, state.smooth) })).filter((line) => line.points.length);
       const host = el("div", { class: "plot" });
       const told = lines.map((line) => `${line.label} from ${number(line.points[0].y)} to ${number(line.points[line.points.length - 1].y)}`).join("; ");
-      linePanel(host, { lines, stopName: "step", summary: `${words(name)} over training steps: ${told}. Arrow keys read the values.` });
+      linePanel(host, { lines, stopName: "step", xTitle: "step", height: 230, summary: `${words(name)} over training steps: ${told}. Arrow keys read the values.` });
       return el("figure", {}, el("div", { class: "panel-head" }, el("h3", {}, words(name))), host);
     }));
     count.textContent = `Metrics shown: ${chosen.size} of ${metrics.length}`;
@@ -32,7 +32,7 @@ function learningSection() {
       el("div", { class: "chips", role: "group", "aria-label": "Metrics shown", id: "metric-chooser" }, metrics.map((name) =>
         chip(words(name), chosen.has(name), (on) => { chosen[on ? "add" : "delete"](name); paint(); })))),
     panels, byWeight,
-    el("figcaption", {}, el("b", {}, "Figure 2. "), "Training metrics by step. The strong line is a running mean over a twentieth of the run, the faint one the metric itself, whose values the cross-hair shows."),
+    el("figcaption", {}, el("b", { class: "count-figure" }), "Training metrics by step. The strong line is a running mean over a twentieth of the run, the faint one the metric itself, whose values the cross-hair shows."),
     asTable("Training metrics, first and last", ["metric and run", "first", "last"], () => metrics.flatMap((name) => runs.map(([label, columns]) => [`${words(name)}, ${label}`, curvePoints(columns, name, false)])
       .filter(([, points]) => points.length).map(([title, points]) => [title, number(points[0].y), number(points[points.length - 1].y)]))));
   paint();
@@ -87,11 +87,11 @@ function passSection() {
   const top = Math.min(1, Math.max(...lines.flatMap((line) => line.points.map((p) => p.high)))) * 1.04;
   home.append(el("p", { class: "lede" }, "The share of tasks solved within the first k user-involving turns: the earlier a curve rises, the less it asks for what it solves."),
     seriesPanels(lines, {
-      name: "Pass@U-k", xTitle: "k", xSpan: [ks[0], ks[ks.length - 1]], ySpan: [0, top], stopName: "k =",
+      name: "Pass@U-k", xTitle: "k, user-involving turns", yTitle: "share of tasks solved", xSpan: [ks[0], ks[ks.length - 1]], ySpan: [0, top], stopName: "k =",
       xTicks: ks.filter((k) => ks.length < 12 || k % 2 === 1).map((at) => ({ at, text: String(at) })),
       tell: ({ points }) => `${number(points[0].y)} at k ${points[0].x}, ${number(points[points.length - 1].y)} at k ${points[points.length - 1].x}`,
     }),
-    el("figcaption", {}, el("b", {}, "Figure 3. "), "Pass@U-k by k, one panel a series, the other series in grey. Bands are 95 % intervals over tasks; stronger lines have smaller effort weights."),
+    el("figcaption", {}, el("b", { class: "count-figure" }), "Pass@U-k by k, one panel a series, the other series in grey. Bands, in panels of up to six lines, are 95 % intervals over tasks; stronger lines have smaller effort weights."),
     curvesTable("Pass@U-k by policy", lines, ks, "k ="));
 }
 
@@ -114,13 +114,13 @@ function turnSection() {
   for (const line of lines) if (!alone(line)) delete line.dashed;
   home.append(el("p", { class: "lede" }, "How often the user is involved at each turn: the area under a curve is the policy's mean user effort, and its shape says when that is spent."),
     seriesPanels(lines, {
-      name: "Share of episodes that involve the user, by turn", xTitle: "turn", xSpan: [1, Math.max(2, longest)], ySpan: [0, 1.04], stopName: "turn",
+      name: "Share of episodes that involve the user, by turn", xTitle: "turn", yTitle: "share of episodes", xSpan: [1, Math.max(2, longest)], ySpan: [0, 1.04], stopName: "turn",
       xTicks: turns.filter((turn) => longest < 10 || turn % Math.ceil(longest / 8) === 1).map((at) => ({ at, text: String(at) })),
       tell: ({ points }) => {
         const most = points.reduce((best, p) => (p.y > best.y ? p : best));
         return `most at turn ${most.x}, ${number(most.y)}; ${number(points.reduce((sum, p) => sum + p.y, 0))} user turns in all`;
       },
     }),
-    el("figcaption", {}, el("b", {}, "Figure 4. "), "Share of all episodes that involve the user at turn t; an episode that has ended involves nobody. Bands are 95 % intervals over tasks. Dashed, where a series is one policy: the share of episodes that have a turn t."),
+    el("figcaption", {}, el("b", { class: "count-figure" }), "Share of all episodes that involve the user at turn t; an episode that has ended involves nobody. Bands, in panels of up to six lines, are 95 % intervals over tasks. Dashed, where a series is one policy: the share of episodes that have a turn t."),
     curvesTable("Share of episodes that involve the user at each turn", lines, turns, "turn"));
 }

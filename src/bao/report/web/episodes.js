@@ -15,6 +15,7 @@ function episodesSection(archive) {
   const further = Object.keys(archive.more).map((key) => ({ key, title: words(key) }));
   const columns = [...EPISODE_COLUMNS, ...further].filter(({ key }) => key !== "fault" || archive.names.fault.length);
   const state = { key: null, down: true, text: "", hits: null, only: {}, from: {}, to: {}, current: -1 };
+  const stem = commonStem(archive.names.task);
   let order = new Int32Array(0);
   const status = el("p", { class: "found", role: "status", id: "episode-count" });
   const scroller = el("div", { class: "scroll rows", role: "region", tabindex: 0, "aria-label": "Table of episodes" });
@@ -28,7 +29,7 @@ function episodesSection(archive) {
   function refresh() {
     order = Int32Array.from(chosenEpisodes(archive, state));
     if (state.key !== null) sortEpisodes(archive, order, state);
-    status.textContent = order.length === archive.count ? `${number(order.length, 0)} episodes` : `${number(order.length, 0)} of ${number(archive.count, 0)} episodes`;
+    status.textContent = order.length === archive.count ? `${number(order.length, 0)} episodes` : `${number(order.length, 0)} of ${number(archive.count, 0)} episodes${order.length ? "" : ": none fits, clear a filter"}`;
     table.setAttribute("aria-rowcount", order.length + 1);
     scroller.scrollTop = 0;
     paintRows(true);
@@ -53,7 +54,7 @@ function episodesSection(archive) {
     if (!anew && first === painted[0] && last === painted[1]) return;
     painted = [first, last];
     const held = rows.contains(document.activeElement) ? document.activeElement.dataset.index : null;
-    rows.replaceChildren(...Array.from(order.subarray(first, last), (index, i) => episodeRow(archive, columns, index, first + i, index === state.current)));
+    rows.replaceChildren(...Array.from(order.subarray(first, last), (index, i) => episodeRow(archive, columns, stem, index, first + i, index === state.current)));
     space(above, first);
     space(below, order.length - last);
     if (held !== null) { const again = rows.querySelector(`a[data-index="${held}"]`); if (again) again.focus({ preventScroll: true }); }
@@ -80,7 +81,8 @@ function episodesSection(archive) {
     step: (index, by) => order[order.indexOf(index) + by] ?? -1,
     change: (index) => { state.current = index; paintRows(true); },
   });
-  home.replaceChildren(search, status, scroller,
+  const held = archive.partial ? el("p", { class: "note", id: "held" }, `The page holds ${number(archive.held.length, 0)} of ${number(archive.count, 0)} transcripts: the gallery's, and all policies' episodes of tasks drawn by chance. Opening another row names the command that prints it; bao report --transcript-mb makes more room.`) : null;
+  home.replaceChildren(...[held, search, status, scroller].filter(Boolean),
     el("p", { class: "note" }, "R is the return, U the number of turns that involved the user. Choose a row to read its transcript; the address then links to it."));
   paintHead();
   refresh();
@@ -89,10 +91,17 @@ function episodesSection(archive) {
 
 const cellClass = ({ text, minor }) => [text ? "text" : "", minor ? "minor" : ""].join(" ").trim() || null;
 
-function episodeRow(archive, columns, index, place, current) {
+/* What all names begin with, up to a mark that parts words: a phone leaves it out. */
+function commonStem(names) {
+  let stem = names[0];
+  for (const name of names) while (!name.startsWith(stem)) stem = stem.slice(0, -1);
+  return names.length > 1 ? stem.replace(/[^-_/ .:]*$/, "") : "";
+}
+
+function episodeRow(archive, columns, stem, index, place, current) {
   const cells = columns.map((column) => {
     const value = archive.value(column.key, index);
-    if (column.key === "task") return el("th", { scope: "row", class: "text" }, el("a", { href: `#episode=${index}`, "data-index": index }, visible(value) || "(no name)"));
+    if (column.key === "task") return el("th", { scope: "row", class: "text" }, el("a", { href: `#episode=${index}`, "data-index": index, class: archive.holds(index) ? null : "absent" }, stem ? el("span", { class: "stem" }, visible(stem)) : null, el("span", {}, visible(value.slice(stem.length)) || "(no name)")));
     if (column.key === "policy") return el("td", { class: "text", title: value }, el("span", { class: "dot", "--c": colourOf(value) }), visible(value));
     if (column.key === "stop") {
       const good = archive.columns.success[index] && archive.healthy(index);
@@ -125,6 +134,7 @@ const MATCHES = {
   level: (archive, i, wanted) => archive.columns.level[i] === Number(wanted),
   stop: (archive, i, wanted) => archive.columns.stop[i] === Number(wanted),
   outcome: (archive, i, wanted) => outcomeOf(archive, i) === wanted,
+  held: (archive, i, wanted) => archive.holds(i) === (wanted === "yes"),
   faults: (archive, i, wanted) => (wanted === "unread" ? archive.columns.unparsable[i] > 0 : wanted === "fault" ? !archive.healthy(i) : archive.healthy(i) && !archive.columns.unparsable[i]),
 };
 
@@ -142,7 +152,7 @@ function sortEpisodes(archive, order, { key, down }) {
 function episodeFilters(archive, state, status, refresh) {
   const { names, columns } = archive;
   const pick = (field, label, options) => chooser(`filter-${field}`, label, [["", "any"], ...options], "", (value) => { state.only[field] = value; refresh(); });
-  const listed = (field) => names[field].map((name, place) => [String(place), visible(words(name))]);
+  const listed = (field) => names[field].map((name, place) => [String(place), visible(field === "policy" ? name : words(name))]);
   const levels = [...new Set(columns.level)].sort((a, b) => a - b);
   const bound = (side, field, label) => {
     const input = el("input", { type: "number", step: "any", class: "bound", "aria-label": `${label}, ${side === "from" ? "at least" : "at most"}`, placeholder: side === "from" ? "min" : "max",
@@ -173,10 +183,11 @@ function episodeFilters(archive, state, status, refresh) {
     refresh();
   } },
     el("div", { class: "field wide" }, el("label", { for: "search-text" }, "Search"), text),
-    el("label", { class: "check" }, deep, "in the transcripts too"),
+    el("label", { class: "check" }, deep, archive.partial ? "in the transcripts held too" : "in the transcripts too"),
     pick("policy", "Policy", listed("policy")), levels.length > 1 ? pick("level", "Level", levels.map((level) => [String(level), String(level)])) : null,
     pick("outcome", "Outcome", [["solved", "solved"], ["not solved", "not solved"], ["fault", "fault"]]), pick("stop", "Stop reason", listed("stop")),
     pick("faults", "Faults", [["unread", "with unreadable turns"], ["fault", "excluded for a fault"], ["none", "neither"]]),
+    archive.partial ? pick("held", "Transcript", [["yes", "in the page"], ["no", "left out"]]) : null,
     ranges, el("button", { type: "reset", class: "plain" }, "Clear"));
   return form;
 }

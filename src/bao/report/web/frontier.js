@@ -1,5 +1,6 @@
 /* The frontier: policies as marks with intervals, bands of attainment, and hypervolumes beside them. */
 
+const MANY = 24;  // marks beyond which only the best are named, and bars of the others faint
 const surfaces = Object.entries((frontier.attainment || {}).surfaces || {}).filter(([series]) => policies.filter((policy) => policy.series === series).length > 1);
 const hasAttainment = objectives.size === 2 && surfaces.length > 0;
 
@@ -17,19 +18,31 @@ function frontierSection() {
   const basis = objectives.size === 2 ? ` (on ${[...objectives.keys()].map(words).join(" and ")}; on other axes, by the means drawn)` : " by the means drawn";
   home.append(
     el("p", { class: "lede" }, "Each mark is one policy: what it achieves against what it asks of the user. Bars are 95 % intervals over tasks."),
+    el("p", { class: "answer" }, answer()),
     el("div", { class: "split" },
       el("figure", {},
         el("div", { class: "controls" }, chooser("axis-y", "Vertical axis", options, state.y, (name) => { state.y = name; again(); }),
           chooser("axis-x", "Horizontal axis", options, state.x, (name) => { state.x = name; again(); }), legend,
           hasAttainment ? chip("Attainment bands", true, (on) => { state.bands = on; again(); }) : null),
         host,
-        el("figcaption", {}, el("b", {}, "Figure 1. "), "Filled marks are non-dominated among all policies, hollow ones are dominated", basis, ". Lines join each series' own non-dominated policies. Labels give the effort weight. ",
+        el("figcaption", {}, el("b", { class: "count-figure" }), "Filled marks are non-dominated among all policies, hollow ones are dominated", basis, ". Lines join each series' own non-dominated policies. Labels give the effort weight. ",
           "Point at a mark, or reach it with Tab and the arrow keys, for its numbers.",
           hasAttainment ? " The bands belong to series of several policies: the dashed line bounds what half of the bootstrap resamples attain, the band lies between what 97.5 % and 2.5 % attain." : null),
         asTable("The frontier's points", ["policy", "series", "w", ...known.map(words), "non-dominated"], () => policies.map((policy) => [
           policy.label, policy.series, exact(policy.effort_weight), ...known.map((name) => { const value = measured(policy, name); return value ? `${number(value.mean)} ${interval(value)}` : "–"; }),
           policy.non_dominated ? "yes" : "no"]))),
       hypervolume()));
+}
+
+/* Which policies are best, and how sure that is, in a sentence. */
+function answer() {
+  const best = policies.filter((policy) => policy.non_dominated).sort((a, b) => (b.non_dominated_probability ?? 0) - (a.non_dominated_probability ?? 0));
+  const told = best.slice(0, 6).flatMap((policy, i) => {
+    const chance = policy.non_dominated_probability;
+    return [i ? ", " : "", el("b", {}, visible(policy.label)), typeof chance === "number" && taskCount > 1 ? ` (in ${number(100 * chance, 0)} % of resamples)` : ""];
+  });
+  const more = best.length > 6 ? ` and ${best.length - 6} more` : "", alone = taskCount < 2 ? " There is a single task: no interval over tasks means anything here." : "", others = policies.length - best.length;
+  return ["Not dominated: ", ...told, more, others ? `. For each of the other ${others} there is one that is at least as good on every objective, and better on one.` : ".", alone];
 }
 
 function frontierPlot(host, state) {
@@ -45,8 +58,8 @@ function frontierPlot(host, state) {
     const yTicks = ticks(ySpan[0], ySpan[1], 6), xTicks = ticks(xSpan[0], xSpan[1], width < 480 ? 5 : 8);
     const box = { left: 12 + 6.8 * Math.max(3, ...yTicks.map((tick) => tick.text.length)), right: width - 14, top: 30, bottom: height - 46 };
     const x = scale(xSpan, [box.left, box.right]), y = scale(ySpan, [box.bottom, box.top]);
-    const picture = draw("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${sentence(words(state.y))} against ${words(state.x)}: ${shown.length} policies` });
-    const long = (name) => `${words(name)} (${higherIsBetter(name) ? "higher" : "lower"} is better)`;
+    const picture = draw("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group", class: shown.length > MANY ? "many" : null, "aria-label": `${sentence(words(state.y))} against ${words(state.x)}: ${shown.length} policies` });
+    const long = (name) => `${words(name)}${report.units[name] ? `, ${report.units[name]}` : ""} (${higherIsBetter(name) ? "higher" : "lower"} is better)`;
     picture.append(frame(box, x, y, {
       xTicks, yTicks, yTitle: `${higherIsBetter(state.y) ? "↑" : "↓"} ${long(state.y)}`,
       xTitle: higherIsBetter(state.x) ? `${long(state.x)} →` : `← ${long(state.x)}`,
@@ -122,12 +135,12 @@ function pointMark(policy, state, x, y, full) {
   const at = { x: x(a.mean), y: y(b.mean), x1: x(lowOf(a)), x2: x(highOf(a)), y1: y(lowOf(b)), y2: y(highOf(b)) };
   const spoken = [policy.label, weightText(policy), `${words(state.y)} ${number(b.mean)} ${interval(b)}`, `${words(state.x)} ${number(a.mean)} ${interval(a)}`, full ? "non-dominated" : "dominated"];
   const bar = (x1, y1, x2, y2) => draw("line", { class: "bar", x1, y1, x2, y2 });
-  const node = draw("g", { class: "point", role: "img", "data-label": policy.label, "--c": colour(index), "aria-label": spoken.filter(Boolean).join(", ") },
+  const node = draw("g", { class: full ? "point best" : "point", role: "img", "data-label": policy.label, "--c": colour(index), "aria-label": spoken.filter(Boolean).join(", ") },
     bar(at.x1, at.y, at.x2, at.y), bar(at.x1, at.y - 3, at.x1, at.y + 3), bar(at.x2, at.y - 3, at.x2, at.y + 3),
     bar(at.x, at.y1, at.x, at.y2), bar(at.x - 3, at.y1, at.x + 3, at.y1), bar(at.x - 3, at.y2, at.x + 3, at.y2),
     draw("g", { transform: `translate(${at.x},${at.y})` },
       draw("circle", { class: "halo", r: 9.5 }), draw("path", { class: full ? "mark full" : "mark", d: markPath(index, 5.2) })));
-  return { ...at, node, policy };
+  return { ...at, node, policy, full };
 }
 
 /* Small boxes along a straight line, for telling what lies on it. */
@@ -142,8 +155,10 @@ function placeNames(marks, drawn, box, picture) {
   const bars = marks.flatMap((mark) => [
     { x1: mark.x1, x2: mark.x2, y1: mark.y - 1, y2: mark.y + 1 }, { x1: mark.x - 1, x2: mark.x + 1, y1: mark.y2, y2: mark.y1 }]);
   const cores = marks.map((mark) => ({ x1: mark.x - 7, x2: mark.x + 7, y1: mark.y - 7, y2: mark.y + 7 }));
-  for (const mark of marks) {
-    const text = weightText(mark.policy) || (mark.policy.label.length > 22 ? `${mark.policy.label.slice(0, 21)}…` : mark.policy.label);
+  // Best ones first; of many, those alone.
+  const wanted = [...marks].sort((a, b) => b.full - a.full).filter((mark) => mark.full || marks.length <= MANY);
+  for (const mark of wanted) {
+    const text = weightText(mark.policy) || short(mark.policy.label, 22);
     const wide = text.length * 6.3 + 2;
     let best = null;
     for (const [dx, dy] of [[9, -7], [9, 17], [-9 - wide, -7], [-9 - wide, 17], [13, 4], [-13 - wide, 4], [9, -21], [-9 - wide, -21], [9, 31], [-9 - wide, 31]]) {
@@ -184,9 +199,9 @@ function hypervolume() {
   const domain = [0, Math.max(...rows.map(([, value]) => highOf(value))) * 1.04 || 1];
   const reach = Math.max(...differences.map((row) => Math.max(Math.abs(lowOf(row.difference)), Math.abs(highOf(row.difference)))), 1e-9) * 1.06;
   const entry = (name, value, span, zero, verdict) => el("li", { "--c": seriesNames.includes(name) ? colour(seriesIndex(name)) : "var(--ink)" },
-    el("div", { class: "what" }, el("span", {}, name), el("span", { class: "number" }, number(value.mean), " ", el("span", { class: "interval" }, interval(value)))),
+    el("div", { class: "what" }, el("span", { title: name }, name.split(" − ").map((part) => short(part, 40)).join(" − ")), el("span", { class: "number" }, number(value.mean), " ", el("span", { class: "interval" }, interval(value)))),
     rangeBar(value, span, zero), verdict ? el("div", { class: "verdict" }, verdict) : null);
-  const verdict = ({ a, b, difference }) => (difference.low > 0 ? `the interval excludes zero: ${a} covers more` : difference.high < 0 ? `the interval excludes zero: ${b} covers more` : "the interval holds zero: no clear difference");
+  const verdict = ({ a, b, difference }) => (taskCount < 2 ? "a single task cannot tell" : difference.low > 0 ? `the interval excludes zero: ${a} covers more` : difference.high < 0 ? `the interval excludes zero: ${b} covers more` : "the interval holds zero: no clear difference");
   return el("div", {},
     el("h3", {}, "Hypervolume"),
     el("ul", { class: "forest" }, rows.map(([name, value]) => entry(name, value, domain, null, null))),

@@ -9,7 +9,7 @@ function measureColumns() {
     { key: "label", title: "policy", group: "always", sort: (row) => row.label },
     { key: "series", title: "series", group: "always", text: (row) => row.series, sort: (row) => row.series, left: true },
     { key: "weight", title: "w", group: "always", text: (row) => exact(policy(row).effort_weight), sort: (row) => policy(row).effort_weight },
-  ];
+  ].filter(({ key }) => (key === "series" ? report.summaries.some((row) => row.series !== row.label) : key !== "weight" || report.summaries.some((row) => typeof policy(row).effort_weight === "number")));
   for (const [group, names] of [["Outcome", ["score", "best_score", "success"]], ["Cost", ["user_effort", "user_involvement_rate", "turns", "tokens", "unparsable"]]]) {
     for (const name of names.filter(has)) columns.push(measure(group, name, words(name), (row) => measuredIn(row.summary, name)));
   }
@@ -43,7 +43,8 @@ function measuresSection() {
   if (!report.summaries.length) { home.append(el("p", { class: "empty" }, "No evaluation belongs to this report.")); return; }
   const columns = measureColumns();
   const groups = [...new Set(columns.map((column) => column.group))].filter((group) => group !== "always");
-  const shown = new Set(["always", "Outcome", "Cost", "Behaviours", "Further"]);
+  const told = (column) => !column.read || report.summaries.some((row) => (column.read(row) || {}).mean);
+  const shown = new Set(["always", "Outcome", "Cost", "Behaviours", "Further"].filter((group) => columns.some((column) => column.group === group && told(column))));
   const state = { key: null, down: true };
   const table = el("table", { class: "measures" }, el("caption", { class: "hidden-text" }, "All measures by policy; the buttons in the header sort the rows"));
   const valueOf = (column, row) => (column.read ? (column.read(row) || {}).mean : column.sort(row)) ?? null;
@@ -73,11 +74,11 @@ function measuresSection() {
     el("div", { class: "controls" }, el("div", { class: "chips", role: "group", "aria-label": "Columns shown" }, groups.map((group) =>
       chip(group, shown.has(group), (on) => { shown[on ? "add" : "delete"](group); paint(); })))),
     el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Table of measures" }, table),
-    el("figcaption", {}, el("b", {}, "Table 1. "), "Means with 95 % intervals over tasks. The bar under a number places it and its interval within its column."));
+    el("figcaption", {}, el("b", { class: "count-table" }), "Means with 95 % intervals over tasks. The bar under a number places it and its interval within its column."));
   paint();
 }
 function measureCells(column) {
-  if (column.key === "label") return (row) => el("th", { scope: "row" }, el("span", { class: "who" }, swatch(seriesIndex(row.series)), el("span", {}, row.label)));
+  if (column.key === "label") return (row) => el("th", { scope: "row" }, policyName(row.label));
   if (!column.read) return (row) => el("td", { class: column.left ? "text" : null }, typeof column.text(row) === "number" ? number(column.text(row), 0) : column.text(row) ?? "–");
   const values = report.summaries.map(column.read).filter(Boolean);
   const ends = values.flatMap((value) => [lowOf(value), highOf(value)]);

@@ -16,6 +16,12 @@ function chrome() {
     theme.setAttribute("aria-label", `Colour scheme: ${now === "auto" ? "as the system" : now}`);
   });
   const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
+  // A part with nothing to say is left out, but for those that a reader would look for.
+  for (const id of ["pairs", "learning", "pass", "turn-by-turn", "spread", "settings"]) {
+    if (!body(id).firstElementChild.classList.contains("empty") || !policies.length) continue;
+    document.getElementById(id).hidden = true;
+    links.get(id).parentElement.hidden = true;
+  }
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) links.forEach((link, id) => (id === entry.target.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
   }, { rootMargin: "-15% 0px -75% 0px" });
@@ -24,6 +30,7 @@ function chrome() {
 
 facts();
 frontierSection();
+pairsSection();
 learningSection();
 passSection();
 turnSection();

@@ -7,28 +7,31 @@ function spread(places, gap, low, high) {
   for (let i = sorted.length - 1, limit = high; i >= 0; i--) { sorted[i].at = Math.min(sorted[i].at, limit); limit = sorted[i].at - gap; }
 }
 
+const BANDS = 6;  // lines of a panel up to which their bands can be told apart
+
 /* A line panel. lines: {label, short, colour, strength, points: [{x, y, raw, low, high}]}; others: grey lines behind them.
    Pointer or arrow keys move a cross-hair that shows every line's value. */
 function linePanel(host, spec) {
   const popup = tip({ role: "status" });
   return mount(host, (width) => {
     const height = spec.height || 210;
-    const ends = spec.endLabels ? Math.min(96, 14 + 6.6 * Math.max(0, ...spec.lines.map((line) => line.short.length))) : 10;
+    const named = spec.endLabels && spec.lines.length > 1;  // one line has its name in the panel's title
+    const ends = named ? Math.min(96, 14 + 6.6 * Math.max(0, ...spec.lines.map((line) => short(line.short, 13).length))) : 10;
     const all = spec.lines.flatMap((line) => line.points);
     const xSpan = spec.xSpan || [Math.min(...all.map((p) => p.x)), Math.max(...all.map((p) => p.x))];
     const ySpan = spec.ySpan || span(all.flatMap((p) => [p.y, p.raw ?? p.y]));
     const yTicks = ticks(ySpan[0], ySpan[1], 5);
     const left = 12 + 6.7 * Math.max(...yTicks.map((tick) => tick.text.length));
-    const box = { left, right: width - ends, top: 10, bottom: height - (spec.xTitle ? 44 : 24) };
+    const box = { left, right: width - ends, top: spec.yTitle ? 28 : 10, bottom: height - (spec.xTitle ? 44 : 24) };
     const x = scale(xSpan, [box.left, box.right]), y = scale(ySpan, [box.bottom, box.top]);
     const xTicks = spec.xTicks || ticks(xSpan[0], xSpan[1], width < 330 ? 3 : 5);
     const picture = draw("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: 0, "aria-label": spec.summary });
-    picture.append(frame(box, x, y, { xTicks, yTicks, xTitle: spec.xTitle }));
+    picture.append(frame(box, x, y, { xTicks, yTicks, xTitle: spec.xTitle, yTitle: spec.yTitle }));
     for (const line of spec.others || []) picture.append(draw("path", { class: "others", d: pathOf(line.points, x, y, "y") }));
     const places = [];
     for (const line of spec.lines) {
       const group = draw("g", { "--c": line.colour, opacity: line.strength ?? 1 });
-      if (line.points.length && line.points[0].low !== undefined) {
+      if (line.points.length && line.points[0].low !== undefined && spec.lines.length <= BANDS) {
         const edge = [...line.points].reverse().map((p) => `L${x(p.x).toFixed(1)},${y(p.low).toFixed(1)}`).join("");
         group.append(draw("path", { class: "band", d: `${pathOf(line.points, x, y, "high")}${edge}Z` }));
       }
@@ -36,11 +39,13 @@ function linePanel(host, spec) {
       if (line.dashed) group.append(draw("path", { class: "line dashed", d: pathOf(line.dashed, x, y, "y") }));
       group.append(draw("path", { class: "line", d: pathOf(line.points, x, y, "y") }));
       picture.append(group);
-      if (spec.endLabels && line.points.length) places.push({ at: y(line.points[line.points.length - 1].y), line });
+      if (named && line.points.length) places.push({ at: y(line.points[line.points.length - 1].y), line });
     }
-    spread(places, 12.5, box.top, box.bottom);
-    for (const place of places) {
-      picture.append(draw("text", { class: "name", x: box.right + 6, y: place.at + 4, "--c": place.line.colour, "aria-hidden": "true" }, place.line.short));
+    const stride = Math.ceil((places.length * 12.5) / (box.bottom - box.top));  // as many names as have room
+    const kept = places.sort((a, b) => a.at - b.at).filter((_, i) => i % stride === 0);
+    spread(kept, 12.5, box.top, box.bottom);
+    for (const place of kept) {
+      picture.append(draw("text", { class: "name", x: box.right + 6, y: place.at + 4, "--c": place.line.colour, "aria-hidden": "true" }, short(place.line.short, 13)));
     }
     const cross = draw("line", { class: "cross", y1: box.top, y2: box.bottom, visibility: "hidden" });
     picture.append(cross);

@@ -22,6 +22,8 @@ const visible = (text) => String(text)
   .replace(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 const words = (name) => String(name).replaceAll("_", " ");
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+/* A name in at most `most` characters: its middle goes, as the ends are what tells long names apart. */
+const short = (text, most) => (text.length <= most ? text : `${text.slice(0, Math.ceil(most * 0.4))}…${text.slice(1 + Math.ceil(most * 0.4) - most)}`);
 const decimalsFor = (largest) => (largest >= 100 ? 0 : largest >= 10 ? 1 : largest >= 0.1 || largest === 0 ? 2 : 3);
 
 function number(value, decimals = decimalsFor(Math.abs(value))) {
@@ -72,7 +74,8 @@ const MARKS = [
   (r) => `M0,${-r * 1.15}L${r * 1.1},${-r * 0.3}L${r * 0.68},${r * 0.95}H${-r * 0.68}L${-r * 1.1},${-r * 0.3}Z`,
   (r) => `M${-r * 1.1},0L${-r * 0.55},${-r}H${r * 0.55}L${r * 1.1},0L${r * 0.55},${r}H${-r * 0.55}Z`,
 ];
-const markPath = (index, radius) => MARKS[index % MARKS.length](radius);
+/* Colours and shapes repeat after eight, but no pair of the two before sixty-four. */
+const markPath = (index, radius) => MARKS[(index + Math.floor(index / 8)) % MARKS.length](radius);
 const colour = (index) => `var(--s${index % 8})`;
 function swatch(index) {
   return draw("svg", { width: 13, height: 13, viewBox: "-7 -7 14 14", "aria-hidden": "true", "--c": colour(index) },

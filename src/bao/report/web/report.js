@@ -2,8 +2,8 @@
 
 const report = JSON.parse(document.getElementById("report-data").textContent);
 const frontier = report.frontier;
-for (const name of ["summaries", "notes"]) report[name] = report[name] || [];
-for (const name of ["curves", "effort_by_turn", "distributions", "gallery"]) report[name] = report[name] || {};
+for (const name of ["summaries", "notes", "differences"]) report[name] = report[name] || [];
+for (const name of ["curves", "folders", "effort_by_turn", "distributions", "gallery"]) report[name] = report[name] || {};
 const body = (id) => document.querySelector(`#${id} .body`);
 const summaryOf = new Map(report.summaries.map((row) => [row.label, row.summary]));
 const policies = (frontier.points || []).map((point) => ({ ...point, summary: summaryOf.get(point.label) || {} }));
@@ -27,13 +27,16 @@ function measured(policy, name) {
 }
 const weightText = (policy) => (policy.effort_weight === null || policy.effort_weight === undefined ? null : `w ${exact(policy.effort_weight)}`);
 
+const policyName = (label) => el("span", { class: "who" }, seriesOf.has(label) ? swatch(seriesIndex(seriesOf.get(label))) : null, el("span", {}, visible(label)));
+
+const taskCount = Math.max(0, ...policies.map((policy) => policy.tasks || 0));
+
 function facts() {
   const total = (name) => policies.reduce((sum, policy) => sum + (policy[name] || 0), 0);
   const faults = report.summaries.reduce((sum, row) => sum + faultCount(row.summary), 0);
-  const tasks = Math.max(0, ...policies.map((policy) => policy.tasks || 0));
   const rows = [
     ["gym", frontier.gym || (report.summaries[0] || { summary: {} }).summary.gym || "–"], ["policies", policies.length], ["non-dominated", policies.filter((policy) => policy.non_dominated).length],
-    ["tasks", number(tasks, 0)], ["episodes", number(report.episodes || total("episodes"), 0)], ["faults, excluded", number(faults, 0)],
+    ["tasks", number(taskCount, 0)], ["episodes", number(report.episodes || total("episodes"), 0)], ["faults, excluded", number(faults, 0)],
   ];
   document.getElementById("facts").append(...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))));
 }

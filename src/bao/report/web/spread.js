@@ -1,6 +1,6 @@
 /* How measures are spread: for each measure a histogram a policy, one below the other on a common axis. */
 
-const SPREAD_TITLES = { score: "return R", effort: "user effort U", turns: "turns", tokens: "tokens" };
+const SPREAD_TITLES = { score: "return R", effort: "user effort U, turns", turns: "turns", tokens: "tokens the agent wrote" };
 
 function spreadSection() {
   const home = body("spread");
@@ -16,7 +16,7 @@ function spreadSection() {
       return el("figure", {}, el("div", { class: "panel-head" }, el("h3", {}, sentence(title))), host,
         asTable(`Spread of ${title}`, head, () => Object.entries(spread.policies).map(([label, own]) => [label, number(own.mean), ...own.quantiles.map((value) => number(value))])));
     })),
-    el("figcaption", {}, el("b", {}, "Figure 5. "), "Histograms of single episodes, each scaled to its own highest bin. The upright line is the mean, the bar beneath spans the middle half."));
+    el("figcaption", {}, el("b", { class: "count-figure" }), "Histograms of single episodes, each scaled to its own highest bin. The upright line is the mean, the bar beneath spans the middle half."));
 }
 
 function spreadPlot(host, title, { centres, width: bin, policies: own }) {
@@ -28,9 +28,10 @@ function spreadPlot(host, title, { centres, width: bin, policies: own }) {
     const x = scale([centres[0] - bin / 2, centres[centres.length - 1] + bin / 2], [6, width - 6]);
     const told = rows.map(([label, row]) => `${label}: mean ${number(row.mean)}, median ${number(row.quantiles[2])}`).join("; ");
     const picture = draw("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: 0, "aria-label": `Spread of ${title}. ${told}. Arrow keys read the policies.` });
-    for (const tick of ticks(centres[0], centres[centres.length - 1], 5)) {
+    const counts = bin === 1 && Number.isInteger(centres[0]);
+    for (const tick of ticks(centres[0], centres[centres.length - 1], 5).filter(({ at }) => !counts || Number.isInteger(at))) {
       picture.append(draw("line", { class: "grid", x1: x(tick.at), x2: x(tick.at), y1: 0, y2: height - foot }),
-        draw("text", { x: x(tick.at), y: height - 7, "text-anchor": "middle" }, tick.text));
+        draw("text", { x: x(tick.at), y: height - 7, "text-anchor": "middle" }, counts ? String(tick.at) : tick.text));
     }
     rows.forEach(([label, row], i) => picture.append(spreadRow(label, row, x, centres, bin, (i + 1) * rowHeight - 6)));
     const light = draw("rect", { class: "lit", x: 0, width, height: rowHeight, visibility: "hidden" });
@@ -72,5 +73,5 @@ function spreadRow(label, row, x, centres, bin, floor) {
     draw("path", { class: "heap", d: path }),
     draw("line", { class: "middle", x1: x(p25) - 1, x2: x(p75) + 1, y1: floor + 2, y2: floor + 2 }),
     draw("line", { class: "mean", x1: x(row.mean), x2: x(row.mean), y1: floor - tall - 2, y2: floor + 4 }),
-    draw("text", { class: "name", x: 6, y: floor - tall - 4, "aria-hidden": "true" }, label.length > 34 ? `${label.slice(0, 33)}…` : label));
+    draw("text", { class: "name", x: 6, y: floor - tall - 4, "aria-hidden": "true" }, short(label, 34)));
 }

@@ -1,6 +1,6 @@
 /* Reading: one episode, or two of one task side by side. Thinking is folded, turns that involve the user are marked. */
 
-const FOLD = 4000;  // characters of a text that are shown at once
+const FOLD = 4000, FOLD_REPLY = 1200;  // characters that are shown at once: of a text, and of what a tool gave
 
 /* `on.step(index, by)` gives the neighbour in the table's order, or -1; `on.change()` is told when an episode is opened or closed. */
 function makeReader(archive, home, on) {
@@ -10,7 +10,7 @@ function makeReader(archive, home, on) {
   const paint = async () => {
     const asked = `${state.index} ${state.beside}`;
     const shown = [state.index, state.beside].filter((index) => index >= 0);
-    const stories = await Promise.all(shown.map((index) => archive.story(index)));
+    const stories = await Promise.all(shown.map((index) => (archive.holds(index) ? archive.story(index) : null)));
     if (asked !== `${state.index} ${state.beside}`) return;  // another one was chosen meanwhile
     const others = archive.ofTask(state.index).filter((index) => index !== state.index);
     const name = (index) => `${archive.value("policy", index)}, seed ${archive.value("seed", index)}: ${outcomeOf(archive, index)}, U ${archive.value("effort", index)}`;
@@ -80,12 +80,26 @@ function episodeColumn(archive, index, story, unfolded) {
       el("p", { class: "outcome" }, fact("task", visible(told("task"))), fact("seed", String(told("seed"))), fact("level", String(told("level"))), told("effort_weight") === null ? null : fact("w", exact(told("effort_weight")))),
       el("p", { class: "outcome" },
         el("span", { class: good ? "verdict-good" : "verdict-bad" }, good ? "✓ solved" : `✗ ${outcomeOf(archive, index)}`),
-        fact("stop", words(told("stop"))), fact("R", number(told("score"), 2)), fact("U", String(told("effort"))), fact("turns", `${told("turns")} of ${story.horizon}`), fact("tokens", number(told("tokens"), 0)), more,
-        told("fault") === null ? null : el("span", { class: "badge fault" }, `fault: ${words(told("fault"))} ${visible(story.fault_detail)}`)),
-      el("div", { class: "strip", role: "img", "aria-label": `${told("effort")} of ${told("turns")} turns involve the user` }, story.turns.map((turn) => el("i", { class: turn.involves_user ? "user" : null })))),
+        fact("stop", words(told("stop"))), fact("R", number(told("score"), 2)), fact("U", String(told("effort"))), fact("turns", `${told("turns")}${story ? ` of ${story.horizon}` : ""}`), fact("tokens", number(told("tokens"), 0)), more,
+        told("fault") === null ? null : el("span", { class: "badge fault" }, `fault: ${words(told("fault"))} ${story ? visible(story.fault_detail) : ""}`)),
+      story && el("div", { class: "strip", title: "Choose a turn to go to it", click: goToTurn, role: "img", "aria-label": `${told("effort")} of ${told("turns")} turns involve the user` }, story.turns.map((turn) => el("i", { class: turn.involves_user ? "user" : null })))),
+    story ? storyNodes(story, unfolded) : leftOut(archive, index));
+}
+
+function storyNodes(story, unfolded) {
+  return [
     story.system ? el("details", { class: "texts" }, el("summary", {}, "Instructions to the agent"), longText(story.system)) : null,
     el("div", { class: "texts" }, el("span", { class: "from" }, "opening"), longText(story.opening)),
-    el("ol", { class: "turns" }, story.turns.map((turn, i) => turnItem(turn, i, unfolded))));
+    el("ol", { class: "turns" }, story.turns.map((turn, i) => turnItem(turn, i, unfolded)))];
+}
+
+function goToTurn({ target, currentTarget }) {
+  const place = [...currentTarget.children].indexOf(target);
+  if (place >= 0) currentTarget.closest("article").querySelectorAll(".turn")[place].scrollIntoView({ block: "center" });
+}
+
+function leftOut(archive, index) {
+  return el("div", { class: "texts left-out" }, el("p", {}, "The page had no room for this transcript. Where the evaluation lies, this prints it:"), el("pre", { class: "settings", tabindex: 0, "aria-label": "Command" }, archive.command(index)));
 }
 
 function turnItem(turn, index, unfolded) {
@@ -100,13 +114,13 @@ function turnItem(turn, index, unfolded) {
       el("span", { class: `reward ${sign}` }, `reward ${turn.reward > 0 ? "+" : ""}${number(turn.reward, 2)}`)),
     turn.thinking ? el("details", { class: "thinking", open: unfolded }, el("summary", {}, `thinking, ${number(turn.thinking.split(/\s+/).length, 0)} words`), longText(turn.thinking)) : null,
     turn.content && !turn.parse_fault ? longText(turn.content, "said") : null,
-    turn.reply ? el("div", { class: "reply" }, el("span", { class: "from" }, turn.involves_user ? "user" : "gym"), longText(turn.reply)) : null);
+    turn.reply ? el("div", { class: "reply" }, el("span", { class: "from" }, turn.involves_user ? "user" : "gym"), longText(turn.reply, "", turn.involves_user ? FOLD : FOLD_REPLY)) : null);
 }
 
 /* A text as it is; a very long one is cut, with a button that shows the rest. */
-function longText(text, kind = "") {
-  const node = el("p", { class: `words ${kind}` }, visible(text.slice(0, FOLD)));
-  if (text.length <= FOLD) return node;
+function longText(text, kind = "", fold = FOLD) {
+  const node = el("p", { class: `words ${kind}` }, visible(text.length <= fold * 1.2 ? text : text.slice(0, fold)));
+  if (text.length <= fold * 1.2) return node;
   const more = el("button", { type: "button", class: "plain", click: () => node.replaceChildren(visible(text)) }, `Show all ${number(text.length, 0)} characters`);
   node.append(" … ", more);
   return node;
