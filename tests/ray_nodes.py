@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import psutil
 
@@ -33,10 +34,11 @@ class CannotStartError(Exception):
 class Node:
     def __init__(self, arguments: list[str], environment: Mapping[str, str], said: Path, python: str) -> None:
         self._said = said
+        start = (python, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *arguments)
         with said.open("wb") as file:
             self._process = subprocess.Popen(
-                [python, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *arguments],
-                env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+                [sys.executable, __file__, *start], env=environment, cwd="/", stdin=subprocess.PIPE, stdout=file, stderr=file,
+                start_new_session=True,
             )  # fmt: skip
 
     def wait(self, marker: str = "Ray runtime started") -> None:
@@ -48,13 +50,7 @@ class Node:
             time.sleep(0.1)
 
     def processes(self) -> list[int]:
-        """Those that live, whoever is their parent now."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, ProcessLookupError):
-                if os.getsid(process.pid) == self._process.pid and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process.pid)
-        return found
+        return living(self._process.pid)
 
     def plays(self) -> list[int]:
         """Its processes that play episodes at this moment."""
@@ -72,19 +68,20 @@ class Node:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
-        self._process.wait()
+        self._process.communicate()
 
 
 class Nodes:
     """A head without CPUs, and the nodes of one CPU that `having` starts."""
 
     def __init__(self) -> None:
+        # No worker is killed where other processes fill the memory, and a wrong token is not tried for 20 seconds.
         # Paths of Unix sockets hold 107 bytes, which pytest's own folders use up.
         self.folder = Path(tempfile.mkdtemp(prefix="bao-ray-"))
         self.environment = {
             **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
-            "OMP_NUM_THREADS": "1", "COLUMNS": "100",
+            "RAY_memory_monitor_refresh_ms": "0", "RAY_NUM_REDIS_GET_RETRIES": "2", "OMP_NUM_THREADS": "1", "COLUMNS": "100",
         }  # fmt: skip
         self.environment.pop("RAY_ADDRESS", None)
         self._begun = 0
@@ -109,12 +106,15 @@ class Nodes:
         self.others = [node for node in self.others if node.processes()]
         while len(self.others) > count:
             self.others.pop().kill()
-        for node in [self.add() for _ in range(count - len(self.others))]:
-            node.wait()
+        while len(self.others) < count:  # one by one, since older Rays give two at once the same sockets
+            self.add().wait()
         return self.others
 
     def add(self, python: str = sys.executable, environment: Mapping[str, str] | None = None) -> Node:
-        self.others.append(self._start(f"--address={self.address}", "--num-cpus=1", python=python, environment=environment))
+        where = [f"--address={self.address}", "--num-cpus=1"]
+        if sys.platform == "linux":  # all of 127/8 is this machine; by its address a node is told from the head
+            where.append(f"--node-ip-address=127.0.0.{self._begun + 2}")
+        self.others.append(self._start(*where, python=python, environment=environment))
         return self.others[-1]
 
     def close(self) -> None:
@@ -130,8 +130,32 @@ class Nodes:
         return Node([*arguments, *more], environment or self.environment, folder.with_suffix(".txt"), python)
 
 
+def living(session: int) -> list[int]:
+    """The processes of a session, whoever is their parent now."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
+
+
+def end_with_parent(command: list[str]) -> None:
+    """Run a node for as long as standard input is open: it ends however the tests' process does."""
+    node = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    Thread(target=lambda: os._exit(node.wait()), daemon=True).start()
+    sys.stdin.read()
+    for pid in living(os.getsid(0)):
+        if pid != os.getpid():
+            os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    end_with_parent(sys.argv[1:])

@@ -7,6 +7,7 @@ import sys
 import time
 import venv
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bao.trajectory import Trajectory
 from tests.command_line import bao
 from tests.ray_nodes import CannotStartError, Nodes, free_port
 from tests.runner_gym import Broken, Fatal, Slow, Wanderer, plan
-from tests.test_runner import EnoughError, after, played, rows
+from tests.test_runner import played, rows
 
 EPISODES = 240
 SIZES = ("--tasks", "80", "--rollouts", "3")
@@ -36,10 +37,10 @@ class Agent:
         self._rule.begin(system, opening)
 
     def act(self, observation):
-        time.sleep(0.01)
+        time.sleep(0.1 if os.path.exists(os.path.join(os.path.dirname(__file__), "slow")) else 0.005)
         return self._rule.act(observation).action
 """
-"""It leaves a byte for every episode that it begins, in any process."""
+"""It leaves a byte for every episode that it begins, in any process, and is slow while a file ``slow`` lies beside it."""
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +80,19 @@ def expected(agent: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Traj
     return rows(out / "episodes.parquet")
 
 
+def slow(agent: Path, wanted: bool = True) -> None:
+    """While it is, a run takes half a minute at least, so that it does not end before what a test does to it."""
+    if wanted:
+        (agent.parent / "slow").touch()
+    else:
+        (agent.parent / "slow").unlink(missing_ok=True)
+
+
 class Command:
     """``bao eval --ray`` as a process; its patience is shortened."""
 
-    def __init__(self, nodes: Nodes, policy: object, out: Path, environment: Mapping[str, str] | None = None) -> None:
-        code = "import bao.rollout.cluster as it; it.HEAD_SECONDS, it.CPU_SECONDS = 4.0, 2.0; from bao.cli import main; main()"
+    def __init__(self, nodes: Nodes, policy: object, out: Path, environment: Mapping[str, str] | None) -> None:
+        code = "import bao.rollout.cluster as it; it.HEAD_SECONDS, it.CPU_SECONDS = 2.0, 1.0; from bao.cli import main; main()"
         self.out, self._said = out, out.with_suffix(".txt")
         evaluate = ("eval", str(policy), "--out", str(out), "--ray", nodes.address, *SIZES, "--concurrency", "8")
         with self._said.open("wb") as said:
@@ -108,11 +117,26 @@ class Command:
             time.sleep(0.05)
 
     def end(self) -> int:
-        try:
-            return self.process.wait(timeout=120)
-        finally:
-            self.process.kill()
-            self.process.wait()
+        return self.process.wait(timeout=120)
+
+
+Start = Callable[..., Command]
+
+
+@pytest.fixture
+def start(cluster: Nodes, agent: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts a command into ``out``; none outlives its test."""
+    started = []
+
+    def start(policy: object = f"{agent}:Agent", environment: Mapping[str, str] | None = None) -> Command:
+        started.append(Command(cluster, policy, tmp_path / "out", environment))
+        return started[-1]
+
+    yield start
+    slow(agent, False)
+    for command in started:
+        command.process.kill()
+        command.process.wait()
 
 
 def test_without_ray_the_option_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +164,7 @@ def test_an_error_on_the_cluster_is_raised_here(cluster: Nodes, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_one_of_two_workers_killed_changes_no_row(cluster: Nodes, tmp_path: Path) -> None:
-    nodes, of = cluster.having(2), plan(Slow, seeds=40)
+    nodes, of = cluster.having(2), plan(Slow, seeds=30)
     expected = played(tmp_path / "one", of, Running(8))
     killed: list[int] = []
 
@@ -163,55 +187,38 @@ def test_a_task_that_kills_each_of_its_workers_ends_the_run(
         played(tmp_path, plan(Fatal, 1, 1), Running(ray=cluster.address))
 
 
-@pytest.mark.slow
-def test_a_run_over_a_cluster_goes_on_where_it_was_stopped(cluster: Nodes, tmp_path: Path) -> None:
-    cluster.having(2)
-    of = plan(Slow, seeds=20)
-    with pytest.raises(EnoughError):
-        played(tmp_path / "ray", of, Running(4, ray=cluster.address), after(21))
-    assert played(tmp_path / "ray", of, Running(4, ray=cluster.address)) == played(tmp_path / "one", of, Running(8))
-
-
 # The command, and whole nodes.
 
 
 @pytest.mark.slow
-def test_a_node_killed_while_it_plays_changes_no_row(
-    cluster: Nodes, agent: Path, expected: list[Trajectory], tmp_path: Path
-) -> None:
-    first, second = cluster.having(2)
-    command = Command(cluster, f"{agent}:Agent", tmp_path / "out")
-    command.wait_until(lambda: command.done() >= 20 and first.plays() and second.plays())
-    first.kill()
-    assert command.done() < EPISODES / 2
-    assert command.end() == 0, command.said
-    assert rows(tmp_path / "out" / "episodes.parquet") == expected
-
-
-@pytest.mark.slow
-def test_a_run_says_that_it_waits_for_a_cpu_and_takes_up_the_nodes_that_join(
-    cluster: Nodes, agent: Path, expected: list[Trajectory], tmp_path: Path
+def test_a_run_waits_for_a_node_takes_up_another_and_outlives_the_loss_of_one(
+    cluster: Nodes, start: Start, expected: list[Trajectory], tmp_path: Path
 ) -> None:
     cluster.having(0)
     (tmp_path / "agent.py").write_text(AGENT)
-    command = Command(cluster, "agent.py:Agent", tmp_path / "out")  # as seen from here: a node's working folder is another
+    slow(tmp_path / "agent.py")
+    command = start("agent.py:Agent")  # as seen from here: a node's working folder is another
     command.wait_until(lambda: f"--ray {cluster.address}: still waiting for a CPU of the cluster" in command.said)
     assert "add a node (`ray start --address=..`)" in command.said
     first = cluster.add()
     command.wait_until(first.plays)
     second = cluster.add()
-    command.wait_until(second.plays)
+    command.wait_until(lambda: first.plays() and second.plays())
+    first.kill()
+    assert command.done() < EPISODES
+    slow(tmp_path / "agent.py", False)
     assert command.end() == 0, command.said
     assert rows(tmp_path / "out" / "episodes.parquet") == expected
 
 
 @pytest.mark.slow
 def test_a_head_that_is_lost_is_named_and_the_same_command_goes_on_over_another(
-    cluster: Nodes, agent: Path, expected: list[Trajectory], tmp_path: Path
+    cluster: Nodes, agent: Path, start: Start, expected: list[Trajectory], tmp_path: Path
 ) -> None:
-    cluster.having(2)
-    command = Command(cluster, f"{agent}:Agent", tmp_path / "out")
+    cluster.having(1)
+    command = start()
     command.wait_until(lambda: command.done() >= 20)
+    slow(agent)
     assert cluster.head is not None
     cluster.head.kill()
     assert command.end() == 1
@@ -220,58 +227,67 @@ def test_a_head_that_is_lost_is_named_and_the_same_command_goes_on_over_another(
     kept = command.done()
     assert 20 <= kept < EPISODES
     cluster.begin()
-    cluster.having(2)
+    slow(agent, False)
+    cluster.having(1)
     before = (agent.parent / "begun").stat().st_size
-    command = Command(cluster, f"{agent}:Agent", tmp_path / "out")
+    command = start()
     assert command.end() == 0, command.said
     assert rows(tmp_path / "out" / "episodes.parquet") == expected
     assert (agent.parent / "begun").stat().st_size - before == EPISODES - kept
 
 
 @pytest.mark.slow
-def test_a_node_without_the_agents_module_is_named(cluster: Nodes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("policy", "missing"),
+    # The first is on this process' path alone; the second is another file in each process, by its working folder.
+    [("ours:Agent", "there is no module 'ours'"), ("/proc/self/cwd/ours.py:Agent", "there is no file /proc/self/cwd/ours.py")],
+)
+def test_a_node_without_the_agent_is_named(policy: str, missing: str, cluster: Nodes, start: Start, tmp_path: Path) -> None:
+    if policy.startswith("/proc") and sys.platform != "linux":
+        pytest.skip("only Linux has /proc/self/cwd")
     cluster.having(1)
-    (tmp_path / "only_here").mkdir()
-    (tmp_path / "only_here" / "ours.py").write_text(AGENT)
-    here = {**cluster.environment, "PYTHONPATH": f"{cluster.environment['PYTHONPATH']}{os.pathsep}{tmp_path / 'only_here'}"}
-    command = Command(cluster, "ours:Agent", tmp_path / "out", environment=here)
+    only_here = tmp_path if policy.startswith("/proc") else tmp_path / "only_here"
+    only_here.mkdir(exist_ok=True)
+    (only_here / "ours.py").write_text(AGENT)
+    here = {**cluster.environment, "PYTHONPATH": os.pathsep.join((cluster.environment["PYTHONPATH"], str(only_here)))}
+    command = start(policy, here)
     assert command.end() == 2
     last = command.said.splitlines()[-1]
     assert "error: on a node of the Ray cluster (" in last
-    assert "there is no module 'ours'" in last
+    assert missing in last
     assert "each node needs this package, the agent's file at the same path" in last
 
 
 @pytest.mark.slow
-def test_a_node_without_the_package_is_named(cluster: Nodes, agent: Path, tmp_path: Path) -> None:
+def test_a_node_without_the_package_is_named(cluster: Nodes, start: Start, tmp_path: Path) -> None:
     cluster.having(0)
     venv.create(tmp_path / "bare", with_pip=False)
     (bare,) = (tmp_path / "bare").glob("lib/*/site-packages")
-    packages = {str(Path(module.__file__).parents[1]) for module in map(__import__, ("ray", "psutil")) if module.__file__}
+    packages = [str(Path(import_module(name).__file__ or "").parents[1]) for name in ("ray", "psutil")]
     (bare / "only.pth").write_text("\n".join(packages))  # of a folder named so, no further .pth is read
     python = str(tmp_path / "bare" / "bin" / "python")
     environment = {**cluster.environment, "PYTHONPATH": ""}
     if subprocess.run([python, "-c", "import bao"], env=environment, capture_output=True, cwd="/", check=False).returncode == 0:
         pytest.skip("bao lies in the same folder as Ray, so that no node can have one without the other")
     cluster.add(python, environment).wait()
-    command = Command(cluster, f"{agent}:Agent", tmp_path / "out")
+    command = start()
     assert command.end() == 2
     last = command.said.splitlines()[-1]
     assert "there is no module 'bao': install it there" in last
 
 
 @pytest.mark.slow
-def test_an_address_without_a_cluster_is_refused_at_once(cluster: Nodes, agent: Path, tmp_path: Path) -> None:
+def test_an_address_without_a_cluster_is_refused_at_once(cluster: Nodes, tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(ConfigError, match=rf"--ray {address}: cannot connect \(.*refused\): give the address that `ray start"):
         played(tmp_path, plan(), Running(ray=address))
 
 
 @pytest.mark.slow
-def test_a_cluster_that_wants_a_token_says_so(cluster: Nodes, agent: Path, tmp_path: Path) -> None:
+def test_a_cluster_that_wants_a_token_says_so(cluster: Nodes, start: Start) -> None:
     if not hasattr(sys.modules["ray"].exceptions, "AuthenticationError"):
         pytest.skip("this Ray knows no tokens")
     environment = {**cluster.environment, "RAY_AUTH_TOKEN": "0" * 64}
-    command = Command(cluster, f"{agent}:Agent", tmp_path / "out", environment=environment)
+    command = start(environment=environment)
     assert command.end() == 2
     assert "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" in command.said.splitlines()[-1]

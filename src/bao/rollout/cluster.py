@@ -34,6 +34,7 @@ CPU_SECONDS = 10.0
 _TICK_SECONDS = 0.5
 _LOOK_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
+_CLIENT = "ray://"
 _ADD_A_NODE = "add a node (`ray start --address=..`)"
 _NEEDS = "each node needs this package, the agent's file at the same path, and the environment variables of keys"
 _NODE = re.compile(r"\bip=([^\s,)]+)")
@@ -74,7 +75,9 @@ class Cluster:
         self._shared: Any = ray.put(plan)
         self._part = Part(folder)
         self._playing: dict[Any, _Task] = {}
-        self._head = _Head(ray.get_runtime_context().gcs_address)
+        # Of a cluster behind a client's server, no other port may be within reach.
+        by_client = running.ray.startswith(_CLIENT)
+        self._head = _Head(running.ray.removeprefix(_CLIENT) if by_client else ray.get_runtime_context().gcs_address)
         self._cpus, self._most = 0, 1
         self._looked = -math.inf
 
@@ -155,6 +158,11 @@ class Cluster:
             if found := _NO_MODULE.search(str(error)):
                 raise ConfigError(f"{where}there is no module {found[1]!r}: install it there; {_NEEDS}") from error
             raise
+        except self._ray.exceptions.LocalRayletDiedError as error:
+            raise RunError(
+                f"this machine's own node of the Ray cluster is lost: {_ADD_A_NODE} and run the same command again, which goes "
+                "on from here"
+            ) from error
         except self._ray.exceptions.RayError as error:
             raise RunError(
                 f"Ray lost a task {MOST_LOSSES + 1} times ({type(error).__name__}): look at the cluster's workers and run the "
@@ -193,8 +201,8 @@ def _place(address: str) -> tuple[str, int]:
 def _connect(ray: Any, address: str) -> None:
     """Raises `ConfigError`, and soon: Ray itself would try an address without a cluster for minutes."""
     try:
-        if re.fullmatch(r"(ray://)?[^/]+:\d+", address):
-            socket.create_connection(_place(address.removeprefix("ray://")), timeout=_CONNECT_SECONDS).close()
+        if re.fullmatch(rf"({_CLIENT})?[^/]+:\d+", address):
+            socket.create_connection(_place(address.removeprefix(_CLIENT)), timeout=_CONNECT_SECONDS).close()
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (OSError, ImportError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         fix = "give the address that `ray start --head` names, and run this on a machine of that cluster"
