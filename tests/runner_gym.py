@@ -65,5 +65,13 @@ class Deadly(Slow):
         return super().act(observation)
 
 
+class Fatal(Wanderer):
+    """Kills every process that it plays in."""
+
+    def act(self, observation: str) -> Parsed:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().act(observation)
+
+
 def plan(make_policy: Any = Wanderer, tasks: int = 6, seeds: int = 4, **settings: Any) -> Plan:
     return Plan(Travel, make_policy, Travel.task_set("test", tasks).tasks, range(seeds), settings)

@@ -315,7 +315,7 @@ def _play_turns(
         settings.episode_timeout,
     )
     with progress.task(f"playing {series}", len(plan), quiet=True) as update:
-        run(plan, out, out / EPISODES, running, update)
+        run(plan, out, out / EPISODES, running, update, progress.warn)
 
 
 def _failures(settings: EvaluationSection) -> FailurePolicy:
@@ -331,7 +331,10 @@ class _OpenedAgent:
         self._opening = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _OpenedAgent, (*self._by, None)
+        from bao.policies.loading import from_anywhere
+
+        policy, settings, series = self._by
+        return _OpenedAgent, (from_anywhere(policy), settings, series, None)
 
     def __call__(self, gym: Gym, seed: int) -> "Policy":
         policy, settings, series = self._by

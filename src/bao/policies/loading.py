@@ -51,6 +51,12 @@ def load_object(text: str) -> Loaded:
     return Loaded(value, f"{stem}.{name}", source)
 
 
+def from_anywhere(text: str) -> str:
+    """The same for a process whose working folder is another."""
+    found = _NAME.fullmatch(text)
+    return f"{Path(found['module']).absolute()}:{found['object']}" if found and found["module"].endswith(".py") else text
+
+
 def _from_file(path: Path, text: str) -> ModuleType:
     if not path.is_file():
         raise ConfigError(f"policy={text!r}: there is no file {path} here ({Path.cwd()}): give the path of the agent's file")

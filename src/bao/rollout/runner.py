@@ -6,7 +6,7 @@ While it runs, finished episodes lie in ``episodes.log/`` (see `bao.rollout.log`
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,6 +33,9 @@ except ImportError:  # Windows
 
 LOG = "episodes.log"
 _LOCK = "lock"
+
+Warn = Callable[[str], None]
+"""Tells whoever watches what a run waits for."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Crew(Protocol):
         """Stop what is still going on."""
 
 
-def run(plan: Plan, out: Path, path: Path, running: Running, update: Update) -> Mapping[str, int]:
+def run(plan: Plan, out: Path, path: Path, running: Running, update: Update, warn: Warn = logger.warning) -> Mapping[str, int]:
     """Play what `out` lacks of `plan`, then write all of it to `path`; the faults of this call, by name.
 
     An episode that had ended in a fault before is played again. `out` may hold a log of this plan only (`ConfigError`), and one
@@ -86,7 +89,7 @@ def run(plan: Plan, out: Path, path: Path, running: Running, update: Update) -> 
         tally = Tally(running.failures, whole)
         meter = Meter(update, done, whole)
         if lacking:
-            with closing(_crew(plan, folder, running)) as crew:
+            with closing(_crew(plan, folder, running, warn)) as crew:
                 for notes in crew.play(lacking):
                     for note in notes:
                         episode = plan[note.number]
@@ -124,11 +127,11 @@ def discard_log(out: Path) -> None:
     shutil.rmtree(out / LOG, ignore_errors=True)
 
 
-def _crew(plan: Plan, folder: Path, running: Running) -> Crew:
+def _crew(plan: Plan, folder: Path, running: Running, warn: Warn) -> Crew:
     if running.ray is not None:
         from bao.rollout.cluster import Cluster
 
-        return Cluster(plan, folder, running)
+        return Cluster(plan, folder, running, warn)
     if running.workers > 1:
         from bao.rollout.shards import Shards
 
