@@ -304,13 +304,14 @@ def test_hidden_reasoning_is_counted_once(whole: int | None, wrote: int) -> None
     assert {(turn.prompt_tokens, turn.completion_tokens) for turn in episode.turns} == {(100, wrote)}
 
 
-def test_an_episode_has_its_models_price_whatever_tables_call_it() -> None:
+def test_an_episode_has_its_models_price_whatever_tables_call_it(tmp_path: Path) -> None:
     with stub_of(speaking(usage=lambda request: {"prompt_tokens": 100, "completion_tokens": 50})) as stub:
-        agent = open_agent(f"openai:org/model:free@{stub.base_url}", {})
-        (episode,) = play_all(Travel(), agent.make(Travel(), 0, "mine"), TASKS[:1])
-    assert (episode.policy, episode.model) == ("mine", "org/model:free")
-    found = costs([episode], {"org/model:free": Price(2.0, 10.0)})["money"]
-    assert found == [pytest.approx(len(episode.turns) * (100 * 2 + 50 * 10) / 1e6)]
+        line = ("eval", f"openai:org/model:free@{stub.base_url}", "--name", "mine", "--tasks", 2, "--out", tmp_path)
+        assert bao(*line) == 0
+    episodes = read_episodes(tmp_path / "episodes.parquet")
+    assert {(episode.policy, episode.model) for episode in episodes} == {("mine", "org/model:free")}
+    found = costs(episodes, {"org/model:free": Price(2.0, 10.0)})["money"]
+    assert found == [pytest.approx(len(episode.turns) * (100 * 2 + 50 * 10) / 1e6) for episode in episodes]
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None, "completion_tokens": "5"}])

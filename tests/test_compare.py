@@ -134,6 +134,16 @@ def test_money_is_compared_with_a_price_table():
     assert money.p == 1 / 2**3
 
 
+def test_embeddings_are_compared_with_an_encoder():
+    same = tuple(Turn("", Action("action", text), "r", 0.0, True) for text in ("where to stay", "which hotel"))
+    other = tuple(Turn("", Action("action", text), "r", 0.0, True) for text in ("where to stay", "which seat"))
+    a, b = run("a", [1.0] * 6, turns=same), run("b", [1.0] * 6, turns=other)
+    encode = lambda texts: np.eye(2)[[int("seat" in text) for text in texts]]  # noqa: E731
+    found = measure(only(compare([a, b], encode=encode)), "embedding_diversity")
+    assert (found.a, found.b, found.better) == (0, 1, "b")
+    assert "embedding_diversity" not in {each.measure for each in only(compare([a, b])).differences}
+
+
 def test_all_compares_whatever_both_have_a_figure_for():
     names = [
         difference.measure for difference in only(compare([run("a", [1.0, 0.0]), run("b", [0.0, 0.0])], ["all"])).differences

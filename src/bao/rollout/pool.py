@@ -221,6 +221,7 @@ class _Watched:
 
     def __init__(self, policy: Policy, pool: Pool, ticket: _Ticket) -> None:
         self.name = policy.name
+        self.model = getattr(policy, "model", "")
         self.begin = policy.begin
         self._policy = policy
         self._pool = pool
