@@ -127,7 +127,7 @@ def evaluate(
     episode_timeout
         Seconds that one try of an episode may take (of a local model: that its gym may); later it is a fault.
     effort_weight
-        The price of a user-involving turn that a conditioned policy is told.
+        The price of a user-involving turn that a conditioned policy, a model behind an endpoint or your own agent is told.
     rollouts
         Episodes per task.
     temperature
