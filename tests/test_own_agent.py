@@ -447,3 +447,14 @@ def test_a_wrong_policy_is_one_line_and_leaves_no_result(
 def test_the_help_shows_an_own_agent(capfd: pytest.CaptureFixture[str]) -> None:
     assert bao("eval", "--help") == 0
     assert "my_agent.py:Agent --gym travel" in capfd.readouterr().out
+
+
+def test_where_every_episode_fails_the_command_says_why_and_where_to_go_on(tmp_path: Path) -> None:
+    turn = "        self.n += 1\n        return '[search] history' if self.n < 2 else 1 / 0\n"
+    code = f"class Agent:\n    n = 0\n    def act(self, seen):\n{turn}"
+    (tmp_path / "mine.py").write_text(code)
+    done = bao_process("eval", "mine.py:Agent", "--tasks", "3", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "all 3 episodes ended in a fault (policy_error 3; the first: mine.py:Agent, turn 2: ZeroDivisionError" in line
+    assert "another --out" in line

@@ -36,7 +36,7 @@ from bao.rollout.runner import Running, discard_log, run
 from bao.stages import make_gym, requests_at_once, scripted, scripted_policy
 from bao.store import iterate_episodes, read_episodes
 from bao.task import TaskSet
-from bao.trajectory import Trajectory
+from bao.trajectory import Fault, Trajectory
 
 if TYPE_CHECKING:
     from bao.policies import Policy
@@ -284,9 +284,11 @@ def _check_healthy(out: Path) -> None:
         why = why or episode.fault_detail
     if faults:
         found = ", ".join(f"{fault} {count}" for fault, count in faults.items())
+        # Results of two versions of an agent's file never share a folder.
+        again = "evaluate it into another --out" if Fault.POLICY_ERROR in faults else "run the same command again"
         raise RunError(
             f"all {faults.total()} episodes ended in a fault ({found}; the first: {why or 'no more is known'}): mend it and "
-            f"run the same command again, which plays them anew ({out / LOG} tells of each)"
+            f"{again}, which plays them anew ({out / LOG} tells of each)"
         )
 
 
