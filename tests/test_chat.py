@@ -506,6 +506,6 @@ def test_a_trained_model_is_told_what_it_was_trained_with_and_keeps_its_thoughts
     ]
 
 
-def test_a_trained_model_has_no_tool(tmp_path: Path) -> None:
+def test_a_trained_model_has_no_tool() -> None:
     with pytest.raises(ConfigError, match="mode='tools' and prompt contradict"):
         open_agent("openai:m@http://h/v1", {"prompt": "full", "mode": "tools"})

@@ -161,6 +161,8 @@ def test_a_user_in_a_file_may_be_of_any_kind(told: Told, refused: Callable[..., 
         ("run --judges qwen3 --out guard", "--judges must be MODEL@BASE_URL"),
         ("run --judges m@http://h/v1 --out guard", "with user='scripted', where rules judge"),
         ("run --users busy", "by --out"),
+        ("run run2 --out guard", "--out guard is for playing again"),
+        ("run run2 --concurrency 3", "--concurrency 3 is for playing again"),
         ("run --users busy busy --out guard", "leave one out"),
     ],
 )

@@ -107,6 +107,11 @@ def compare_runs(
         Seed of the random sign flips and of the bootstrap.
     """
     others = [other_user(text, api_key_env) for text in users or ()] + [other_judge(text, api_key_env) for text in judges or ()]
+    if not others:
+        of_replays = {"out": out, "tasks": tasks, "api-key-env": api_key_env, "concurrency": concurrency}
+        for name, value in of_replays.items():
+            if value is not None:
+                raise ConfigError(f"--{name} {value} is for playing again: give --users or --judges too, or leave it out")
     runs = evaluation.find_runs(evaluations)
     if len(runs) < 2 and not others:
         raise ConfigError(f"bao compare needs two evaluations, and {evaluations[0]} holds one: name another folder too")
