@@ -44,12 +44,19 @@ class BaoSide:
             count=processes,
         )
         settings = GRPOSection(
-            steps=1_000_000, groups=work.groups, group_size=work.group_size, tasks=work.groups,
+            steps=1_000_000,
+            groups=work.groups,
+            group_size=work.group_size,
+            tasks=work.groups,
             effort_weights=(WEIGHT if work.effort_weight is None else work.effort_weight,),
-            conditioned=work.effort_weight is not None, learning_rate=LEARNING_RATE, warmup=0, minibatches=1,
-            turn_tokens=work.limits.turn_tokens, trajectory_tokens=work.limits.trajectory_tokens,
+            conditioned=work.effort_weight is not None,
+            learning_rate=LEARNING_RATE,
+            warmup=0,
+            minibatches=1,
+            turn_tokens=work.limits.turn_tokens,
+            trajectory_tokens=work.limits.trajectory_tokens,
             micro_batch_tokens=64,  # fewer than any group has: a group at a time, which is TRL's micro-batch here
-        )  # fmt: skip
+        )
         self._trainer = _EveryGroup(self._workers, work.tasks(), settings, Shaping(), CreditSection(), seed=0, out=out)
 
     def step(self) -> Step:

@@ -110,10 +110,11 @@ def rates(draws: int) -> Iterator[Row]:
         values = rng.binomial(sizes, rng.choice(quantiles, (draws, tasks))) / sizes
         band = tasks * min((values > 0).mean(), (values < 1).mean())
         yield Row(
-            f"{tasks} x {episodes or '1-8'}, {chances.kind} {chances.spread}, rate {rate}", float(band),
+            f"{tasks} x {episodes or '1-8'}, {chances.kind} {chances.spread}, rate {rate}",
+            float(band),
             held([rate_interval(row) for row in values], float(quantiles.mean())),
             forced=abs(attainable(values.mean(axis=1)) - 0.95) > 0.02,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -163,10 +164,14 @@ def pairs(count: int, seed: int, effects: Sequence[float]) -> list[Pair]:
         a = float(rng.choice([0.02, 0.05, 0.1, 0.2, 0.8, 0.9, 0.95, 0.99] + [0.3, 0.5, 0.7] * (chances.kind != "hard")))
         effect, up = float(rng.choice(effects)), a >= 0.5 if chances.kind == "hard" else rng.random() < 0.5
         pair = Pair(
-            int(rng.choice([10, 20, 30, 50, 100, 200, 500])), int(rng.choice([1, 2, 4, 8, 16, UNEQUAL])), chances, a,
-            a + effect * (1 - a) if up else a * (1 - effect), float(rng.choice([0.0, 0.8, 1.0])),
+            int(rng.choice([10, 20, 30, 50, 100, 200, 500])),
+            int(rng.choice([1, 2, 4, 8, 16, UNEQUAL])),
+            chances,
+            a,
+            a + effect * (1 - a) if up else a * (1 - effect),
+            float(rng.choice([0.0, 0.8, 1.0])),
             float(rng.choice([0.0, 0.5, 0.9])),
-        )  # fmt: skip
+        )
         found.append(replace(pair, chances=ALIKE) if pair.episodes == 1 and chances.kind != "hard" else pair)
     return found
 
@@ -234,10 +239,12 @@ def ranks(draws: int) -> Iterator[Row]:
 def volumes(draws: int) -> Iterator[Row]:
     """Hypervolumes, and their difference to a single policy's, of policies with these true (score, effort / 10)."""
     sets = {
-        "one": [(0.6, 0.4)], "three apart": [(0.3, 0.1), (0.6, 0.4), (0.9, 0.7)],
+        "one": [(0.6, 0.4)],
+        "three apart": [(0.3, 0.1), (0.6, 0.4), (0.9, 0.7)],
         "three close": [(0.55, 0.35), (0.6, 0.4), (0.65, 0.45)],
-        "five equal": [(0.5, 0.3)] * 5, "twelve equal": [(0.5, 0.3)] * 12,
-    }  # fmt: skip
+        "five equal": [(0.5, 0.3)] * 5,
+        "twelve equal": [(0.5, 0.3)] * 12,
+    }
     base = (0.4, 0.5)
     for seed, (tasks, (name, truths)) in enumerate(product((20, 60, 200), sets.items())):
         rng = np.random.default_rng([6, seed])
@@ -254,10 +261,14 @@ def volumes(draws: int) -> Iterator[Row]:
                 turns = 10 * np.clip(effort + rng.normal(0, 0.15, tasks), effort - 0.3, effort + 0.3)
                 made.append(
                     Evaluation.of_arrays(
-                        [f"{t}" for t in range(tasks)], {"score": hit, "user_effort": turns},
-                        label=f"{i}", series="base" if i == len(truths) else "set", gym="travel", horizon=10,
+                        [f"{t}" for t in range(tasks)],
+                        {"score": hit, "user_effort": turns},
+                        label=f"{i}",
+                        series="base" if i == len(truths) else "set",
+                        gym="travel",
+                        horizon=10,
                     )
-                )  # fmt: skip
+                )
             found = frontier(made, seed=draw, resamples=200)
             own, (difference,) = found.hypervolume["set"], found.hypervolume_differences
             whole += own.low <= volume <= own.high

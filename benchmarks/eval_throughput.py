@@ -105,7 +105,7 @@ def _evaluate(base_url: str, tasks_count: int, rollouts: int, pipe: Any) -> None
         out = Path(folder)
         judged = evaluation.evaluate(
             f"openai:stub@{base_url}", gym, tasks, settings, out, Progress(), agent={"mode": "text", "timeout": 30}
-        )  # fmt: skip
+        )
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
         summary = judged.summary()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

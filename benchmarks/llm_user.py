@@ -114,9 +114,11 @@ def play(user: Simulator) -> dict[str, float]:
     """One run: as many episodes as play at once, by name. Raises `RuntimeError` where an episode failed."""
     start = time.process_time()
     episodes = play_all(
-        lambda: Questions(user="llm", llm=user), lambda gym, seed: _Asker(seed), Questions.task_set("test").tasks,
+        lambda: Questions(user="llm", llm=user),
+        lambda gym, seed: _Asker(seed),
+        Questions.task_set("test").tasks,
         concurrency=EPISODES_AT_ONCE,
-    )  # fmt: skip
+    )
     cpu, wall = time.process_time() - start, sum(episode.seconds for episode in episodes)
     if any(len(episode.turns) != QUESTIONS for episode in episodes):
         raise RuntimeError(f"an episode failed: {next(e.fault_detail for e in episodes if len(e.turns) != QUESTIONS)}")
@@ -149,9 +151,13 @@ def engine_wall_ratio() -> float:
     with serving(healthy, latency=ENGINE_LATENCY) as url:
         user = LLMSimulator(llm_settings({"model": "stub", "base_url": url, "concurrency": EPISODES_AT_ONCE}))
         engine = Engine(
-            local.model, local.template, lambda: _AnyTurn(user="llm", llm=user), limits=Limits(16, 64 * QUESTIONS),
-            form=PromptForm.BRIEF, gym_limits=GymLimits(EPISODES_AT_ONCE),
-        )  # fmt: skip
+            local.model,
+            local.template,
+            lambda: _AnyTurn(user="llm", llm=user),
+            limits=Limits(16, 64 * QUESTIONS),
+            form=PromptForm.BRIEF,
+            gym_limits=GymLimits(EPISODES_AT_ONCE),
+        )
         episodes = engine.run([Request(task, seed) for seed, task in enumerate(tasks)])
         requests = user.usage.requests
     if any(episode.fault is not None for episode in episodes):

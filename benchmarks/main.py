@@ -109,9 +109,14 @@ def show(result: dict[str, Any]) -> None:
             ratio, low, high = (result[f"{phase}_ratio_{size}{end}"] for end in ("", "_low", "_high"))
             unit_name = f"ms per {unit.replace('_', ' ')}"
             table.add_row(
-                size.replace("_one_process", ", one process"), phase, f"{1000 * ours:.3f}", f"{1000 * theirs:.3f}", unit_name,
-                f"{ratio:.2f}", f"{low:.2f} to {high:.2f}",
-            )  # fmt: skip
+                size.replace("_one_process", ", one process"),
+                phase,
+                f"{1000 * ours:.3f}",
+                f"{1000 * theirs:.3f}",
+                unit_name,
+                f"{ratio:.2f}",
+                f"{low:.2f} to {high:.2f}",
+            )
     console = results_console()
     if table.row_count:
         console.print(table)

@@ -118,14 +118,16 @@ def build(folder: Path, transcript_mb: float | None, results: Any) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     worked = time.process_time()
     path = stages.make_report("travel", judged, frontier, folder, transcript_mb=transcript_mb)
-    results.put({
-        "frontier_s": round(middle - start, 2),
-        "report_s": round(time.perf_counter() - middle, 2),
-        "report_cpu_s": round(time.process_time() - worked, 2),
-        "frontier_memory_mb": round(before / 1024),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "file_mb": round(path.stat().st_size / 1e6, 2),
-    })  # fmt: skip
+    results.put(
+        {
+            "frontier_s": round(middle - start, 2),
+            "report_s": round(time.perf_counter() - middle, 2),
+            "report_cpu_s": round(time.process_time() - worked, 2),
+            "frontier_memory_mb": round(before / 1024),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "file_mb": round(path.stat().st_size / 1e6, 2),
+        }
+    )
 
 
 def apart(work: Callable[..., None], *given: Any) -> None:

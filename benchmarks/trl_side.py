@@ -47,9 +47,14 @@ class _Rollouts:
         self._tasks = {opening: task for task, _, opening in prompts(work)}
         self._rng = np.random.default_rng(0)
         self._generation = GenerationConfig(
-            do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=work.limits.turn_tokens,
-            eos_token_id=template.end_id, pad_token_id=template.pad_id,
-        )  # fmt: skip
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+            max_new_tokens=work.limits.turn_tokens,
+            eos_token_id=template.end_id,
+            pad_token_id=template.pad_id,
+        )
         self.cost = Cost(0.0, 0.0)
         self.episodes: list[Episode] = []
 
@@ -137,18 +142,40 @@ def run_trl(work: Work, steps: int, out: Path, before: Around, after: Callable[[
         for _, system, opening in prompts(work)
     ]
     settings = GRPOConfig(
-        output_dir=str(out), max_steps=steps, per_device_train_batch_size=work.group_size,
-        gradient_accumulation_steps=work.groups, num_generations=work.group_size, num_iterations=1, beta=0.0,
-        max_completion_length=work.limits.trajectory_tokens, temperature=1.0, learning_rate=LEARNING_RATE,
-        lr_scheduler_type="constant", use_cpu=True, bf16=False, fp16=False, gradient_checkpointing=False, use_vllm=False,
-        dataloader_pin_memory=False, remove_unused_columns=False, report_to="none", logging_strategy="no", save_strategy="no",
-        disable_tqdm=True, seed=0,
-    )  # fmt: skip
+        output_dir=str(out),
+        max_steps=steps,
+        per_device_train_batch_size=work.group_size,
+        gradient_accumulation_steps=work.groups,
+        num_generations=work.group_size,
+        num_iterations=1,
+        beta=0.0,
+        max_completion_length=work.limits.trajectory_tokens,
+        temperature=1.0,
+        learning_rate=LEARNING_RATE,
+        lr_scheduler_type="constant",
+        use_cpu=True,
+        bf16=False,
+        fp16=False,
+        gradient_checkpointing=False,
+        use_vllm=False,
+        dataloader_pin_memory=False,
+        remove_unused_columns=False,
+        report_to="none",
+        logging_strategy="no",
+        save_strategy="no",
+        disable_tqdm=True,
+        seed=0,
+    )
     rollouts, judge = _Rollouts(work, template), _Judge()
     trainer = GRPOTrainer(
-        model=local.model, reward_funcs=judge, args=settings, train_dataset=Dataset.from_list(rows),
-        processing_class=template.tokenizer, rollout_func=rollouts, callbacks=[_Meter(rollouts, judge, before, after)],
-    )  # fmt: skip
+        model=local.model,
+        reward_funcs=judge,
+        args=settings,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=template.tokenizer,
+        rollout_func=rollouts,
+        callbacks=[_Meter(rollouts, judge, before, after)],
+    )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
 

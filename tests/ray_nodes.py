@@ -37,9 +37,14 @@ class Node:
         start = (python, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *arguments)
         with said.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, *start], env=environment, cwd="/", stdin=subprocess.PIPE, stdout=file, stderr=file,
+                [sys.executable, __file__, *start],
+                env=environment,
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=file,
                 start_new_session=True,
-            )  # fmt: skip
+            )
 
     def wait(self, marker: str = "Ray runtime started") -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -79,10 +84,17 @@ class Nodes:
         # Paths of Unix sockets hold 107 bytes, which pytest's own folders use up.
         self.folder = Path(tempfile.mkdtemp(prefix="bao-ray-"))
         self.environment = {
-            **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
-            "RAY_memory_monitor_refresh_ms": "0", "RAY_NUM_REDIS_GET_RETRIES": "2", "OMP_NUM_THREADS": "1", "COLUMNS": "100",
-        }  # fmt: skip
+            **os.environ,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
+            "RAY_memory_monitor_refresh_ms": "0",
+            "RAY_NUM_REDIS_GET_RETRIES": "2",
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "100",
+        }
         self.environment.pop("RAY_ADDRESS", None)
         self._begun = 0
         self.head: Node | None = None
@@ -96,9 +108,13 @@ class Nodes:
         port, client = free_port(), free_port()
         self.address = f"127.0.0.1:{port}"
         self.head = self._start(
-            "--head", f"--port={port}", f"--ray-client-server-port={client}", "--num-cpus=0", "--include-dashboard=false",
+            "--head",
+            f"--port={port}",
+            f"--ray-client-server-port={client}",
+            "--num-cpus=0",
+            "--include-dashboard=false",
             f"--system-config={json.dumps(_HEALTH)}",
-        )  # fmt: skip
+        )
         self.head.wait()
 
     def having(self, count: int) -> list[Node]:

@@ -25,10 +25,15 @@ def travel_demonstrations(count: int, seed: int = 0) -> list[Demonstration]:
     tasks = type(gym).task_set("train", 40, (2,))
     return list(
         demonstrations(
-            gym, gym.scripted_policies()["teacher"], tasks, count, np.random.default_rng(seed), effort_weights=WEIGHTS,
+            gym,
+            gym.scripted_policies()["teacher"],
+            tasks,
+            count,
+            np.random.default_rng(seed),
+            effort_weights=WEIGHTS,
             form=PromptForm.BRIEF,
         )
-    )  # fmt: skip
+    )
 
 
 def small_local(seed: int = 0, size: TinySize = SIZE) -> LocalModel:

@@ -12,11 +12,35 @@ ANY_TEXT = st.text(st.characters())
 """Any code points, lone surrogates included."""
 FRAGMENTS = st.lists(
     st.sampled_from(
-        ["<think>", "</think>", "<tool_call>", "</tool_call>", "[search]", "[nap]", "\n", "{", "}", '"choice"', '"content"',
-         ":", '"search"', ",", "```json", "\\ud800", '"', "[", "]", '"arguments"', "hotel", " ", "1e999", "NaN"]
+        [
+            "<think>",
+            "</think>",
+            "<tool_call>",
+            "</tool_call>",
+            "[search]",
+            "[nap]",
+            "\n",
+            "{",
+            "}",
+            '"choice"',
+            '"content"',
+            ":",
+            '"search"',
+            ",",
+            "```json",
+            "\\ud800",
+            '"',
+            "[",
+            "]",
+            '"arguments"',
+            "hotel",
+            " ",
+            "1e999",
+            "NaN",
+        ]
     ),
     max_size=14,
-).map("".join)  # fmt: skip
+).map("".join)
 """Texts made of the marks that the reader looks for."""
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,

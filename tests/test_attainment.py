@@ -8,14 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from bao.pareto import Evaluation, attainment_surfaces, frontier
 
-SETS = np.array(
-    [
-        [[0.2, 0.8], [0.6, 0.3]],
-        [[0.3, 0.7], [0.6, 0.4]],
-        [[0.2, 0.8], [0.5, 0.5]],
-        [[0.1, 0.9], [0.7, 0.2]],
-    ]
-)
+SETS = np.array([[[0.2, 0.8], [0.6, 0.3]], [[0.3, 0.7], [0.6, 0.4]], [[0.2, 0.8], [0.5, 0.5]], [[0.1, 0.9], [0.7, 0.2]]])
 
 
 def attained(corners: np.ndarray, goal: np.ndarray) -> bool:
@@ -62,8 +55,11 @@ def made(label: str, series: str, score: float, effort: float, rng: np.random.Ge
     return Evaluation.of_arrays(
         [f"t{i}" for i in range(80)],
         {"score": score + 0.1 * noise[0], "user_effort": effort + 0.5 * noise[1], "turns": np.full(80, 9.0)},
-        label=label, series=series, gym="travel", horizon=12,
-    )  # fmt: skip
+        label=label,
+        series=series,
+        gym="travel",
+        horizon=12,
+    )
 
 
 def test_a_frontier_gives_its_surfaces_in_its_objectives_units() -> None:

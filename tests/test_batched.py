@@ -47,9 +47,20 @@ def episode(request: Request, fault: Fault | None = None) -> Trajectory:
     trace = TokenTrace(np.arange(4, dtype=np.int32), np.arange(6, dtype=np.int32), np.zeros(6, np.int16), logprob)
     stop = StopReason.FINISH if fault is None else StopReason.FAULT
     return Trajectory(
-        "travel", request.task.id, "fake", request.seed, "go", (), stop, False, 4, effort_weight=request.effort_weight,
-        fault=fault, fault_detail="why" if fault else "", trace=trace,
-    )  # fmt: skip
+        "travel",
+        request.task.id,
+        "fake",
+        request.seed,
+        "go",
+        (),
+        stop,
+        False,
+        4,
+        effort_weight=request.effort_weight,
+        fault=fault,
+        fault_detail="why" if fault else "",
+        trace=trace,
+    )
 
 
 class Playing:
@@ -155,10 +166,15 @@ def judged(
 ) -> evaluation.Judged:
     section = gym(stub, **(llm or {}))
     return evaluation.evaluate(
-        f"local:{model}", section, stages.task_set(section, "test", tasks),
-        EvaluationSection(**{"turn_tokens": 16, "trajectory_tokens": 200, "resamples": 100, **settings}), out, Progress(),
-        effort_weight=0.1, model=ModelSection(workers=1),
-    )  # fmt: skip
+        f"local:{model}",
+        section,
+        stages.task_set(section, "test", tasks),
+        EvaluationSection(**{"turn_tokens": 16, "trajectory_tokens": 200, "resamples": 100, **settings}),
+        out,
+        Progress(),
+        effort_weight=0.1,
+        model=ModelSection(workers=1),
+    )
 
 
 @pytest.mark.parametrize(("llm", "concurrency", "most"), [(64, None, 12), (5, None, 5), (64, 4, 4)])
@@ -205,9 +221,14 @@ def test_processes_for_who_is_asked_turn_by_turn_are_refused_with_what_to_do_ins
     section = GymSection()
     with pytest.raises(ConfigError, match=rf"\({named}\).*leave it out.*model\.workers=N"):
         evaluation.evaluate(
-            f"local:{model}", section, stages.task_set(section, "test", 2), EvaluationSection(**settings), tmp_path / "out",
-            Progress(), effort_weight=0.1,
-        )  # fmt: skip
+            f"local:{model}",
+            section,
+            stages.task_set(section, "test", 2),
+            EvaluationSection(**settings),
+            tmp_path / "out",
+            Progress(),
+            effort_weight=0.1,
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -256,10 +277,18 @@ def test_killed_and_interrupted_a_local_evaluation_ends_as_one_that_was_not(mode
 @pytest.mark.slow
 def test_a_step_of_training_with_a_model_as_the_user_asks_it_for_many_episodes_at_once(model: Path, tmp_path: Path) -> None:
     sizes = (
-        "gym.levels=[2]", "gym.settings.horizon=3", "gym.settings.user=llm", "grpo.steps=1", "grpo.groups=4",
-        "grpo.group_size=4", "grpo.tasks=8", "grpo.turn_tokens=16", "grpo.trajectory_tokens=200", "model.workers=1",
+        "gym.levels=[2]",
+        "gym.settings.horizon=3",
+        "gym.settings.user=llm",
+        "grpo.steps=1",
+        "grpo.groups=4",
+        "grpo.group_size=4",
+        "grpo.tasks=8",
+        "grpo.turn_tokens=16",
+        "grpo.trajectory_tokens=200",
+        "model.workers=1",
         "grpo.effort_weights=[0.0]",
-    )  # fmt: skip
+    )
     with StubEndpoint(nothing, latency=0.1) as stub:
         llm = f'gym.settings.llm={{model="stub", base_url="{stub.base_url}", concurrency=9}}'
         changes = [part for change in (*sizes, llm) for part in ("--set", change)]

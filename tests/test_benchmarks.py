@@ -113,9 +113,7 @@ def test_the_table_of_speeds_marks_what_is_below_the_bar() -> None:
     }
     table = gym_steps.table(figures)
     assert table is not None
-    assert [list(column.cells) for column in table.columns] == [
-        ["travel"], ["20,000"], ["19,999 (below 20,000)"], ["500,000"],
-    ]  # fmt: skip
+    assert [list(column.cells) for column in table.columns] == [["travel"], ["20,000"], ["19,999 (below 20,000)"], ["500,000"]]
     assert gym_steps.table({}) is None
 
 

@@ -85,10 +85,11 @@ def test_the_messages_of_a_turn_are_those_of_the_last_and_what_came_of_it() -> N
 @pytest.mark.parametrize(
     ("wrapped", "mode"),
     [
-        (lambda text: f"<think>so {text} or not</think>{text}", "text"), (lambda text: f"I would look.\n{text}", "text"),
+        (lambda text: f"<think>so {text} or not</think>{text}", "text"),
+        (lambda text: f"I would look.\n{text}", "text"),
         (lambda text: text, "tools"),
     ],
-)  # fmt: skip
+)
 def test_thoughts_and_prose_change_no_score(wrapped: Any, mode: str) -> None:
     def brackets(request: Request) -> dict[str, Any]:
         action = next_action(request["messages"])
@@ -121,9 +122,7 @@ def test_a_message_that_cannot_be_read_wastes_a_turn_and_no_more() -> None:
         return {"role": "assistant", "content": "", "tool_calls": [{"id": "b", "type": "function", "function": broken}]}
 
     with stub_of(speaking(clumsy)) as stub:
-        (episode,) = play_all(
-            lambda: Travel(horizon=60), lambda gym, seed: agent_of(stub).make(gym, seed, "stub"), TASKS[:1]
-        )  # fmt: skip
+        (episode,) = play_all(lambda: Travel(horizon=60), lambda gym, seed: agent_of(stub).make(gym, seed, "stub"), TASKS[:1])
     assert [turn.parse_fault for turn in episode.turns[0::2]] == [ParseFault.BAD_JSON] * (len(episode.turns) // 2)
     assert [turn.action for turn in episode.turns[1::2]] == [turn.action for turn in scripted()[0].turns]
     assert episode.success
@@ -163,9 +162,14 @@ def test_a_seed_is_one_an_episode_and_the_same_each_time() -> None:
 
 @pytest.mark.parametrize(
     ("status", "said", "tries"),
-    [(400, "stub does not support tools", 1), (400, "bad request", 1), (422, "extra field", 1),
-     (404, "No endpoints found that support tool use", 1), (500, "tools param requires --jinja flag", 3)],
-)  # fmt: skip
+    [
+        (400, "stub does not support tools", 1),
+        (400, "bad request", 1),
+        (422, "extra field", 1),
+        (404, "No endpoints found that support tool use", 1),
+        (500, "tools param requires --jinja flag", 3),
+    ],
+)
 def test_where_tools_are_refused_the_model_acts_in_text_from_then_on(status: int, said: str, tries: int) -> None:
     with stub_of(refuses=lambda request: (status, said) if "tools" in request else None) as stub:
         assert worth(played(stub, 4)) == worth(scripted(4))
@@ -205,9 +209,13 @@ def test_an_endpoint_that_refuses_its_own_messages_gets_them_plain_from_then_on(
 
 @pytest.mark.parametrize(
     ("status", "said", "named"),
-    [(401, "no", r"agent\.api_key_env is not set"), (404, "The model `stub` does not exist", r"agent\.model='stub' is unknown"),
-     (404, "Not Found", r"agent\.base_url=.* up to /v1"), (402, "pay", "no credit left")],
-)  # fmt: skip
+    [
+        (401, "no", r"agent\.api_key_env is not set"),
+        (404, "The model `stub` does not exist", r"agent\.model='stub' is unknown"),
+        (404, "Not Found", r"agent\.base_url=.* up to /v1"),
+        (402, "pay", "no credit left"),
+    ],
+)
 def test_a_refusal_of_the_settings_names_the_setting(status: int, said: str, named: str) -> None:
     with stub_of(refuses=lambda request: (status, said)) as stub, pytest.raises(ConfigError, match=named):
         played(stub)
@@ -249,11 +257,15 @@ def test_what_may_pass_changes_no_score() -> None:
 @pytest.mark.parametrize(
     ("kind", "fault"),
     [
-        (Kind.HANG, Fault.POLICY_TIMEOUT), (Kind.TRICKLE, Fault.POLICY_TIMEOUT), (Kind.REFUSED, Fault.POLICY_UNAVAILABLE),
-        (Kind.RATE_LIMIT, Fault.POLICY_UNAVAILABLE), (Kind.ERROR, Fault.POLICY_UNAVAILABLE),
-        (Kind.HUGE, Fault.POLICY_MALFORMED), (Kind.INVALID_UTF8, Fault.POLICY_MALFORMED),
+        (Kind.HANG, Fault.POLICY_TIMEOUT),
+        (Kind.TRICKLE, Fault.POLICY_TIMEOUT),
+        (Kind.REFUSED, Fault.POLICY_UNAVAILABLE),
+        (Kind.RATE_LIMIT, Fault.POLICY_UNAVAILABLE),
+        (Kind.ERROR, Fault.POLICY_UNAVAILABLE),
+        (Kind.HUGE, Fault.POLICY_MALFORMED),
+        (Kind.INVALID_UTF8, Fault.POLICY_MALFORMED),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_pass_is_a_fault_of_the_transport(kind: Kind, fault: Fault) -> None:
     with stub_of(script=[None, None], faults={kind: 1.0}) as stub:
         (episode,) = played(stub, timeout=0.1 if fault == Fault.POLICY_TIMEOUT else 2.0, attempts=2)
@@ -419,12 +431,13 @@ def test_a_key_that_the_endpoint_quotes_in_its_errors_reaches_no_file(
     [
         ("openai:qwen3", {}, r"openai:MODEL@BASE_URL, such as openai:qwen3@http"),
         (f"openai:m@http://u:{KEY}@h/v1", {}, r"agent\.base_url must hold no user name"),
-        ("openai:m@http://h/v1", {"mode": "xml"}, r"agent\.mode"), ("openai:m@http://h/v1", {"tempreature": 1}, "temperature"),
+        ("openai:m@http://h/v1", {"mode": "xml"}, r"agent\.mode"),
+        ("openai:m@http://h/v1", {"tempreature": 1}, "temperature"),
         ("openai:m@http://h/v1", {"body": {"tools": []}}, r"agent body\.tools"),
         ("openai:m@http://h/v1", {"api_key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY"),
         ("openai:m@http://h/v1", {"api_key": KEY}, r"agent\.api_key is no setting"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_setting_is_named_and_never_repeated(policy: str, settings: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named) as caught:
         open_agent(policy, settings)
@@ -441,9 +454,14 @@ def test_the_name_of_a_model_is_safe_as_a_files_name(model: str, name: str) -> N
 def test_settings_of_agents_are_refused_where_the_policy_has_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"agent\.mode is no setting of a scripted policy"):
         evaluation.evaluate(
-            "scripted:oracle", GymSection(), Travel.task_set("test", 1), EvaluationSection(), tmp_path, Progress(),
+            "scripted:oracle",
+            GymSection(),
+            Travel.task_set("test", 1),
+            EvaluationSection(),
+            tmp_path,
+            Progress(),
             agent={"mode": "text"},
-        )  # fmt: skip
+        )
 
 
 def test_a_price_of_the_users_turns_is_told_and_kept(tmp_path: Path) -> None:

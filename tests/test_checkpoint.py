@@ -99,9 +99,13 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole_and_says_what_it_was(tmp
         "    except OSError as error: print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[1], capture_output=True, text=True,
-        timeout=120, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     lines = done.stdout.splitlines()
     assert len(lines) == 2
     assert all("step-000002 cannot be written" in line and "is the disk full?" in line for line in lines)

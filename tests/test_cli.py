@@ -24,9 +24,27 @@ from bao.users.llm import Prompt
 from tests.stub_endpoint import Kind, StubEndpoint
 
 COMMANDS = (
-    "gyms", "sft", "train", "eval", "frontier", "report", "run", "show", "show transcript", "show mask", "check", "check gym",
-    "check recipe", "compare", "measure", "transfer", "init", "init gym", "export", "import",
-)  # fmt: skip
+    "gyms",
+    "sft",
+    "train",
+    "eval",
+    "frontier",
+    "report",
+    "run",
+    "show",
+    "show transcript",
+    "show mask",
+    "check",
+    "check gym",
+    "check recipe",
+    "compare",
+    "measure",
+    "transfer",
+    "init",
+    "init gym",
+    "export",
+    "import",
+)
 GYMS = ("function", "intention", "persuade", "search", "tau", "telepathy", "travel", "turtle")
 
 
@@ -40,9 +58,14 @@ def run(*arguments: str, cwd: Path, code: str = "from bao.cli import main; main(
     """The command line in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300,
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
         check=False,
-    )  # fmt: skip
+    )
     return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -231,9 +254,11 @@ def test_one_policy_under_two_names_makes_two_points(evaluated: Path, tmp_path: 
     done = bao("frontier", evaluated, again, "--out", tmp_path / "frontier")
     assert "[short]" in done.out
     refused(
-        bao("frontier", evaluated, evaluated / "oracle", "--out", tmp_path / "twice"), str(evaluated / "oracle"), "'oracle'",
+        bao("frontier", evaluated, evaluated / "oracle", "--out", tmp_path / "twice"),
+        str(evaluated / "oracle"),
+        "'oracle'",
         "--name",
-    )  # fmt: skip
+    )
 
 
 def test_show_transcript_prints_an_episode_with_its_user_turns_marked(evaluated: Path, bao: Bao) -> None:
@@ -378,9 +403,7 @@ def test_a_task_without_a_field_is_named_by_file_line_and_field(evaluated: Path,
     task = json.loads(lines[1])
     del task["data"]["bookings"][0]["wishes"]
     path.write_text("\n".join([lines[0], json.dumps(task), lines[2]]))
-    refused(
-        bao("eval", "scripted:ask_all", "--tasks", path, "--out", tmp_path / "x"), f"{path}, line 2", "'wishes' is missing"
-    )  # fmt: skip
+    refused(bao("eval", "scripted:ask_all", "--tasks", path, "--out", tmp_path / "x"), f"{path}, line 2", "'wishes' is missing")
 
 
 def test_what_was_not_finished_says_so(bao: Bao, evaluated: Path, tmp_path: Path) -> None:

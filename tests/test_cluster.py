@@ -97,9 +97,12 @@ class Command:
         evaluate = ("eval", str(policy), "--out", str(out), "--ray", nodes.address, *SIZES, "--concurrency", "8")
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code, *evaluate], env=environment or nodes.environment, cwd=out.parent,
-                stdout=said, stderr=said,
-            )  # fmt: skip
+                [sys.executable, "-c", code, *evaluate],
+                env=environment or nodes.environment,
+                cwd=out.parent,
+                stdout=said,
+                stderr=said,
+            )
 
     @property
     def said(self) -> str:

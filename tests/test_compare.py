@@ -17,8 +17,10 @@ from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
 
 def episode(task, reward=1.0, seed=0, users=1, **fields):
-    turns = (*(Turn("", Action("action", f"q{i}"), "r", 0.0, True) for i in range(users - 1)),
-             Turn("", Action("answer", "a"), "r", reward, True))  # fmt: skip
+    turns = (
+        *(Turn("", Action("action", f"q{i}"), "r", 0.0, True) for i in range(users - 1)),
+        Turn("", Action("answer", "a"), "r", reward, True),
+    )
     base = Trajectory("travel", task, "p", seed, "o", turns, StopReason.FAILURE, reward > 0, 16)
     return dataclasses.replace(base, **fields)
 

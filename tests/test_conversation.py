@@ -24,8 +24,9 @@ def message(*calls: dict[str, Any], **fields: Any) -> dict[str, Any]:
 def test_the_model_is_told_the_rules_how_to_act_and_the_opening() -> None:
     for tools, how in ((True, BY_TOOL), (False, BY_TEXT)):
         assert talk(tools=tools).messages() == [
-            {"role": "system", "content": f"The rules.\n{how}"}, {"role": "user", "content": "Book a hotel."},
-        ]  # fmt: skip
+            {"role": "system", "content": f"The rules.\n{how}"},
+            {"role": "user", "content": "Book a hotel."},
+        ]
 
 
 def test_a_call_is_the_action_and_its_observation_answers_it() -> None:
@@ -61,10 +62,15 @@ def test_calls_without_an_id_of_their_own_get_one(ids: tuple[Any, Any]) -> None:
 
 
 ARGUMENTS: list[tuple[Any, ParseFault]] = [
-    ('{"choice": "search", "cont', ParseFault.BAD_JSON), ("", ParseFault.BAD_JSON), ("[]", ParseFault.MISSING_FIELD),
-    (None, ParseFault.MISSING_FIELD), ('{"content": "x"}', ParseFault.MISSING_FIELD), ("[" * 9999, ParseFault.BAD_JSON),
-    ('{"choice": "buy", "content": "x"}', ParseFault.UNKNOWN_CHOICE), ('{"choice": "search"}', ParseFault.EMPTY_CONTENT),
-]  # fmt: skip
+    ('{"choice": "search", "cont', ParseFault.BAD_JSON),
+    ("", ParseFault.BAD_JSON),
+    ("[]", ParseFault.MISSING_FIELD),
+    (None, ParseFault.MISSING_FIELD),
+    ('{"content": "x"}', ParseFault.MISSING_FIELD),
+    ("[" * 9999, ParseFault.BAD_JSON),
+    ('{"choice": "buy", "content": "x"}', ParseFault.UNKNOWN_CHOICE),
+    ('{"choice": "search"}', ParseFault.EMPTY_CONTENT),
+]
 
 
 @pytest.mark.parametrize(("arguments", "fault"), ARGUMENTS)
@@ -89,9 +95,13 @@ def test_a_call_of_another_tool_or_of_none_is_a_fault(function: Any) -> None:
 
 @pytest.mark.parametrize(
     ("content", "fault"),
-    [(None, ParseFault.EMPTY), ("", ParseFault.EMPTY), ("Let me see.", ParseFault.NO_ACTION),
-     ("<think>hm", ParseFault.UNCLOSED_THINK)],
-)  # fmt: skip
+    [
+        (None, ParseFault.EMPTY),
+        ("", ParseFault.EMPTY),
+        ("Let me see.", ParseFault.NO_ACTION),
+        ("<think>hm", ParseFault.UNCLOSED_THINK),
+    ],
+)
 def test_no_call_at_all_wastes_the_turn_and_what_follows_is_a_users_message(content: Any, fault: ParseFault) -> None:
     for calls in ({}, {"tool_calls": []}, {"tool_calls": None}, {"tool_calls": "none"}):
         chat = talk()
@@ -111,12 +121,15 @@ def test_brackets_are_read_where_the_model_calls_no_tool() -> None:
 @pytest.mark.parametrize(
     ("fields", "thinking"),
     [
-        ({"reasoning": "first"}, "first"), ({"reasoning_content": "first"}, "first"),
-        ({"reasoning": "first", "reasoning_content": "first"}, "first"), ({"reasoning": None, "reasoning_content": 3}, ""),
-        ({"reasoning": "a", "content": "<think>b</think>"}, "a\nb"), ({"content": "Let me look."}, "Let me look."),
+        ({"reasoning": "first"}, "first"),
+        ({"reasoning_content": "first"}, "first"),
+        ({"reasoning": "first", "reasoning_content": "first"}, "first"),
+        ({"reasoning": None, "reasoning_content": 3}, ""),
+        ({"reasoning": "a", "content": "<think>b</think>"}, "a\nb"),
+        ({"content": "Let me look."}, "Let me look."),
         ({"content": [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]}, "in parts"),
     ],
-)  # fmt: skip
+)
 def test_thoughts_are_found_wherever_the_model_has_them(fields: dict[str, Any], thinking: str) -> None:
     assert talk().said(message(call(SEARCH), **fields)) == Parsed(thinking, SEARCH, None)
 

@@ -26,8 +26,11 @@ from bao.errors import ConfigError
 Array = npt.NDArray[np.float64]
 NAN = math.nan
 PUBLISHED_USERRL = (
-    Estimator.USERRL_EQUALIZED, Estimator.USERRL_REWARD_TO_GO, Estimator.USERRL_EXPONENTIAL, Estimator.REFERENCE_CODE,
-)  # fmt: skip
+    Estimator.USERRL_EQUALIZED,
+    Estimator.USERRL_REWARD_TO_GO,
+    Estimator.USERRL_EXPONENTIAL,
+    Estimator.REFERENCE_CODE,
+)
 
 
 def group(*rows: list[float]) -> Array:
@@ -49,9 +52,11 @@ def published(rewards: Array, estimator: Estimator, gamma: float = 1.0) -> Array
 
 REWARD = st.integers(-100, 100).map(lambda cents: cents / 100)
 GROUPS = st.lists(st.lists(REWARD, max_size=6), min_size=1, max_size=6).filter(any).map(lambda rows: group(*rows))
-FULL_GROUPS = st.integers(1, 5).flatmap(
-    lambda width: st.lists(st.lists(REWARD, min_size=width, max_size=width), min_size=2, max_size=6)
-).map(lambda rows: group(*rows))  # fmt: skip
+FULL_GROUPS = (
+    st.integers(1, 5)
+    .flatmap(lambda width: st.lists(st.lists(REWARD, min_size=width, max_size=width), min_size=2, max_size=6))
+    .map(lambda rows: group(*rows))
+)
 
 
 # Scores, credits, reward-to-go.

@@ -129,10 +129,15 @@ def test_an_endpoint_that_wants_another_name_for_the_token_limit_gets_it_from_th
 
 PASSING = (Kind.HANG, Kind.TRICKLE, Kind.REFUSED, Kind.RATE_LIMIT, Kind.ERROR, Kind.CUT_BODY, Kind.HUGE, Kind.INVALID_UTF8)
 FAULTS = {
-    Kind.HANG: Fault.USER_TIMEOUT, Kind.TRICKLE: Fault.USER_TIMEOUT, Kind.REFUSED: Fault.USER_UNAVAILABLE,
-    Kind.RATE_LIMIT: Fault.USER_UNAVAILABLE, Kind.ERROR: Fault.USER_UNAVAILABLE, Kind.CUT_BODY: Fault.USER_UNAVAILABLE,
-    Kind.HUGE: Fault.USER_MALFORMED, Kind.INVALID_UTF8: Fault.USER_MALFORMED,
-}  # fmt: skip
+    Kind.HANG: Fault.USER_TIMEOUT,
+    Kind.TRICKLE: Fault.USER_TIMEOUT,
+    Kind.REFUSED: Fault.USER_UNAVAILABLE,
+    Kind.RATE_LIMIT: Fault.USER_UNAVAILABLE,
+    Kind.ERROR: Fault.USER_UNAVAILABLE,
+    Kind.CUT_BODY: Fault.USER_UNAVAILABLE,
+    Kind.HUGE: Fault.USER_MALFORMED,
+    Kind.INVALID_UTF8: Fault.USER_MALFORMED,
+}
 
 
 @pytest.mark.parametrize("kind", PASSING)
@@ -225,13 +230,19 @@ def raw_server(*answers: bytes) -> Iterator[str]:
 @pytest.mark.parametrize(
     "answer",
     [
-        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 200, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n" + b"x" * 100,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nabc", b"HTTP/9", b"", b"\x00" * 100,
-        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000 + b"\r\n", b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 200,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n" + b"x" * 100,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nabc",
+        b"HTTP/9",
+        b"",
+        b"\x00" * 100,
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
     ],
-)  # fmt: skip
+)
 def test_bytes_that_are_no_answer_are_an_error_of_the_transport(answer: bytes) -> None:
     with raw_server(answer) as url, pytest.raises(TransportError):
         HTTPClient(url, most_bytes=99).post("/chat/completions", b"{}", {}, 2.0)
@@ -268,13 +279,18 @@ def test_waits_double() -> None:
 @pytest.mark.parametrize(
     ("status", "said", "named"),
     [
-        (401, "no", r"llm\.api_key_env is not set: name the environment variable"), (403, "no", r"llm\.api_key_env"),
-        (402, "pay", "no credit left"), (404, "The model `stub` does not exist", r"llm\.model='stub' is unknown"),
-        (404, "Not Found", r"llm\.base_url=.* up to /v1"), (405, "", r"llm\.base_url"), (301, "moved", r"llm\.base_url"),
-        (400, "temperature must be 1", r"llm\.temperature=0.*temperature must be 1"), (422, "odd", "refuses the request"),
+        (401, "no", r"llm\.api_key_env is not set: name the environment variable"),
+        (403, "no", r"llm\.api_key_env"),
+        (402, "pay", "no credit left"),
+        (404, "The model `stub` does not exist", r"llm\.model='stub' is unknown"),
+        (404, "Not Found", r"llm\.base_url=.* up to /v1"),
+        (405, "", r"llm\.base_url"),
+        (301, "moved", r"llm\.base_url"),
+        (400, "temperature must be 1", r"llm\.temperature=0.*temperature must be 1"),
+        (422, "odd", "refuses the request"),
         (429, "insufficient_quota", "no credit left"),
     ],
-)  # fmt: skip
+)
 def test_a_refusal_names_the_setting_at_once(status: int, said: str, named: str) -> None:
     with StubEndpoint(healthy, refuses=lambda request: (status, said)) as stub:
         with pytest.raises(ConfigError, match=named):
@@ -438,13 +454,17 @@ def test_a_key_in_the_wrong_place_is_refused_without_repeating_it(wrong: dict[st
 @pytest.mark.parametrize(
     ("table", "named"),
     [
-        ({}, "llm.model is missing"), ({"model": "m"}, "llm.base_url is missing"), ({"modle": "m"}, "did you mean 'model'"),
+        ({}, "llm.model is missing"),
+        ({"model": "m"}, "llm.base_url is missing"),
+        ({"modle": "m"}, "did you mean 'model'"),
         ({"model": "m", "base_url": "host/v1"}, "such as http://127.0.0.1:8000/v1"),
-        ({"model": "m", "base_url": "http://h:x/v1"}, "such as http"), ({"timeout": 0}, "llm.timeout"),
-        ({"attempts": 0}, "llm.attempts"), ({"structured": "xml"}, "llm.structured"), ({"body": {"model": "x"}, "model": "m",
-        "base_url": "http://h"}, "body.model"),
+        ({"model": "m", "base_url": "http://h:x/v1"}, "such as http"),
+        ({"timeout": 0}, "llm.timeout"),
+        ({"attempts": 0}, "llm.attempts"),
+        ({"structured": "xml"}, "llm.structured"),
+        ({"body": {"model": "x"}, "model": "m", "base_url": "http://h"}, "body.model"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_setting_is_named(table: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named.replace(".", r"\.")):
         llm_settings(table)

@@ -34,9 +34,11 @@ def requests(seeds: list[int], group: int) -> list[Request]:
 
 @settings(max_examples=12)
 @given(
-    seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=5), group=st.integers(1, 4), rows=st.integers(1, 16),
+    seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=5),
+    group=st.integers(1, 4),
+    rows=st.integers(1, 16),
     temperature=st.sampled_from([0.0, 0.7, 1.0]),
-)  # fmt: skip
+)
 def test_kept_logprobs_agree_with_a_full_forward_pass_on_ragged_batches(
     seeds: list[int], group: int, rows: int, temperature: float
 ) -> None:

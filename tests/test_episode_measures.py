@@ -74,8 +74,9 @@ def test_an_episode_without_a_figure_is_left_out_of_the_mean():
 
 def test_a_token_trace_tells_what_was_read_and_written():
     # prompt of 4; turn 0 writes 2 tokens, an observation of 3, turn 1 writes 1.
-    trace = TokenTrace(np.zeros(4, np.int32), np.zeros(6, np.int32), np.array([0, 0, -1, -1, -1, 1], np.int16),
-                       np.zeros(6, np.float32))  # fmt: skip
+    trace = TokenTrace(
+        np.zeros(4, np.int32), np.zeros(6, np.int32), np.array([0, 0, -1, -1, -1, 1], np.int16), np.zeros(6, np.float32)
+    )
     assert token_counts(episode(turn(), turn(), trace=trace)) == (4 + (4 + 5), 3)
 
 
@@ -249,9 +250,15 @@ def test_function_counts_the_rules_that_fit():
     gym = make("function")
     task = Task("sum", "function", {"rule": "a + b + c + d", "test_case": [9, 8, 7, 6]})
     test, again, first, second, repeat, unread = bits(
-        gym, task, ("search", "test"), ("search", "test"), ("action", "2 3 5 4"), ("action", "7 3 2 2"), ("action", "2,3,5,4"),
+        gym,
+        task,
+        ("search", "test"),
+        ("search", "test"),
+        ("action", "2 3 5 4"),
+        ("action", "7 3 2 2"),
+        ("action", "2,3,5,4"),
         ("action", "hello"),
-    )  # fmt: skip
+    )
     assert test is None
     assert (again, repeat, unread) == (0, 0, 0)
     assert first > second > 0
@@ -290,7 +297,7 @@ def test_every_measure_is_known_with_a_direction_that_the_frontier_shares():
     full = (dataclasses.replace(turns[0]), dataclasses.replace(turns[1], prompt_tokens=1, completion_tokens=1))
     found = measure_tasks(
         [episode(*full, model="m", satisfaction=0.5)], prices={"m": Price(1, 1)}, encode=lambda texts: np.eye(len(texts))
-    ).values  # fmt: skip
+    ).values
     assert list(found) == list(MEASURES)
     for name, objective in OBJECTIVES.items():
         assert objective.direction == MEASURES[name].direction != Direction.NONE
@@ -304,9 +311,7 @@ def test_every_measure_is_documented():
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])
-def test_measures_are_the_same_however_many_episodes_are_held_at_a_time(
-    at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+def test_measures_are_the_same_however_many_episodes_are_held_at_a_time(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = dataclasses.replace(episode(turn()), stop=StopReason.FAULT, fault=Fault.GYM_ERROR)
     rated = [dataclasses.replace(episode(turn(), turn(), task_id=task), satisfaction=0.5) for task in ("t", "u")]
     episodes = [broken] * 3 + [episode(turn()), *rated, episode(turn(), task_id="v"), broken]

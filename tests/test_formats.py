@@ -28,22 +28,55 @@ from bao.store import read_episodes, utf8, write_episodes
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
 ODD = [
-    "", " ", "\n", "a\nb\r\n", "\u2028\u2029\x85", "\ud800", "x\udfffy", "\ud83d\ude00", "\N{GRINNING FACE}", "\x00\x1b[31m",
-    "[search] not an action", "<think>no</think>", '{"choice": "answer"}', '"\\\\"', "call_0", "é" * 5000, "null",
-]  # fmt: skip
+    "",
+    " ",
+    "\n",
+    "a\nb\r\n",
+    "\u2028\u2029\x85",
+    "\ud800",
+    "x\udfffy",
+    "\ud83d\ude00",
+    "\N{GRINNING FACE}",
+    "\x00\x1b[31m",
+    "[search] not an action",
+    "<think>no</think>",
+    '{"choice": "answer"}',
+    '"\\\\"',
+    "call_0",
+    "é" * 5000,
+    "null",
+]
 TEXT = st.sampled_from(ODD) | st.text(st.characters(), max_size=12)
 FINITE = st.floats(-1e100, 1e100)
 COUNT = st.integers(0, 2**53)
 TURNS = st.builds(
-    Turn, thinking=TEXT, action=st.builds(Action, st.sampled_from([*ActionKind, "dance"]), TEXT), reply=TEXT, reward=FINITE,
-    involves_user=st.booleans(), parse_fault=st.none() | st.sampled_from(list(ParseFault)), tokens=COUNT,
-)  # fmt: skip
+    Turn,
+    thinking=TEXT,
+    action=st.builds(Action, st.sampled_from([*ActionKind, "dance"]), TEXT),
+    reply=TEXT,
+    reward=FINITE,
+    involves_user=st.booleans(),
+    parse_fault=st.none() | st.sampled_from(list(ParseFault)),
+    tokens=COUNT,
+)
 EPISODES = st.builds(
-    Trajectory, gym=TEXT, task_id=TEXT, policy=TEXT, seed=st.integers(-(2**63), 2**63 - 1), opening=TEXT,
-    turns=st.lists(TURNS, max_size=4).map(tuple), stop=st.sampled_from(list(StopReason)), success=st.booleans(),
-    horizon=COUNT, system=TEXT, effort_weight=st.none() | FINITE, level=COUNT,
-    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=FINITE,
-)  # fmt: skip
+    Trajectory,
+    gym=TEXT,
+    task_id=TEXT,
+    policy=TEXT,
+    seed=st.integers(-(2**63), 2**63 - 1),
+    opening=TEXT,
+    turns=st.lists(TURNS, max_size=4).map(tuple),
+    stop=st.sampled_from(list(StopReason)),
+    success=st.booleans(),
+    horizon=COUNT,
+    system=TEXT,
+    effort_weight=st.none() | FINITE,
+    level=COUNT,
+    fault=st.none() | st.sampled_from(list(Fault)),
+    fault_detail=TEXT,
+    seconds=FINITE,
+)
 FORMATS = [(write_openai, read_openai, "e.jsonl"), (write_datasets, read_datasets, "e.parquet")]
 
 
@@ -109,24 +142,34 @@ def test_a_worked_example() -> None:
         {"role": "system", "content": "Rules"},
         {"role": "user", "content": "Book a hotel"},
         {
-            "role": "assistant", "content": None, "reasoning_content": "both fit",
+            "role": "assistant",
+            "content": None,
+            "reasoning_content": "both fit",
             "tool_calls": [{"id": "call_0", "type": "function", "function": {"name": "interact", "arguments": arguments[0]}}],
         },
         {"role": "tool", "tool_call_id": "call_0", "content": "cheap"},
         {"role": "assistant", "content": "", "reasoning_content": "hm"},
         {"role": "user", "content": "No action"},
         {
-            "role": "assistant", "content": None,
+            "role": "assistant",
+            "content": None,
             "tool_calls": [{"id": "call_2", "type": "function", "function": {"name": "interact", "arguments": arguments[1]}}],
         },
         {"role": "tool", "tool_call_id": "call_2", "content": "H4 is perfect."},
-    ]  # fmt: skip
+    ]
     metadata = metadata_of(episode())
     assert (metadata["task_return"], metadata["user_effort"], metadata["stop"]) == (0.75, 2, "success")
     assert metadata["turns"][1] == {
-        "kind": "none", "content": "bad_json", "reward": 0.0, "involves_user": False, "parse_fault": "bad_json", "tokens": 2,
-        "prompt_tokens": None, "completion_tokens": None, "information": None,
-    }  # fmt: skip
+        "kind": "none",
+        "content": "bad_json",
+        "reward": 0.0,
+        "involves_user": False,
+        "parse_fault": "bad_json",
+        "tokens": 2,
+        "prompt_tokens": None,
+        "completion_tokens": None,
+        "information": None,
+    }
 
 
 def test_a_huge_text_comes_back_in_every_format(tmp_path: Path) -> None:
@@ -422,12 +465,11 @@ def inspect_log() -> Any:
 @pytest.mark.slow
 def test_inspect_reads_messages_scores_limits_and_errors(tmp_path: Path, inspect_log: Any) -> None:
     rows = [
-        episode(), episode(seed=4, stop=StopReason.MAX_TURNS, success=False, turns=turns(3), horizon=3),
+        episode(),
+        episode(seed=4, stop=StopReason.MAX_TURNS, success=False, turns=turns(3), horizon=3),
         episode(task_id="t2", turns=turns(1), success=False, stop=StopReason.TOKEN_BUDGET, system=""),
-        episode(
-            task_id="t/3 é", turns=(), success=False, stop=StopReason.FAULT, fault=Fault.USER_TIMEOUT, fault_detail="30 s"
-        ),
-    ]  # fmt: skip
+        episode(task_id="t/3 é", turns=(), success=False, stop=StopReason.FAULT, fault=Fault.USER_TIMEOUT, fault_detail="30 s"),
+    ]
     write_episodes(tmp_path / "in" / "episodes.parquet", rows)
     out = tmp_path / "e.eval"
     assert export_episodes(tmp_path / "in", Target.INSPECT, out, Progress()) == 4
@@ -438,8 +480,15 @@ def test_inspect_reads_messages_scores_limits_and_errors(tmp_path: Path, inspect
     first = samples["t1", 1]
     assert {name: score.value for name, score in first.scores.items()} == {"score": 0.75, "success": 1.0, "user_effort": 2.0}
     assert [message.role for message in first.messages] == [
-        "system", "user", "assistant", "tool", "assistant", "user", "assistant", "tool",
-    ]  # fmt: skip
+        "system",
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "user",
+        "assistant",
+        "tool",
+    ]
     assert first.messages[2].tool_calls[0].arguments == {"choice": "action", "content": "price?"}
     assert first.messages[2].content[0].reasoning == "both fit"
     assert first.metadata["turns"][1]["parse_fault"] == "bad_json"

@@ -28,8 +28,11 @@ def evaluation(label, score, effort, *, series="s", tasks=40, noise=0.0, seed=0,
     return Evaluation.of_arrays(
         [f"{prefix}{i}" for i in range(tasks)],
         {"score": score + noise * deviation, "user_effort": effort + noise * deviation, **fields},
-        label=label, series=series, gym="travel", horizon=10,
-    )  # fmt: skip
+        label=label,
+        series=series,
+        gym="travel",
+        horizon=10,
+    )
 
 
 # Dominance.
@@ -106,15 +109,29 @@ def test_the_json_has_the_documented_shape():
     evaluations = [evaluation("x", 0.9, 5, noise=0.1), evaluation("y", 0.3, 1, series="t", noise=0.1)]
     found = json.loads(json.dumps(frontier(evaluations).to_json(), allow_nan=False))
     assert list(found) == [
-        "version", "gym", "objectives", "reference_point", "points", "hypervolume", "hypervolume_all",
-        "hypervolume_differences", "attainment",
-    ]  # fmt: skip
+        "version",
+        "gym",
+        "objectives",
+        "reference_point",
+        "points",
+        "hypervolume",
+        "hypervolume_all",
+        "hypervolume_differences",
+        "attainment",
+    ]
     assert found["version"] == 1
     assert found["objectives"] == [{"name": "score", "direction": "max"}, {"name": "user_effort", "direction": "min"}]
     assert list(found["points"][0]) == [
-        "label", "series", "effort_weight", "tasks", "episodes", "values", "non_dominated", "non_dominated_probability",
+        "label",
+        "series",
+        "effort_weight",
+        "tasks",
+        "episodes",
+        "values",
+        "non_dominated",
+        "non_dominated_probability",
         "dominated_by",
-    ]  # fmt: skip
+    ]
     assert set(found["points"][0]["values"]["score"]) == {"mean", "low", "high"}
     assert list(found["hypervolume"]) == ["s", "t"]
     assert list(found["hypervolume_differences"][0]) == ["a", "b", "difference"]
@@ -182,8 +199,9 @@ def test_any_objectives_in_any_number_and_direction():
     money = Objective("money", Direction.MIN, ideal=0.0, worst=2.0)
     fun = np.full(40, 0.5)
     evaluations = [
-        evaluation("x", 0.5, 5, money=fun, tokens=fun * 100), evaluation("y", 0.5, 5, money=fun * 2, tokens=fun * 50),
-    ]  # fmt: skip
+        evaluation("x", 0.5, 5, money=fun, tokens=fun * 100),
+        evaluation("y", 0.5, 5, money=fun * 2, tokens=fun * 50),
+    ]
     result = frontier(evaluations, ["score", "user_effort", "tokens", money])
     assert [point.non_dominated for point in result.points] == [True, True]
     assert result.reference_point["tokens"] == 50  # the worst that was observed
@@ -216,9 +234,12 @@ def test_an_evaluation_from_episodes_takes_names_and_weight_from_them_and_leaves
 
 def test_distinct_points_are_on_the_frontier_with_intervals_apart():
     evaluations = [
-        evaluation("low", 0.3, 1, noise=0.1), evaluation("near low", 0.31, 1.01, noise=0.1),
-        evaluation("mid", 0.6, 3, noise=0.1), evaluation("high", 0.9, 5, noise=0.1), evaluation("bad", 0.1, 8, noise=0.1),
-    ]  # fmt: skip
+        evaluation("low", 0.3, 1, noise=0.1),
+        evaluation("near low", 0.31, 1.01, noise=0.1),
+        evaluation("mid", 0.6, 3, noise=0.1),
+        evaluation("high", 0.9, 5, noise=0.1),
+        evaluation("bad", 0.1, 8, noise=0.1),
+    ]
     result = frontier(evaluations)
     kept = distinct_points(result, "user_effort")
     assert [point.label for point in kept] == ["low", "mid", "high"]

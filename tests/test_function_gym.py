@@ -105,11 +105,19 @@ def test_a_division_by_zero_anywhere_in_a_rule_is_an_observation(text: str) -> N
 @pytest.mark.parametrize(
     ("parts", "text"),
     [
-        ((7, 3), "2.3333 (rounded)"), ((14, -6), "-2.3333 (rounded)"), ((2, 3), "0.6667 (rounded)"), ((-3, 5), "-0.6"),
-        ((-6, -3), "2"), ((1, 16), "0.0625"), ((1, 10**40), "0.0000 (rounded)"), ((-1, 10**9), "0.0000 (rounded)"), (12, "12"),
-        ((59_999_999, 10**7), "6.0000 (rounded)"), ((10**40, 3), "out of range (too large or too small to show)"),
+        ((7, 3), "2.3333 (rounded)"),
+        ((14, -6), "-2.3333 (rounded)"),
+        ((2, 3), "0.6667 (rounded)"),
+        ((-3, 5), "-0.6"),
+        ((-6, -3), "2"),
+        ((1, 16), "0.0625"),
+        ((1, 10**40), "0.0000 (rounded)"),
+        ((-1, 10**9), "0.0000 (rounded)"),
+        (12, "12"),
+        ((59_999_999, 10**7), "6.0000 (rounded)"),
+        ((10**40, 3), "out of range (too large or too small to show)"),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_shown_to_four_decimals_and_says_whether_it_is_rounded(parts: Any, text: str) -> None:
     assert parts_text(parts) == text
 
@@ -133,11 +141,36 @@ def test_huge_powers_are_answered_and_cost_nothing() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "a +", "__import__('os')", "a.real + b + c + d", "e + a", "a if b else c", "a // b", "a % b", "a @ b", "abs(a)",
-        "[a]", "lambda: a", "True + a", "1j + a", "'a' * 9", "a ** 0.5", "a ** (1 + 1)", "2 ** 99999", "a < b", "(a := 3)",
-        "9999999 + a", "1e999 + a", "a\0", "(" * 150 + "a" + ")" * 150, "a\nb", "f'{a}'", "a; b", "a & b",
+        "",
+        "a +",
+        "__import__('os')",
+        "a.real + b + c + d",
+        "e + a",
+        "a if b else c",
+        "a // b",
+        "a % b",
+        "a @ b",
+        "abs(a)",
+        "[a]",
+        "lambda: a",
+        "True + a",
+        "1j + a",
+        "'a' * 9",
+        "a ** 0.5",
+        "a ** (1 + 1)",
+        "2 ** 99999",
+        "a < b",
+        "(a := 3)",
+        "9999999 + a",
+        "1e999 + a",
+        "a\0",
+        "(" * 150 + "a" + ")" * 150,
+        "a\nb",
+        "f'{a}'",
+        "a; b",
+        "a & b",
     ],
-)  # fmt: skip
+)
 def test_only_arithmetic_over_four_variables_is_a_rule(text: str) -> None:
     with pytest.raises(ValueError, match="rule"):
         parse_rule(text)
@@ -533,10 +566,7 @@ def test_a_truncated_copy_of_userrls_parquet_is_a_data_error(userrl_data: Path, 
     shutil.copyfile(userrl_data / "function" / "functions.json", tmp_path / "functions.json")
     whole = (userrl_data / "function" / "test.parquet").read_bytes()
     half = len(whole) // 2
-    for name, content in (
-        ("short", whole[:half]),
-        ("spoilt", whole[:4] + b"\xff" * half + whole[4 + half :]),
-    ):
+    for name, content in (("short", whole[:half]), ("spoilt", whole[:4] + b"\xff" * half + whole[4 + half :])):
         path = tmp_path / f"{name}.parquet"
         path.write_bytes(content)
         with pytest.raises(DataError, match=name):

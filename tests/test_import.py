@@ -6,10 +6,23 @@ import sys
 import pytest
 
 CORE = (
-    "bao", "bao.action", "bao.config", "bao.credit", "bao.shaping", "bao.store", "bao.prompt", "bao.gyms.travel",
-    "bao.gyms.travel.agents", "bao.gyms.function", "bao.users.scripted", "bao.policies.scripted", "bao.rollout.episodes",
-    "bao.behavior.synthesize", "bao.measures", "bao.pareto",
-)  # fmt: skip
+    "bao",
+    "bao.action",
+    "bao.config",
+    "bao.credit",
+    "bao.shaping",
+    "bao.store",
+    "bao.prompt",
+    "bao.gyms.travel",
+    "bao.gyms.travel.agents",
+    "bao.gyms.function",
+    "bao.users.scripted",
+    "bao.policies.scripted",
+    "bao.rollout.episodes",
+    "bao.behavior.synthesize",
+    "bao.measures",
+    "bao.pareto",
+)
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:

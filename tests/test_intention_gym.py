@@ -168,8 +168,10 @@ def test_every_frame_is_whole() -> None:
     frames = all_frames()
     assert len(frames) == 70
     assert {split: sum(frame.split is split for frame in frames) for split in Split} == {
-        Split.TRAIN: 40, Split.VALID: 10, Split.TEST: 20,
-    }  # fmt: skip
+        Split.TRAIN: 40,
+        Split.VALID: 10,
+        Split.TEST: 20,
+    }
     for frame in frames:
         assert 5 <= len(frame.details) <= 9
         for each in frame.details:
@@ -287,8 +289,15 @@ def test_a_question_earns_by_importance_less_what_was_asked_together(question: s
 def test_points_are_those_of_the_reference() -> None:
     details = [Detail(str(i), importance, "", ("x",)) for i, importance in enumerate((3, 2, 1, 1, 1, 1, 1))]
     assert [points(details, indices) for indices in ([], [0], [1], [2], [0, 1], [1, 2], [2, 3], [2, 3, 4])] == [
-        0, 10, 7, 4, 8, 5, 2, 0,
-    ]  # fmt: skip
+        0,
+        10,
+        7,
+        4,
+        8,
+        5,
+        2,
+        0,
+    ]
     assert points(details, range(7)) == 0, "never negative: 1.0 - 6 * 0.2 is"
     assert best_points(details) == 10 + 7 + 5 * 4
 
@@ -521,9 +530,9 @@ def test_a_huge_question_is_not_read() -> None:
     assert ask(started(), "x" * 1_000_000)[1] == 0
 
 
-WORDS = st.sampled_from([
-    "flavour", "guests", "How many", "icing", "colour", "and", "Which", "oven", "?", "tin", "vanillissa", "do", "about", "for",
-])  # fmt: skip
+WORDS = st.sampled_from(
+    ["flavour", "guests", "How many", "icing", "colour", "and", "Which", "oven", "?", "tin", "vanillissa", "do", "about", "for"]
+)
 
 
 @given(st.lists(st.text(max_size=80) | st.lists(WORDS, max_size=8).map(" ".join), min_size=1, max_size=16), st.integers(0, 9))

@@ -159,8 +159,11 @@ def test_the_same_question_is_judged_once() -> None:
     answers = iter([[], [0], [1]])
     writes.judged = lambda question: next(answers)
     assert [ask(gym, question)[1] > 0 for question in ("Flavour?", "flavour", "FLAVOUR!", "Flavour, please?")] == [
-        False, False, False, True,
-    ]  # fmt: skip
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_volunteered_detail_is_told_by_rule_and_is_part_of_the_talk() -> None:

@@ -193,10 +193,7 @@ def test_a_differences_interval_leaves_0_out_between_three_and_six_differences_o
         assert low(3, tasks) < 0 < low(6, tasks)
 
 
-@given(
-    st.lists(st.integers(-4, 4), min_size=2, max_size=40),
-    st.sampled_from([-2.5, -1.0, 0.01, 3.0]),
-)
+@given(st.lists(st.integers(-4, 4), min_size=2, max_size=40), st.sampled_from([-2.5, -1.0, 0.01, 3.0]))
 @settings(max_examples=80)
 def test_a_differences_interval_flips_and_scales_with_the_differences(values, scale):
     values = np.array(values) / 4

@@ -46,9 +46,13 @@ def leaking_answer(messages: Messages) -> dict[str, Any]:
 def played(stub: StubEndpoint, **settings: Any) -> list[Trajectory]:
     llm = {"model": "stub", "base_url": stub.base_url, "backoff": 0.01, "concurrency": 32, **settings}
     return play_all(
-        partial(make, "travel", user="llm", llm=llm), Travel.scripted_policies()["teacher"],
-        Travel.task_set(Split.TEST, 200).tasks, range(EPISODES // 200), concurrency=32, retries=0,
-    )  # fmt: skip
+        partial(make, "travel", user="llm", llm=llm),
+        Travel.scripted_policies()["teacher"],
+        Travel.task_set(Split.TEST, 200).tasks,
+        range(EPISODES // 200),
+        concurrency=32,
+        retries=0,
+    )
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from bao.measures import (
     measure_tasks,
     summarize,
     task_means,
-)  # fmt: skip
+)
 from bao.measures.stats import means, percentile_interval, rate_interval, resampled_means
 from bao.measures.table import table
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
@@ -29,10 +29,17 @@ from bao.trajectory import Fault, StopReason, Trajectory, Turn
 def episode(task="t1", kinds="us", reward=1.0, success=True, **fields):
     """One turn for each letter of `kinds`: ``u`` involves the user, ``s`` does not, ``x`` is unreadable."""
     turns = tuple(
-        Turn("", Action("answer" if kind == "u" else "search", "c"), "r", reward if index == len(kinds) - 1 else 0.0,
-             kind == "u", ParseFault.EMPTY if kind == "x" else None, tokens=10)
+        Turn(
+            "",
+            Action("answer" if kind == "u" else "search", "c"),
+            "r",
+            reward if index == len(kinds) - 1 else 0.0,
+            kind == "u",
+            ParseFault.EMPTY if kind == "x" else None,
+            tokens=10,
+        )
         for index, kind in enumerate(kinds)
-    )  # fmt: skip
+    )
     defaults = {"gym": "travel", "policy": "p", "seed": 0, "opening": "o", "horizon": 16}
     stop = StopReason.SUCCESS if success else StopReason.MAX_TURNS
     return Trajectory(**{**defaults, "task_id": task, "turns": turns, "stop": stop, "success": success, **fields})
@@ -52,10 +59,18 @@ def broken(fault=Fault.USER_TIMEOUT, **fields):
 def test_the_measures_of_an_episode_are_those_of_the_definitions():
     found = episode_measures([episode(kinds="suxu"), failed(kinds="ssss"), failed(kinds="")])
     expected = {
-        "score": [1, 0, 0], "success": [1, 0, 0], "user_effort": [2, 0, 0], "user_involvement_rate": [0.5, 0, 0],
-        "turns": [4, 4, 0], "tokens": [40, 40, 0], "unparsable": [0.25, 0, 0], "seconds": [0, 0, 0],
-        "pass_at_u_1": [0, 0, 0], "pass_at_u_2": [1, 0, 0], "pass_at_u_9": [1, 0, 0],
-    }  # fmt: skip
+        "score": [1, 0, 0],
+        "success": [1, 0, 0],
+        "user_effort": [2, 0, 0],
+        "user_involvement_rate": [0.5, 0, 0],
+        "turns": [4, 4, 0],
+        "tokens": [40, 40, 0],
+        "unparsable": [0.25, 0, 0],
+        "seconds": [0, 0, 0],
+        "pass_at_u_1": [0, 0, 0],
+        "pass_at_u_2": [1, 0, 0],
+        "pass_at_u_9": [1, 0, 0],
+    }
     for name, values in expected.items():
         assert found[name].tolist() == values, name
 
@@ -75,17 +90,44 @@ def test_a_summary_weighs_tasks_equally_and_takes_the_best_rollout_for_best_scor
 def test_a_summary_has_the_documented_shape():
     summary = summarize([episode(effort_weight=0.1), failed("b", effort_weight=0.1)], setting={"horizon": 16})
     assert list(summary) == [
-        "gym", "policy", "effort_weight", "setting", "tasks", "episodes", "faults", "score", "best_score", "success",
-        "pass_at_u", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable",
-        "seconds", "seconds_per_turn", "tokens_in",
-        "tokens_out", "money", "repeated", "zero_information", "bits_per_query", "self_bleu", "embedding_diversity", "prices",
-        "stop", "behaviors",
-    ]  # fmt: skip
+        "gym",
+        "policy",
+        "effort_weight",
+        "setting",
+        "tasks",
+        "episodes",
+        "faults",
+        "score",
+        "best_score",
+        "success",
+        "pass_at_u",
+        "user_effort",
+        "user_involvement_rate",
+        "turns",
+        "tokens",
+        "unparsable",
+        "seconds",
+        "seconds_per_turn",
+        "tokens_in",
+        "tokens_out",
+        "money",
+        "repeated",
+        "zero_information",
+        "bits_per_query",
+        "self_bleu",
+        "embedding_diversity",
+        "prices",
+        "stop",
+        "behaviors",
+    ]
     assert summary["effort_weight"] == 0.1
     assert summary["setting"] == {"horizon": 16}
     assert set(summary["behaviors"]) == {
-        "memory_management", "hypothesis_refinement", "dynamic_scheduling", "strategic_querying",
-    }  # fmt: skip
+        "memory_management",
+        "hypothesis_refinement",
+        "dynamic_scheduling",
+        "strategic_querying",
+    }
     assert list(summary["pass_at_u"]) == [str(k) for k in range(1, 10)]
     for name in ("score", "best_score", "success", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable"):
         assert set(summary[name]) == {"mean", "low", "high"}
@@ -167,11 +209,7 @@ def test_more_rollouts_of_the_same_tasks_do_not_narrow_the_interval():
     assert summarize(once)["score"] == summarize(once * 8)["score"]
 
 
-@given(
-    values=st.lists(st.floats(-100, 100), min_size=2, max_size=12),
-    shift=st.floats(-100, 100),
-    scale=st.floats(0.01, 100),
-)
+@given(values=st.lists(st.floats(-100, 100), min_size=2, max_size=12), shift=st.floats(-100, 100), scale=st.floats(0.01, 100))
 @settings(max_examples=60, deadline=None)
 def test_intervals_hold_the_mean_and_move_with_shift_and_scale(values, shift, scale):
     column = np.array(values)[:, None]

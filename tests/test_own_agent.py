@@ -200,7 +200,7 @@ def reply(messages): return asyncio.run(think())
         (Action("search", " "), Parsed("[search]", Action(ActionKind.NONE, "empty_content"), ParseFault.EMPTY_CONTENT)),
         (("\ud800", Action("search", "\udfff")), Parsed("\ufffd", Action(ActionKind.SEARCH, "\ufffd"), None)),
     ],
-)  # fmt: skip
+)
 def test_a_turn_is_a_text_an_action_or_a_pair(value: Any, turn: Parsed) -> None:
     found = read_turn(value, frozenset({ActionKind.SEARCH, ActionKind.FINISH}))
     assert found == turn
@@ -224,20 +224,26 @@ def test_anything_else_is_no_turn(value: Any) -> None:
     [
         ("import no_such_thing", "Agent", r"cannot be imported: ModuleNotFoundError: .*no_such_thing.* \(mine\.py, line 1\)"),
         ("x = 1\nx = 1 / 0", "Agent", r"ZeroDivisionError: division by zero \(mine\.py, line 2\)"),
-        ("def f(:", "Agent", r"SyntaxError: .*\(mine\.py, line 1\)"), ("import sys; sys.exit(3)", "Agent", "SystemExit: 3"),
+        ("def f(:", "Agent", r"SyntaxError: .*\(mine\.py, line 1\)"),
+        ("import sys; sys.exit(3)", "Agent", "SystemExit: 3"),
         ("class Agnet: pass", "Agent", r"has no Agent: did you mean 'Agnet'\?"),
         ("class Agent: pass", "Agent", r"an Agent without an act\(observation\)"),
-        ("class Agent:\n act = 3", "Agent", r"without an act"), ("Agent = 3", "Agent", "it is an int: give a class"),
+        ("class Agent:\n act = 3", "Agent", r"without an act"),
+        ("Agent = 3", "Agent", "it is an int: give a class"),
         ("class Agent:\n def act(self): pass", "Agent", "its act must take the observation"),
         ("class Agent:\n def act(self, a): pass\n def begin(self, a): pass", "Agent", "begin must take"),
         ("class Agent:\n def __init__(self, x): pass", "Agent", "cannot be made without arguments"),
-        ("class Agent:\n def __init__(self): raise ValueError('no model')", "Agent",
-         r"does not start: ValueError: no model \(mine\.py, line 2\)"),
+        (
+            "class Agent:\n def __init__(self): raise ValueError('no model')",
+            "Agent",
+            r"does not start: ValueError: no model \(mine\.py, line 2\)",
+        ),
         ("class A:\n def act(self, o): pass\nAgent = A()", "Agent", "it is an A: give a class"),
-        ("def Agent(a, b): pass", "Agent", "it takes several arguments"), ("def Agent(): return 'x'", "Agent", "makes a str"),
+        ("def Agent(a, b): pass", "Agent", "it takes several arguments"),
+        ("def Agent(): return 'x'", "Agent", "makes a str"),
         ("import time\ndef Agent(): time.sleep(9)", "Agent", r"does not start: no answer within 0\.3 s"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_start_is_an_error_that_names_it(code: str, name: str, named: str, write: Write) -> None:
     with pytest.raises(ConfigError, match=named):
         open_agent(f"{write(code)}:{name}", {"turn_timeout": 0.3})
@@ -246,11 +252,16 @@ def test_what_cannot_start_is_an_error_that_names_it(code: str, name: str, named
 def test_a_missing_file_module_or_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for policy, settings, named in (
-        ("nowhere.py:Agent", {}, "there is no file nowhere.py here"), ("nowhere:Agent", {}, "there is no module 'nowhere'"),
-        ("scriptd:oracle", {}, "did you mean scripted:"), ("opanai:x@http://h/v1", {}, "did you mean openai:"),
-        ("oracle", {}, "give scripted:NAME"), ("mine.py", {}, "such as mine.py:Agent"), ("scripted:", {}, "is unknown: give"),
-        ("json:loads", {"tempreature": 1}, "agent.tempreature is no setting"), ("openai", {}, "openai:MODEL@BASE_URL"),
-    ):  # fmt: skip
+        ("nowhere.py:Agent", {}, "there is no file nowhere.py here"),
+        ("nowhere:Agent", {}, "there is no module 'nowhere'"),
+        ("scriptd:oracle", {}, "did you mean scripted:"),
+        ("opanai:x@http://h/v1", {}, "did you mean openai:"),
+        ("oracle", {}, "give scripted:NAME"),
+        ("mine.py", {}, "such as mine.py:Agent"),
+        ("scripted:", {}, "is unknown: give"),
+        ("json:loads", {"tempreature": 1}, "agent.tempreature is no setting"),
+        ("openai", {}, "openai:MODEL@BASE_URL"),
+    ):
         with pytest.raises(ConfigError, match=re.escape(named)):
             open_agent(policy, settings)
 
@@ -292,11 +303,13 @@ class Agent:
 @pytest.mark.parametrize(
     ("broken", "detail"),
     [
-        ("raise KeyError('wish')", r"turn 2: KeyError: 'wish' \(mine\.py, line 9\)"), ("return 7", "turn 2: it gave an int"),
-        ("exit(1)", "turn 2: SystemExit: 1"), ("raise Exception", "turn 2: Exception"),
+        ("raise KeyError('wish')", r"turn 2: KeyError: 'wish' \(mine\.py, line 9\)"),
+        ("return 7", "turn 2: it gave an int"),
+        ("exit(1)", "turn 2: SystemExit: 1"),
+        ("raise Exception", "turn 2: Exception"),
         ("from bao import Fault, FaultError; raise FaultError(Fault.USER_TIMEOUT)", "turn 2: FaultError: user_timeout"),
     ],
-)  # fmt: skip
+)
 def test_an_exception_is_the_agents_own_and_leaves_the_other_episodes_alone(broken: str, detail: str, write: Write) -> None:
     episodes = played(f"{write(MOODY.format(broken=broken))}:Agent", len(TASKS), 3)
     faulty = [episode for episode in episodes if "hotel" in episode.opening]
@@ -321,8 +334,9 @@ class Agent:
         return "[finish]"
 """
     for error, fault, count in (
-        ("ValueError", Fault.POLICY_ERROR, 1), ("FaultError(Fault.POLICY_UNAVAILABLE, 'down')", None, 3)
-    ):  # fmt: skip
+        ("ValueError", Fault.POLICY_ERROR, 1),
+        ("FaultError(Fault.POLICY_UNAVAILABLE, 'down')", None, 3),
+    ):
         (episode,) = played(f"{write(code.format(error=error), 'tried.py')}:Agent")
         assert episode.fault == fault
         assert len(sys.modules["bao_agent_tried"].calls) == count
@@ -335,7 +349,7 @@ class Agent:
         "import asyncio\nasync def reply(messages): await asyncio.sleep(30)",
         "import time\nasync def reply(messages): time.sleep(30)",
     ],
-)  # fmt: skip
+)
 def test_a_turn_that_takes_too_long_is_a_fault_and_the_next_agent_plays(code: str, write: Write) -> None:
     start = time.monotonic()
     (episode,) = played(f"{write(code)}:reply", turn_timeout=0.1, retries=0)
@@ -369,9 +383,14 @@ async def reply(messages):
 
 def bao_process(*arguments: str, cwd: Path, **environment: str) -> Any:
     return subprocess.run(
-        [sys.executable, "-m", "bao", *arguments], cwd=cwd, env={**os.environ, "COLUMNS": "200", **environment},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "bao", *arguments],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def blocks() -> list[str]:
@@ -429,9 +448,13 @@ def test_results_of_two_versions_of_an_agent_never_mix(
 
 @pytest.mark.parametrize(
     ("policy", "named"),
-    [("mine.py:Empty", "without an act(observation)"), ("scriptd:oracle", "did you mean scripted:"),
-     ("mine.py", "mine.py:Agent"), ("mine.py:reply", "it gave a NoneType for a turn")],
-)  # fmt: skip
+    [
+        ("mine.py:Empty", "without an act(observation)"),
+        ("scriptd:oracle", "did you mean scripted:"),
+        ("mine.py", "mine.py:Agent"),
+        ("mine.py:reply", "it gave a NoneType for a turn"),
+    ],
+)
 def test_a_wrong_policy_is_one_line_and_leaves_no_result(
     policy: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,9 +71,13 @@ def test_it_holds_what_it_says_and_no_placeholder(package: Path) -> None:
         str(path.relative_to(package)) for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }
     assert found == {
-        ".gitignore", "README.md", f"{NAME}.toml", "pyproject.toml", "tests/test_promises.py",
+        ".gitignore",
+        "README.md",
+        f"{NAME}.toml",
+        "pyproject.toml",
+        "tests/test_promises.py",
         *(f"src/{NAME}_gym/{name}.py" for name in ("__init__", "agents", "gym", "tasks", "user")),
-    }  # fmt: skip
+    }
     for name in found:
         text = (package / name).read_text()
         assert "{{" not in text, name
@@ -130,10 +134,19 @@ def test_a_model_is_trained_on_it_from_its_own_recipe(installed: Installed, tmp_
     if find_spec("torch") is None:
         pytest.skip("training needs torch")
     small = (
-        "model.hidden=32", "model.layers=1", "model.feedforward=64", "model.workers=1", "sft.demonstrations=200",
-        "sft.tasks=200", "grpo.tasks=200", "grpo.steps=2", "grpo.groups=4", "grpo.group_size=4", "evaluation.tasks=5",
+        "model.hidden=32",
+        "model.layers=1",
+        "model.feedforward=64",
+        "model.workers=1",
+        "sft.demonstrations=200",
+        "sft.tasks=200",
+        "grpo.tasks=200",
+        "grpo.steps=2",
+        "grpo.groups=4",
+        "grpo.group_size=4",
+        "evaluation.tasks=5",
         "evaluation.resamples=100",
-    )  # fmt: skip
+    )
     settings = [part for setting in small for part in ("--set", setting)]
     run(installed.python, "-m", "bao", "run", installed.folder / f"{NAME}.toml", "--out", "run", *settings, cwd=tmp_path)
     assert (tmp_path / "run" / "report.html").is_file()
@@ -163,11 +176,17 @@ def test_the_wheel_brings_the_templates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "better"),
     [
-        ("BookShop", "'bookshop'"), ("book-shop", "'book_shop'"), ("book shop", "'book_shop'"), ("3books", "'books'"),
-        ("_books", "'books'"), ("books_", "'books'"), ("a__b", "'a_b'"), ("../books", "'books'"),
+        ("BookShop", "'bookshop'"),
+        ("book-shop", "'book_shop'"),
+        ("book shop", "'book_shop'"),
+        ("3books", "'books'"),
+        ("_books", "'books'"),
+        ("books_", "'books'"),
+        ("a__b", "'a_b'"),
+        ("../books", "'books'"),
         ("x" * 41, "'" + "x" * 40 + "'"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_name_is_refused_with_a_better_one(name: str, better: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"must be a lower-case word.*did you mean {re.escape(better)}"):
         write_gym_package(name, tmp_path / "x")

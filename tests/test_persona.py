@@ -123,9 +123,7 @@ def test_the_user_answers_as_many_questions_as_patience_says_and_leaves_at_the_n
         gym.step(Action("search", "x"))
     reply, reward, terminated, truncated, info = gym.step(Action("action", "One more?"))
     assert (reply, reward, terminated, truncated) == (OUT_OF_PATIENCE, 0.0, True, False)
-    assert info == {
-        "turn": 5, "involves_user": True, "success": False, "stop": StopReason.USER_LEFT, "satisfaction": 0.0,
-    }  # fmt: skip
+    assert info == {"turn": 5, "involves_user": True, "success": False, "stop": StopReason.USER_LEFT, "satisfaction": 0.0}
     assert gym.heard == questions(2)
     with pytest.raises(RuntimeError, match="reset"):
         gym.step(Action("search", "x"))

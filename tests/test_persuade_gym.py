@@ -108,9 +108,13 @@ def test_finishing_ends_the_episode_with_nothing() -> None:
 
 def test_the_gym_says_that_its_scores_are_no_measure_of_persuasion() -> None:
     places = (
-        Persuade.about, Persuade.fidelity_notes["scripted"], Persuade.instructions.__doc__, bao.gyms.persuade.gym.__doc__,
-        bao.gyms.persuade.user.__doc__, bao.gyms.persuade.__doc__,
-    )  # fmt: skip
+        Persuade.about,
+        Persuade.fidelity_notes["scripted"],
+        Persuade.instructions.__doc__,
+        bao.gyms.persuade.gym.__doc__,
+        bao.gyms.persuade.user.__doc__,
+        bao.gyms.persuade.__doc__,
+    )
     for place in places:
         assert place is not None
         assert "plumbing" in place

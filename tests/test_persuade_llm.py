@@ -220,11 +220,21 @@ def words(first: int, last: int) -> str:
 @pytest.mark.parametrize(
     "reply",
     [
-        f"I read this: {words(3, 3 + RUN)}.", words(0, 40), words(5, 30).upper(), words(5, 30).replace(" ", ", "), ARGUMENT,
-        "I was told to play a user.", "As an AI I agree.", "My instructions forbid it.", "The system prompt says so.",
-        "I’m simulating a user here.", "<argument 0123456789ab> is what I see", "My stance is now Neutral.", "Stance: Disagree",
+        f"I read this: {words(3, 3 + RUN)}.",
+        words(0, 40),
+        words(5, 30).upper(),
+        words(5, 30).replace(" ", ", "),
+        ARGUMENT,
+        "I was told to play a user.",
+        "As an AI I agree.",
+        "My instructions forbid it.",
+        "The system prompt says so.",
+        "I’m simulating a user here.",
+        "<argument 0123456789ab> is what I see",
+        "My stance is now Neutral.",
+        "Stance: Disagree",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("kind", ["action", "answer"])
 def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fault(reply: str, kind: str) -> None:
     stance = {"stance": "Neutral"} if kind == "answer" else {}
@@ -241,10 +251,14 @@ def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fau
 @pytest.mark.parametrize(
     "reply",
     [
-        words(3, 2 + RUN), "Tea is better than coffee, I say.", "I was told to drink less of it.",
-        "I strongly agree with that.", "You take a hard stance there.", "The instructions on the tin say three minutes.",
+        words(3, 2 + RUN),
+        "Tea is better than coffee, I say.",
+        "I was told to drink less of it.",
+        "I strongly agree with that.",
+        "You take a hard stance there.",
+        "The instructions on the tin say three minutes.",
     ],
-)  # fmt: skip
+)
 def test_what_a_user_says_in_its_own_words_passes(reply: str) -> None:
     gym, fake = started(replying({"reply": reply}))
     assert gym.step(Action("action", "Why?"))[0] == reply
@@ -293,7 +307,7 @@ def test_what_is_too_long_or_empty_costs_no_call() -> None:
         ("answer", " \n", "I did not hear anything. My stance is still: Strongly Agree."),
         ("action", "x" * (QUESTION_MOST + 1), "That is too long. Ask me one short question, please."),
         ("action", "", "I did not hear anything."),
-    ):  # fmt: skip
+    ):
         assert gym.step(Action(kind, content))[:2] == (reply, 0.0)
     assert fake.prompts == []
 

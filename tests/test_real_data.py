@@ -81,9 +81,7 @@ def words(file: File, data: Path, out: Path) -> list[str]:
     return line
 
 
-@pytest.mark.parametrize(
-    "file", [pytest.param(f, id=f.path, marks=[pytest.mark.slow] if f.tasks > 500 else []) for f in PLAYS]
-)  # fmt: skip
+@pytest.mark.parametrize("file", [pytest.param(f, id=f.path, marks=[pytest.mark.slow] if f.tasks > 500 else []) for f in PLAYS])
 def test_a_file_plays_to_a_whole_result(file: File, userrl_data: Path, tmp_path: Path, bao: Bao) -> None:  # noqa: F811
     done = bao(*words(file, userrl_data, tmp_path / "out"))
     assert done.status == 0, done.error
@@ -95,8 +93,11 @@ def test_a_file_plays_to_a_whole_result(file: File, userrl_data: Path, tmp_path:
 
 @pytest.mark.parametrize("file", [pytest.param(f, id=f"{f.gym} {f.path}") for f in REFUSED])
 def test_a_file_is_refused_in_one_line_before_any_episode(
-    file: File, userrl_data: Path, tmp_path: Path, bao: Bao  # noqa: F811
-) -> None:  # fmt: skip
+    file: File,
+    userrl_data: Path,
+    tmp_path: Path,
+    bao: Bao,  # noqa: F811
+) -> None:
     refused(bao(*words(file, userrl_data, tmp_path / "out")), *file.refusal)
     assert not (tmp_path / "out").exists()
 

@@ -34,10 +34,16 @@ READ = Verdict(fits=True, points=(1, 2), share=1.0, stance=Stance.AGAINST, reply
 @pytest.mark.parametrize(
     "text",
     [
-        GOOD, f"  {GOOD}\n", f"```json\n{GOOD}\n```", f"```\n{GOOD}```", f"Sure! {GOOD} Does that help?",
-        f"The set {{a, b}} gives\n{GOOD}", f"{GOOD} {{so}} it is", f'Not {{"other": 1}} but {GOOD}',
+        GOOD,
+        f"  {GOOD}\n",
+        f"```json\n{GOOD}\n```",
+        f"```\n{GOOD}```",
+        f"Sure! {GOOD} Does that help?",
+        f"The set {{a, b}} gives\n{GOOD}",
+        f"{GOOD} {{so}} it is",
+        f'Not {{"other": 1}} but {GOOD}',
     ],
-)  # fmt: skip
+)
 def test_one_whole_object_is_found_whatever_prose_stands_around_it(text: str) -> None:
     assert read_reply(text, Verdict) == READ
 
@@ -45,20 +51,36 @@ def test_one_whole_object_is_found_whatever_prose_stands_around_it(text: str) ->
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "empty"), (" \n", "empty"), ("I cannot say.", "no JSON object"), ("{true}", "no JSON object"),
-        ("{'fits': True}", "no JSON object"), ("true", "JSON, but no object"), (f"[{GOOD}]", "JSON, but no object"),
-        (json.dumps(GOOD), "JSON, but no object"), (GOOD[:-1], "broken"), (GOOD[:20], "broken"), ("{", "broken"),
-        ('{"fits": True}', "broken"), ('{"fits": true,}', "broken"), ('{"fits": true} {"fits": ', "broken"),
-        (f"{GOOD}\n{GOOD}", "2 JSON objects that fit"), (f'{GOOD} or {{"fits": false}}', "2 JSON objects that fit"),
-        ('{"fits": true, "fits": false}', "stood twice"), ('{"fits": true, "share": NaN}', "NaN is no JSON value"),
-        ('{"fits": true, "share": 1e999}', "fit"), ("{}", "fits: Field required"), ('{"other": true}', "fits: Field required"),
-        ('{"reply": {"fits": true}}', "fits: Field required"), ('{"a": {"fits": true}, ', "broken"),
-        ('{"a":' * 5000, "nested too deeply"), ('{"a":1}' * 200, "more than 63"),
+        ("", "empty"),
+        (" \n", "empty"),
+        ("I cannot say.", "no JSON object"),
+        ("{true}", "no JSON object"),
+        ("{'fits': True}", "no JSON object"),
+        ("true", "JSON, but no object"),
+        (f"[{GOOD}]", "JSON, but no object"),
+        (json.dumps(GOOD), "JSON, but no object"),
+        (GOOD[:-1], "broken"),
+        (GOOD[:20], "broken"),
+        ("{", "broken"),
+        ('{"fits": True}', "broken"),
+        ('{"fits": true,}', "broken"),
+        ('{"fits": true} {"fits": ', "broken"),
+        (f"{GOOD}\n{GOOD}", "2 JSON objects that fit"),
+        (f'{GOOD} or {{"fits": false}}', "2 JSON objects that fit"),
+        ('{"fits": true, "fits": false}', "stood twice"),
+        ('{"fits": true, "share": NaN}', "NaN is no JSON value"),
+        ('{"fits": true, "share": 1e999}', "fit"),
+        ("{}", "fits: Field required"),
+        ('{"other": true}', "fits: Field required"),
+        ('{"reply": {"fits": true}}', "fits: Field required"),
+        ('{"a": {"fits": true}, ', "broken"),
+        ('{"a":' * 5000, "nested too deeply"),
+        ('{"a":1}' * 200, "more than 63"),
         ("x" * (MOST_CHARACTERS + 1), "more than 100000"),
         ('{"fits": true, "reply": "<think>it is a cat</think> yes"}', "thinking tags"),
         ('{"fits": true, "reply": "\\u003cthink\\u003e it is a cat"}', "thinking tags"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_exactly_one_whole_object_is_refused_with_the_reason(text: str, why: str) -> None:
     class Finite(Verdict, allow_inf_nan=False):
         pass
@@ -70,12 +92,24 @@ def test_what_is_not_exactly_one_whole_object_is_refused_with_the_reason(text: s
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("fits", "True"), ("fits", "true"), ("fits", 1), ("fits", "yes"), ("fits", None), ("points", "1"), ("points", ["1"]),
-        ("points", [1.0]), ("points", [True]), ("share", "0.5"), ("share", True),
-        ("stance", "For"), ("stance", 1), ("reply", 3),
-        ("reply", None), ("reply", ["x"]),
+        ("fits", "True"),
+        ("fits", "true"),
+        ("fits", 1),
+        ("fits", "yes"),
+        ("fits", None),
+        ("points", "1"),
+        ("points", ["1"]),
+        ("points", [1.0]),
+        ("points", [True]),
+        ("share", "0.5"),
+        ("share", True),
+        ("stance", "For"),
+        ("stance", 1),
+        ("reply", 3),
+        ("reply", None),
+        ("reply", ["x"]),
     ],
-)  # fmt: skip
+)
 def test_a_value_of_another_type_is_refused_naming_the_field(field: str, value: Any) -> None:
     with pytest.raises(MalformedError, match=field):
         read_reply(json.dumps({"fits": True, field: value}), Verdict)
@@ -84,14 +118,24 @@ def test_a_value_of_another_type_is_refused_naming_the_field(field: str, value: 
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("<think>hm</think>yes", "yes"), ("<think>hm\n</think>\n\nyes", "yes"), ("yes<think>hm", "yes"), ("<think>hm", ""),
-        ("hm</think>yes", "yes"), ("a <THINK>b</Think> c", "a  c"), ("<think>a<think>b</think>c</think>d", "d"),
-        ("<think>a</think>b<think>c</think>d", "bd"), ("<thinking>a</thinking>b", "b"),
+        ("<think>hm</think>yes", "yes"),
+        ("<think>hm\n</think>\n\nyes", "yes"),
+        ("yes<think>hm", "yes"),
+        ("<think>hm", ""),
+        ("hm</think>yes", "yes"),
+        ("a <THINK>b</Think> c", "a  c"),
+        ("<think>a<think>b</think>c</think>d", "d"),
+        ("<think>a</think>b<think>c</think>d", "bd"),
+        ("<thinking>a</thinking>b", "b"),
         ("<reasoning x='1'>a</reasoning>b", "b"),
-        ("[THINK]a[/THINK]b", "b"), ("a</think>b</think>c", "c"), ("</think>", ""), ("no tags", "no tags"),
-        ("I think, <b>so</b>", "I think, <b>so</b>"), ("<thinker>a", "<thinker>a"),
+        ("[THINK]a[/THINK]b", "b"),
+        ("a</think>b</think>c", "c"),
+        ("</think>", ""),
+        ("no tags", "no tags"),
+        ("I think, <b>so</b>", "I think, <b>so</b>"),
+        ("<thinker>a", "<thinker>a"),
     ],
-)  # fmt: skip
+)
 def test_thoughts_go_closed_or_not(text: str, left: str) -> None:
     assert strip_thoughts(text) == left
 
@@ -148,16 +192,29 @@ def test_a_form_closes_every_object_and_requires_every_field() -> None:
 @pytest.mark.parametrize(
     ("secret", "reply"),
     [
-        ("elephant", "It is an ELEPHANT."), ("Elephant", "an elephant, yes"), ("ice cream", "Ice-cream!"),
+        ("elephant", "It is an ELEPHANT."),
+        ("Elephant", "an elephant, yes"),
+        ("ice cream", "Ice-cream!"),
         ("ice cream", "icecream"),
-        ("icecream", "ice  cream"), ("elephant", "e l e p h a n t"), ("elephant", "e-l-e-p-h-a-n-t?"),
+        ("icecream", "ice  cream"),
+        ("elephant", "e l e p h a n t"),
+        ("elephant", "e-l-e-p-h-a-n-t?"),
         ("café", "the CAFE\u0301"),
-        ("Zürich", "zurich"), ("elephant", "ele\u200bphant"), ("elephant", "ｅｌｅｐｈａｎｔ"), ("Straße", "STRASSE"),
-        ("O'Brien", "o\u2019brien's"), ("O'Brien", "OBrien"),
-        ("elephant", "the elephant's trunk"), ("大象", "这是大象吗"), ("New\nYork", "new york city"), ("42", "It is 42."),
-        ("file", "the \ufb01le"), ("elephant", "**elephant**"), ("elephant", "_elephant_"),
+        ("Zürich", "zurich"),
+        ("elephant", "ele\u200bphant"),
+        ("elephant", "ｅｌｅｐｈａｎｔ"),
+        ("Straße", "STRASSE"),
+        ("O'Brien", "o\u2019brien's"),
+        ("O'Brien", "OBrien"),
+        ("elephant", "the elephant's trunk"),
+        ("大象", "这是大象吗"),
+        ("New\nYork", "new york city"),
+        ("42", "It is 42."),
+        ("file", "the \ufb01le"),
+        ("elephant", "**elephant**"),
+        ("elephant", "_elephant_"),
     ],
-)  # fmt: skip
+)
 def test_a_secret_is_found_however_it_is_written(secret: str, reply: str) -> None:
     assert leaks(secret, reply)
 

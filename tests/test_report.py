@@ -65,8 +65,11 @@ class TestFile:
         assert data["notes"] == [HOSTILE]
         assert HOSTILE in unpacked(block(page, "report-blocks"))["strings"]
         assert unpacked(block(page, "report-table"))["names"] == {
-            "policy": [HOSTILE], "task": [HOSTILE], "stop": [str(episode.stop)], "fault": [],
-        }  # fmt: skip
+            "policy": [HOSTILE],
+            "task": [HOSTILE],
+            "stop": [str(episode.stop)],
+            "fault": [],
+        }
 
     @settings(max_examples=30, deadline=None)
     @given(st.text(), st.floats())

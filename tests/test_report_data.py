@@ -169,10 +169,12 @@ class TestAggregates:
         """Task t's two episodes count half each, task s's one counts whole; the fault counts nothing."""
         found = effort_by_turn(
             rows(
-                episode(task="t", asked="x.x"), episode(task="t", asked=".", seed=1), episode(task="s", asked=".xx"),
+                episode(task="t", asked="x.x"),
+                episode(task="t", asked=".", seed=1),
+                episode(task="s", asked=".xx"),
                 episode(task="u", asked="xxxxxx", fault=Fault.USER_TIMEOUT),
             )
-        )["p"]  # fmt: skip
+        )["p"]
         assert [mean for mean, _, _ in found["asked"]] == [0.25, 0.5, 0.75]
         assert found["running"] == [1.0, 0.75, 0.75]
         assert all(low <= mean <= high for mean, low, high in found["asked"])
@@ -186,11 +188,15 @@ class TestAggregates:
         """In task t A has 0.5 and 1, B 0; in u A has 0, B 1. Only B plays v, and its fault counts nothing."""
         (pair,) = differences(
             rows(
-                episode("A", "t", score=0.5), episode("A", "t", score=1.0, seed=1), episode("A", "u", score=0.0, asked="x"),
-                episode("B", "t", score=0.0, asked="xxx"), episode("B", "u"), episode("B", "v"),
+                episode("A", "t", score=0.5),
+                episode("A", "t", score=1.0, seed=1),
+                episode("A", "u", score=0.0, asked="x"),
+                episode("B", "t", score=0.0, asked="xxx"),
+                episode("B", "u"),
+                episode("B", "v"),
                 episode("B", "u", score=0.0, seed=1, fault=Fault.GYM_ERROR),
             )
-        )  # fmt: skip
+        )
         assert (pair["a"], pair["b"], pair["tasks"]) == ("A", "B", 2)
         assert pair["score"][0] == pytest.approx(((0 - 0.75) + (1 - 0)) / 2)
         assert pair["success"][0] == pytest.approx(((0 - 0.5) + (1 - 0)) / 2)
@@ -231,9 +237,13 @@ class TestAggregates:
 class TestGallery:
     def test_the_worst_come_by_return_then_by_how_many_others_solve_the_task(self) -> None:
         found = rows(
-            episode("a", "hard", score=0.0), episode("a", "easy", score=0.0), episode("a", "fair", score=0.5),
-            episode("b", "hard", score=0.0), episode("b", "easy", score=1.0), episode("b", "fair", score=1.0),
-        )  # fmt: skip
+            episode("a", "hard", score=0.0),
+            episode("a", "easy", score=0.0),
+            episode("a", "fair", score=0.5),
+            episode("b", "hard", score=0.0),
+            episode("b", "easy", score=1.0),
+            episode("b", "fair", score=1.0),
+        )
         first, second, third = worst(found, [0, 1, 2])
         assert (first.episodes, second.episodes, third.episodes) == ((1,), (0,), (2,))
         assert first.why == "Return 0.00, where a has 0.17 on average; 1 of 1 other episodes of this task solved it."
@@ -249,10 +259,14 @@ class TestGallery:
 
     def test_a_dispute_sets_the_likeliest_solver_who_failed_against_the_unlikeliest_who_did_not(self) -> None:
         found = rows(
-            episode("good", "one"), episode("good", "two"), episode("good", "split", score=0.0, asked="x"),
-            episode("bad", "one", score=0.0), episode("bad", "split", asked="xx"), episode("bad", "two"),
+            episode("good", "one"),
+            episode("good", "two"),
+            episode("good", "split", score=0.0, asked="x"),
+            episode("bad", "one", score=0.0),
+            episode("bad", "split", asked="xx"),
+            episode("bad", "two"),
             episode("bad", "three", score=0.0),
-        )  # fmt: skip
+        )
         first = disputed(found)[0]
         assert {found[index].task for pick in disputed(found) for index in pick.episodes} == {"one", "split"}
         assert first.episodes == (2, 4)

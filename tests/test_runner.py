@@ -143,9 +143,11 @@ def test_keys_tell_apart_whatever_can_change_an_episode() -> None:
     first = Travel.task_set("test", 6).tasks
     changed = replace(first[0], data={**first[0].data, "more": 1})
     others = [
-        plan(gym={"name": "travel", "horizon": 9}, version=1), plan(gym={"name": "travel", "horizon": 16}, version=2),
-        replace(base, tasks=(changed, *first[1:])), replace(base, seeds=(7,)),
-    ]  # fmt: skip
+        plan(gym={"name": "travel", "horizon": 9}, version=1),
+        plan(gym={"name": "travel", "horizon": 16}, version=2),
+        replace(base, tasks=(changed, *first[1:])),
+        replace(base, seeds=(7,)),
+    ]
     keys = [base.key(number) for number in range(len(base))] + [other.key(0) for other in others]
     assert len(set(keys)) == len(keys) == 28
     assert base.key(5) == plan(gym={"name": "travel", "horizon": 16}, version=1).key(5)
@@ -443,11 +445,15 @@ def test_other_settings_over_a_run_that_was_stopped_are_refused_by_name(tmp_path
 @pytest.mark.parametrize(
     ("kind", "fault"),
     [
-        (Kind.REFUSED, "policy_unavailable"), (Kind.RATE_LIMIT, "policy_unavailable"), (Kind.ERROR, "policy_unavailable"),
-        (Kind.HANG, "policy_timeout"), (Kind.CUT_BODY, "policy_unavailable"), (Kind.HUGE, "policy_malformed"),
+        (Kind.REFUSED, "policy_unavailable"),
+        (Kind.RATE_LIMIT, "policy_unavailable"),
+        (Kind.ERROR, "policy_unavailable"),
+        (Kind.HANG, "policy_timeout"),
+        (Kind.CUT_BODY, "policy_unavailable"),
+        (Kind.HUGE, "policy_malformed"),
         (Kind.INVALID_UTF8, "policy_malformed"),
     ],
-)  # fmt: skip
+)
 def test_faults_of_each_kind_are_counted_under_their_name_and_never_scored(
     kind: Kind, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -511,11 +511,23 @@ def test_usual_forms_of_an_answer_are_equal(forms: list[str]) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("10.8", "108"), ("5", "-5"), ("1 12", "11 2"), ("vitamin A", "vitamin"), ("1837", "June 1837"), ("6 May", "May 1906"),
-        ("June 1837", "20 June 1837"), ("20 June 1837", "21 June 1837"), ("Ada Finch", "Finch"), ("60", "sixteen"),
-        ("1045 BC", "1045"), ("310 km", "310 km2"), ("4884 m", "4884 km"), ("2nd", "2"), ("May", "5"),
+        ("10.8", "108"),
+        ("5", "-5"),
+        ("1 12", "11 2"),
+        ("vitamin A", "vitamin"),
+        ("1837", "June 1837"),
+        ("6 May", "May 1906"),
+        ("June 1837", "20 June 1837"),
+        ("20 June 1837", "21 June 1837"),
+        ("Ada Finch", "Finch"),
+        ("60", "sixteen"),
+        ("1045 BC", "1045"),
+        ("310 km", "310 km2"),
+        ("4884 m", "4884 km"),
+        ("2nd", "2"),
+        ("May", "5"),
     ],
-)  # fmt: skip
+)
 def test_different_answers_stay_different(one: str, other: str) -> None:
     assert normal_form(one) != normal_form(other)
     assert ExactJudge([one]).judge(other) is Verdict.WRONG
@@ -524,10 +536,21 @@ def test_different_answers_stay_different(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        "Ada or Bruno", "Ada; Bruno", "Ada\nBruno", "Ada / Bruno", "either Ada", "Bruno, Ada, Clara", '["Ada", "Bruno"]',
-        "Ada | Bruno", "", "?!", "   ", "x" * 201, "Ada " * 60,
+        "Ada or Bruno",
+        "Ada; Bruno",
+        "Ada\nBruno",
+        "Ada / Bruno",
+        "either Ada",
+        "Bruno, Ada, Clara",
+        '["Ada", "Bruno"]',
+        "Ada | Bruno",
+        "",
+        "?!",
+        "   ",
+        "x" * 201,
+        "Ada " * 60,
     ],
-)  # fmt: skip
+)
 def test_one_short_answer_at_a_time_is_judged(content: str) -> None:
     gym = started(Task("j", "search", {"question": "Who?", "answers": ["Ada", "Bruno"]}), corpus="none")
     reply, reward, terminated, _, info = gym.step(Action("answer", content))
@@ -575,10 +598,17 @@ def test_other_usual_ways_to_put_an_answer_are_accepted() -> None:
         relation = RELATIONS[asked.path[-1]]
         value = task.data["answers"][0]
         forms = {
-            "river": f"the {value}", "mouth": value.removeprefix("Lake "), "source": value.removeprefix("Mount "),
-            "length": f"{value} km", "span": f"{value} meters", "area": f"{value} km²".replace(",", ""), "depth": f"{value} m",
-            "colours": " & ".join(reversed(value.split(" and "))), "born": value.upper(), "founded": f"In {value}.",
-        }  # fmt: skip
+            "river": f"the {value}",
+            "mouth": value.removeprefix("Lake "),
+            "source": value.removeprefix("Mount "),
+            "length": f"{value} km",
+            "span": f"{value} meters",
+            "area": f"{value} km²".replace(",", ""),
+            "depth": f"{value} m",
+            "colours": " & ".join(reversed(value.split(" and "))),
+            "born": value.upper(),
+            "founded": f"In {value}.",
+        }
         if relation.name in forms:
             checked.add(relation.name)
             assert load(task).judge.judge(forms[relation.name]) is Verdict.RIGHT
@@ -836,8 +866,10 @@ def test_a_corpus_may_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("dam dam dam")
     titles = {passage.title: passage.text for passage in read_corpus(tmp_path).passages}
     assert titles == {
-        "Okerby": PASSAGES[0]["text"], "Dams": PASSAGES[1]["text"], "Long dams": "Some dams are long. This one is not."
-    }  # fmt: skip
+        "Okerby": PASSAGES[0]["text"],
+        "Dams": PASSAGES[1]["text"],
+        "Long dams": "Some dams are long. This one is not.",
+    }
     assert "3. " in replied(started(FOREIGN, corpus=str(tmp_path)), "search", "dams")
 
 

@@ -47,16 +47,19 @@ def unreadable() -> Turn:
     return Turn("", Action(ActionKind.NONE, "no_action"), "", 0.0, False, ParseFault.NO_ACTION)
 
 
-def episode(
-    *turns: Turn,
-    stop: StopReason = StopReason.TOKEN_BUDGET,
-    horizon: int = 16,
-    task: str = "a",
-) -> Trajectory:
+def episode(*turns: Turn, stop: StopReason = StopReason.TOKEN_BUDGET, horizon: int = 16, task: str = "a") -> Trajectory:
     return Trajectory(
-        gym="travel", task_id=task, policy="p", seed=0, opening="", turns=turns, stop=stop,
-        success=stop == StopReason.SUCCESS, horizon=horizon, fault=Fault.USER_TIMEOUT if stop == StopReason.FAULT else None,
-    )  # fmt: skip
+        gym="travel",
+        task_id=task,
+        policy="p",
+        seed=0,
+        opening="",
+        turns=turns,
+        stop=stop,
+        success=stop == StopReason.SUCCESS,
+        horizon=horizon,
+        fault=Fault.USER_TIMEOUT if stop == StopReason.FAULT else None,
+    )
 
 
 EPISODES = st.builds(
@@ -196,9 +199,15 @@ def test_firing_rates_are_shares_of_trajectories() -> None:
     ]
     rates = firing_rates(shaped)
     assert rates == {
-        Part.TASK_REWARD: 0.75, Part.USER_EFFORT: 0.75, Part.TURNS: 0, Part.VERBOSITY: 0, Part.PREMATURE: 0,
-        Part.UNPARSABLE: 0.25, Part.INFORMATION_SEEKING: 0.25, Part.OVER_THINKING: 0.25,
-    }  # fmt: skip
+        Part.TASK_REWARD: 0.75,
+        Part.USER_EFFORT: 0.75,
+        Part.TURNS: 0,
+        Part.VERBOSITY: 0,
+        Part.PREMATURE: 0,
+        Part.UNPARSABLE: 0.25,
+        Part.INFORMATION_SEEKING: 0.25,
+        Part.OVER_THINKING: 0.25,
+    }
     assert firing_rates([]) == {}
 
 

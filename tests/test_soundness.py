@@ -20,9 +20,29 @@ from bao.proofs.leaks import info_text, show, unasked_leaks
 from bao.task import Split, Task, TaskSet
 
 WORDS = (
-    "anchor", "basket", "candle", "dagger", "engine", "feather", "garnet", "hammer", "island", "jacket", "kettle", "ladder",
-    "magnet", "needle", "orchid", "pepper", "quiver", "ribbon", "saddle", "timber", "urchin", "violin",
-)  # fmt: skip
+    "anchor",
+    "basket",
+    "candle",
+    "dagger",
+    "engine",
+    "feather",
+    "garnet",
+    "hammer",
+    "island",
+    "jacket",
+    "kettle",
+    "ladder",
+    "magnet",
+    "needle",
+    "orchid",
+    "pepper",
+    "quiver",
+    "ribbon",
+    "saddle",
+    "timber",
+    "urchin",
+    "violin",
+)
 SIZES = {Split.TRAIN: 6, Split.VALID: 4, Split.TEST: 12}
 
 

@@ -30,11 +30,26 @@ from bao.trajectory import Trajectory
 from tests.small_model import small_local
 
 TINY = (
-    "gym.levels=[2]", "sft.demonstrations=12", "sft.tasks=12", "grpo.steps=2", "grpo.groups=3", "grpo.group_size=3",
-    "grpo.tasks=12", "grpo.turn_tokens=16", "grpo.trajectory_tokens=100", "grpo.effort_weights=[0.0, 0.1]",
-    "grpo.checkpoint_every=1", "evaluation.tasks=4", "evaluation.turn_tokens=16", "evaluation.trajectory_tokens=100",
-    "evaluation.resamples=100", "model.hidden=32", "model.layers=1", "model.feedforward=64", "model.workers=1",
-)  # fmt: skip
+    "gym.levels=[2]",
+    "sft.demonstrations=12",
+    "sft.tasks=12",
+    "grpo.steps=2",
+    "grpo.groups=3",
+    "grpo.group_size=3",
+    "grpo.tasks=12",
+    "grpo.turn_tokens=16",
+    "grpo.trajectory_tokens=100",
+    "grpo.effort_weights=[0.0, 0.1]",
+    "grpo.checkpoint_every=1",
+    "evaluation.tasks=4",
+    "evaluation.turn_tokens=16",
+    "evaluation.trajectory_tokens=100",
+    "evaluation.resamples=100",
+    "model.hidden=32",
+    "model.layers=1",
+    "model.feedforward=64",
+    "model.workers=1",
+)
 LABELS = ("oracle", "ask_all", "never_ask", "random", "sft w=0", "sft w=0.1", "bao w=0", "bao w=0.1")
 
 
@@ -309,9 +324,16 @@ def timeless(folder: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_shortened_quickstart_goes_from_demonstrations_to_a_report_with_every_label(tmp_path: Path) -> None:
     changes = (
-        "sft.demonstrations=400", "sft.tasks=200", "grpo.steps=2", "grpo.groups=4", "grpo.effort_weights=[0.0, 0.1]",
-        "grpo.tasks=100", "evaluation.tasks=15", "evaluation.resamples=200", "model.workers=1",
-    )  # fmt: skip
+        "sft.demonstrations=400",
+        "sft.tasks=200",
+        "grpo.steps=2",
+        "grpo.groups=4",
+        "grpo.effort_weights=[0.0, 0.1]",
+        "grpo.tasks=100",
+        "evaluation.tasks=15",
+        "evaluation.resamples=200",
+        "model.workers=1",
+    )
     line = [sys.executable, "-m", "bao", "run", "quickstart", *(part for change in changes for part in ("--set", change))]
     done = subprocess.run(line, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr

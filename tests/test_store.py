@@ -20,11 +20,18 @@ NUMBER = st.floats(allow_nan=False)
 COUNT = st.integers(0, 2**31)
 
 TURNS = st.builds(
-    Turn, thinking=TEXT, action=st.builds(Action, st.sampled_from(list(ActionKind)), TEXT), reply=TEXT,
-    reward=st.floats(-1, 1), involves_user=st.booleans(), parse_fault=st.none() | st.sampled_from(list(ParseFault)),
-    tokens=COUNT, prompt_tokens=st.none() | COUNT, completion_tokens=st.none() | COUNT,
+    Turn,
+    thinking=TEXT,
+    action=st.builds(Action, st.sampled_from(list(ActionKind)), TEXT),
+    reply=TEXT,
+    reward=st.floats(-1, 1),
+    involves_user=st.booleans(),
+    parse_fault=st.none() | st.sampled_from(list(ParseFault)),
+    tokens=COUNT,
+    prompt_tokens=st.none() | COUNT,
+    completion_tokens=st.none() | COUNT,
     information=st.none() | st.floats(0, 20),
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -32,19 +39,35 @@ def traces(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     prompt, completion = draw(st.integers(0, 5)), draw(st.integers(0, 9))
     return TokenTrace(
-        prompt=rng.integers(0, 2**31 - 1, prompt, dtype=np.int32), ids=rng.integers(0, 2**31 - 1, completion, dtype=np.int32),
+        prompt=rng.integers(0, 2**31 - 1, prompt, dtype=np.int32),
+        ids=rng.integers(0, 2**31 - 1, completion, dtype=np.int32),
         turn=rng.integers(-1, 2**15 - 1, completion, dtype=np.int16),
-        logprob=-rng.random(completion, dtype=np.float32), weights_version=draw(COUNT),
-    )  # fmt: skip
+        logprob=-rng.random(completion, dtype=np.float32),
+        weights_version=draw(COUNT),
+    )
 
 
 EPISODES = st.builds(
-    Trajectory, gym=TEXT, task_id=TEXT, policy=TEXT, seed=st.integers(-(2**63), 2**63 - 1), opening=TEXT,
-    turns=st.lists(TURNS, max_size=4).map(tuple), stop=st.sampled_from(list(StopReason)), success=st.booleans(),
-    horizon=COUNT, system=TEXT, effort_weight=st.none() | NUMBER, level=COUNT,
-    fault=st.none() | st.sampled_from(list(Fault)), fault_detail=TEXT, seconds=NUMBER, model=TEXT,
-    satisfaction=st.none() | st.floats(0, 1), trace=st.none() | traces(),
-)  # fmt: skip
+    Trajectory,
+    gym=TEXT,
+    task_id=TEXT,
+    policy=TEXT,
+    seed=st.integers(-(2**63), 2**63 - 1),
+    opening=TEXT,
+    turns=st.lists(TURNS, max_size=4).map(tuple),
+    stop=st.sampled_from(list(StopReason)),
+    success=st.booleans(),
+    horizon=COUNT,
+    system=TEXT,
+    effort_weight=st.none() | NUMBER,
+    level=COUNT,
+    fault=st.none() | st.sampled_from(list(Fault)),
+    fault_detail=TEXT,
+    seconds=NUMBER,
+    model=TEXT,
+    satisfaction=st.none() | st.floats(0, 1),
+    trace=st.none() | traces(),
+)
 
 
 def episode(**changes):

@@ -51,9 +51,16 @@ def turn(kind: str, reward: float = 0.0, fault: ParseFault | None = None) -> Tur
 
 
 GOOD = Trajectory(
-    gym="travel", task_id="t", policy="p", seed=0, opening="", turns=(turn("search"), turn("answer", 0.5), turn("finish")),
-    stop=StopReason.FINISH, success=False, horizon=16,
-)  # fmt: skip
+    gym="travel",
+    task_id="t",
+    policy="p",
+    seed=0,
+    opening="",
+    turns=(turn("search"), turn("answer", 0.5), turn("finish")),
+    stop=StopReason.FINISH,
+    success=False,
+    horizon=16,
+)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,13 @@ from bao.task import Split, Task, TaskSet
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 TASKS = st.builds(
-    Task, id=TEXT, gym=st.just("g"), data=st.dictionaries(TEXT, TEXT | st.integers() | st.none(), max_size=3),
-    split=st.sampled_from(Split), level=st.integers(0, 9),
-)  # fmt: skip
+    Task,
+    id=TEXT,
+    gym=st.just("g"),
+    data=st.dictionaries(TEXT, TEXT | st.integers() | st.none(), max_size=3),
+    split=st.sampled_from(Split),
+    level=st.integers(0, 9),
+)
 
 
 def tasks(count: int) -> TaskSet:

@@ -28,14 +28,19 @@ call = TOOLBOX.call
 def _flight(key: str, origin: str, destination: str, leaves: str, lands: str, prices: tuple[int, int, int]) -> dict[str, Any]:
     cabins = ("basic_economy", "economy", "business")
     day = {
-        "status": "available", "available_seats": dict(zip(cabins, (9, 9, 2), strict=True)),
+        "status": "available",
+        "available_seats": dict(zip(cabins, (9, 9, 2), strict=True)),
         "prices": dict(zip(cabins, prices, strict=True)),
-    }  # fmt: skip
+    }
     dates = {"2024-05-16": {"status": "on time"}, "2024-05-20": day, "2024-05-21": day, "2024-05-22": {"status": "cancelled"}}
     return {
-        "flight_number": key, "origin": origin, "destination": destination, "scheduled_departure_time_est": leaves,
-        "scheduled_arrival_time_est": lands, "dates": dates,
-    }  # fmt: skip
+        "flight_number": key,
+        "origin": origin,
+        "destination": destination,
+        "scheduled_departure_time_est": leaves,
+        "scheduled_arrival_time_est": lands,
+        "dates": dates,
+    }
 
 
 ANN, BOB = ({"first_name": name, "last_name": "Lee", "dob": "1990-01-02"} for name in ("Ann", "Bob"))
@@ -56,24 +61,44 @@ def small() -> Airline:
         "credit_card_1": {"source": "credit_card", "id": "credit_card_1"},
     }
     user = {
-        "name": {"first_name": "Ann", "last_name": "Lee"}, "dob": "1990-01-02", "membership": "gold",
-        "payment_methods": methods, "reservations": ["R1"],
-    }  # fmt: skip
+        "name": {"first_name": "Ann", "last_name": "Lee"},
+        "dob": "1990-01-02",
+        "membership": "gold",
+        "payment_methods": methods,
+        "reservations": ["R1"],
+    }
     booked = {"origin": "JFK", "destination": "SEA", **DIRECT, "price": 80}  # cheaper than the flight is today
     reservation = {
-        "reservation_id": "R1", "user_id": "ann", "origin": "JFK", "destination": "SEA", "flight_type": "one_way",
-        "cabin": "economy", "flights": [booked], "passengers": [BOB, ANN],
-        "payment_history": [{"payment_id": "gift_card_1", "amount": 160}], "created_at": "2024-05-02T03:10:19",
-        "total_baggages": 1, "nonfree_baggages": 1, "insurance": "no",
-    }  # fmt: skip
+        "reservation_id": "R1",
+        "user_id": "ann",
+        "origin": "JFK",
+        "destination": "SEA",
+        "flight_type": "one_way",
+        "cabin": "economy",
+        "flights": [booked],
+        "passengers": [BOB, ANN],
+        "payment_history": [{"payment_id": "gift_card_1", "amount": 160}],
+        "created_at": "2024-05-02T03:10:19",
+        "total_baggages": 1,
+        "nonfree_baggages": 1,
+        "insurance": "no",
+    }
     return Airline("small", {"ann": user}, {"R1": reservation}, {each["flight_number"]: each for each in flights}, "rules")
 
 
 BOOKING: dict[str, Any] = {
-    "user_id": "ann", "origin": "JFK", "destination": "SEA", "flight_type": "one_way", "cabin": "economy", "flights": [DIRECT],
-    "passengers": [ANN, BOB], "payment_methods": [{"payment_id": "credit_card_1", "amount": 310}], "total_baggages": 3,
-    "nonfree_baggages": 1, "insurance": "yes",
-}  # fmt: skip
+    "user_id": "ann",
+    "origin": "JFK",
+    "destination": "SEA",
+    "flight_type": "one_way",
+    "cabin": "economy",
+    "flights": [DIRECT],
+    "passengers": [ANN, BOB],
+    "payment_methods": [{"payment_id": "credit_card_1", "amount": 310}],
+    "total_baggages": 3,
+    "nonfree_baggages": 1,
+    "insurance": "yes",
+}
 """Two seats at 100, two insurances at 30 and one bag at 50."""
 
 
@@ -323,10 +348,14 @@ def test_thinking_and_listing_change_nothing() -> None:
 
 _VALUES = st.one_of(
     st.sampled_from(["ann", "R1", "JFK", "SEA", "economy", "business", "one_way", "yes", "no", "2024-05-20", "credit_card_1"]),
-    st.sampled_from(["gift_card_1", "certificate_1"]), st.integers(-1, 400), st.floats(), st.none(), st.text(max_size=4),
+    st.sampled_from(["gift_card_1", "certificate_1"]),
+    st.integers(-1, 400),
+    st.floats(),
+    st.none(),
+    st.text(max_size=4),
     st.lists(st.sampled_from([DIRECT, OTHER, ANN, BOB, {"flight_number": "F3", "date": "2024-05-21"}, {}]), max_size=3),
     st.lists(st.fixed_dictionaries({"payment_id": st.just("credit_card_1"), "amount": st.integers(0, 700)}), max_size=2),
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -334,9 +363,15 @@ def calls(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """A call whose arguments are right but for a few."""
     name = draw(st.sampled_from(sorted(TOOLBOX.tools)))
     right: dict[str, Any] = {
-        **BOOKING, "reservation_id": "R1", "payment_id": "credit_card_1", "amount": 50, "date": "2024-05-20",
-        "expression": "1 + 1", "summary": "", "thought": "",
-    }  # fmt: skip
+        **BOOKING,
+        "reservation_id": "R1",
+        "payment_id": "credit_card_1",
+        "amount": 50,
+        "date": "2024-05-20",
+        "expression": "1 + 1",
+        "summary": "",
+        "thought": "",
+    }
     arguments = {each: right[each] for each in TOOLBOX.tools[name].parameters}
     for each in draw(st.lists(st.sampled_from([*arguments, "other"]), max_size=2)):
         arguments[each] = draw(_VALUES)
@@ -375,11 +410,22 @@ def tasks(userrl_data: Path) -> tuple[Task, ...]:
 
 
 LOOKED_UP_IN_VAIN = {
-    "retail-002", "retail-003", "retail-004", "retail-021",  # an item's id given for a product's
-    "retail-035", "retail-036", "retail-037", "retail-038", "retail-054", "retail-055",  # an e-mail that is not in the data
-    "retail-039", "retail-067", "retail-068",  # a wrong zip code, which the customer puts right later
-    "retail-046", "retail-047",  # an order's number without its W, which the customer puts right later
-}  # fmt: skip
+    "retail-002",
+    "retail-003",
+    "retail-004",
+    "retail-021",  # an item's id given for a product's
+    "retail-035",
+    "retail-036",
+    "retail-037",
+    "retail-038",
+    "retail-054",
+    "retail-055",  # an e-mail that is not in the data
+    "retail-039",
+    "retail-067",
+    "retail-068",  # a wrong zip code, which the customer puts right later
+    "retail-046",
+    "retail-047",  # an order's number without its W, which the customer puts right later
+}
 REFUSED = {
     "retail-012": "the refund must go to a gift card or to how order #W5490111 was paid (credit_card_3124723)",
     "retail-013": "the refund must go to a gift card or to how order #W5490111 was paid (credit_card_3124723)",
@@ -434,10 +480,13 @@ def test_bookings_of_tau_benchs_solutions_are_paid_to_the_dollar(
     for task in tasks:
         for step in load(task).steps:
             if step.name == "book_reservation":
-                less = {**step.arguments, "payment_methods": [
-                    {**payment, "amount": payment["amount"] - (index == 0)}
-                    for index, payment in enumerate(step.arguments["payment_methods"])
-                ]}  # fmt: skip
+                less = {
+                    **step.arguments,
+                    "payment_methods": [
+                        {**payment, "amount": payment["amount"] - (index == 0)}
+                        for index, payment in enumerate(step.arguments["payment_methods"])
+                    ],
+                }
                 session = Session(bases["airline"])
                 assert "in all, and the payments make" in call(session, step.name, less).text
                 assert call(session, step.name, step.arguments).ok
@@ -474,14 +523,18 @@ def test_a_broken_airline_is_named_with_file_and_field(tmp_path: Path) -> None:
     for name, table, damage, message in (
         ("a", Table.FLIGHTS, lambda each: each.pop("origin"), r"flights\.json, entry 'F1': the field origin is missing"),
         (
-            "b", Table.FLIGHTS, lambda each: each["dates"]["2024-05-20"].pop("prices"),
+            "b",
+            Table.FLIGHTS,
+            lambda each: each["dates"]["2024-05-20"].pop("prices"),
             r"entry 'F1', 2024-05-20: the field prices must have basic_economy",
         ),
         (
-            "c", Table.RESERVATIONS, lambda each: each["flights"][0].pop("price"),
+            "c",
+            Table.RESERVATIONS,
+            lambda each: each["flights"][0].pop("price"),
             r"reservations\.json, entry 'R1', flights: the field price is missing",
         ),
-    ):  # fmt: skip
+    ):
         folder = tmp_path / name
         (folder / "data").mkdir(parents=True)
         (folder / "wiki.md").write_text("rules")

@@ -116,9 +116,7 @@ def test_cancelling_refunds_the_way_it_was_paid() -> None:
     order = session.find(Table.ORDERS, "#A1")
     assert order is not None
     assert (order["status"], order["cancel_reason"]) == ("cancelled", "no longer needed")
-    assert order["payment_history"][1] == {
-        "transaction_type": "refund", "amount": 40.0, "payment_method_id": "gift_card_1",
-    }  # fmt: skip
+    assert order["payment_history"][1] == {"transaction_type": "refund", "amount": 40.0, "payment_method_id": "gift_card_1"}
     assert balance(session) == 70.0
 
 
@@ -615,11 +613,15 @@ def test_a_task_that_cannot_be_played_is_refused_with_its_line(tmp_path: Path, c
 
 CARD = Item("Cap", {"color": "red", "size": "S"}, {"color": "blue"})
 EXCHANGE = Wish(
-    Operation.EXCHANGE, order="#B1111111", about="Cap", items=(CARD,), payment="gift_card_7",
+    Operation.EXCHANGE,
+    order="#B1111111",
+    about="Cap",
+    items=(CARD,),
+    payment="gift_card_7",
     otherwise=Wish(
         Operation.EXCHANGE, order="#B1111111", about="Cap", items=(replace(CARD, change={"size": "L"}),), payment="gift_card_7"
     ),
-)  # fmt: skip
+)
 CANCEL = Wish(Operation.CANCEL, order="#B2222222", about="Mug", order_known=False, reason="ordered by mistake")
 ASK = Wish(Operation.INFORM, question="I would like to know what it cost.", output="12.50")
 
@@ -704,8 +706,12 @@ def test_a_puzzled_customer_tells_a_detail_after_two_messages() -> None:
     replies = [user.reply("Well?").text for _ in range(5)]
     details = [reply.removeprefix("I am not sure what you need to know. I would like to cancel an order.") for reply in replies]
     assert details == [
-        "", " I do not have the order number at hand. It is the order with the Mug.", "", " I ordered it by mistake.", "",
-    ]  # fmt: skip
+        "",
+        " I do not have the order number at hand. It is the order with the Mug.",
+        "",
+        " I ordered it by mistake.",
+        "",
+    ]
 
 
 def test_a_refusal_of_what_could_be_done_costs_the_reward() -> None:
@@ -794,11 +800,14 @@ def test_every_training_instruction_is_put_into_wishes_that_match_its_calls(user
         wished = [(wish.operation, wish.order, wish.payment, wish.reason, len(wish.items)) for wish in case.wishes]
         called = [
             (
-                step.name, step.arguments["order_id"], step.arguments.get("payment_method_id", ""),
-                step.arguments.get("reason", ""), len(step.arguments.get("item_ids", ())),
+                step.name,
+                step.arguments["order_id"],
+                step.arguments.get("payment_method_id", ""),
+                step.arguments.get("reason", ""),
+                len(step.arguments.get("item_ids", ())),
             )
             for step in case.steps
-        ]  # fmt: skip
+        ]
         assert wished == called, task.id
 
 

@@ -92,10 +92,13 @@ def test_the_customer_is_told_the_instruction_and_the_talk_so_far() -> None:
         {"1-agent": GREETING},
         {"1-agent": GREETING, "2-customer": "I would like to return a cap.", "3-agent": "Who are you?"},
         {
-            "1-agent": GREETING, "2-customer": "I would like to return a cap.", "3-agent": "Who are you?",
-            "4-customer": "I am Ann Lee.", "5-agent": "It is done.",
+            "1-agent": GREETING,
+            "2-customer": "I would like to return a cap.",
+            "3-agent": "Who are you?",
+            "4-customer": "I am Ann Lee.",
+            "5-agent": "It is done.",
         },
-    ]  # fmt: skip
+    ]
 
 
 def test_a_first_message_of_the_tasks_file_is_said_without_a_call_and_known_to_the_model() -> None:

@@ -287,10 +287,16 @@ def test_class_membership_is_answered_by_the_table() -> None:
 @pytest.mark.parametrize(
     "question",
     [
-        "Is it popular in Norway?", "Is it used to hunt animals at dawn?", "Was it invented in 1900?", "Is it always alive?",
-        "Does it only live in Africa?", "Is it alive because of magic?", "Is it good at chess?", "Is it taller than a mammal?",
+        "Is it popular in Norway?",
+        "Is it used to hunt animals at dawn?",
+        "Was it invented in 1900?",
+        "Is it always alive?",
+        "Does it only live in Africa?",
+        "Is it alive because of magic?",
+        "Is it good at chess?",
+        "Is it taller than a mammal?",
     ],
-)  # fmt: skip
+)
 def test_a_question_out_of_the_table_gets_an_honest_i_cannot_say(question: str) -> None:
     """Known words in it (animal, alive, Africa) are no ground for an answer: the whole question must be understood."""
     assert asked("tiger", question) == UNKNOWN_TEXT
@@ -313,11 +319,27 @@ def test_one_thing_is_answered_at_a_time() -> None:
 @pytest.mark.parametrize(
     "tag",
     [
-        "right", "or not", "correct", "is that right", "by any chance", "at all", "in general", "in real life", "please",
-        "by chance", "then", "too", "on the outside", "on average", "isn't it", "doesn't it",
-        "in any way", "as well", "yes or no",
+        "right",
+        "or not",
+        "correct",
+        "is that right",
+        "by any chance",
+        "at all",
+        "in general",
+        "in real life",
+        "please",
+        "by chance",
+        "then",
+        "too",
+        "on the outside",
+        "on average",
+        "isn't it",
+        "doesn't it",
+        "in any way",
+        "as well",
+        "yes or no",
     ],
-)  # fmt: skip
+)
 def test_a_tag_at_the_end_of_a_question_says_nothing(tag: str) -> None:
     assert read(f"Is it big, {tag}?").clauses == read(f"Is it big {tag}?").clauses == read("Is it big?").clauses != ()
 
@@ -554,10 +576,18 @@ def test_the_opening_names_the_kind_or_the_realm() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        "giant panda", "A Giant Panda.", "pandas", "the PANDA bear", " panda ", "Is it a panda?", "My guess is: giant panda!",
-        "panda-bear", "It's a giant panda", '"panda"',
+        "giant panda",
+        "A Giant Panda.",
+        "pandas",
+        "the PANDA bear",
+        " panda ",
+        "Is it a panda?",
+        "My guess is: giant panda!",
+        "panda-bear",
+        "It's a giant panda",
+        '"panda"',
     ],
-)  # fmt: skip
+)
 def test_a_guess_is_right_by_name_or_alias_whatever_the_article_case_plural_and_punctuation(answer: str) -> None:
     gym = started("giant panda")
     reply, reward, terminated, _, info = gym.step(Action("answer", answer))
@@ -697,8 +727,10 @@ def test_replies_never_pass_through_json(content: str) -> None:
     gym = started()
     assert gym.step(Action("action", content))[0] in texts
     assert gym.step(Action("answer", content))[0] in {
-        "No, that is not it.", "Submit one name at a time.", "Submit the name of one thing, in a few words.",
-    }  # fmt: skip
+        "No, that is not it.",
+        "Submit one name at a time.",
+        "Submit the name of one thing, in a few words.",
+    }
     assert gym.step(Action("answer", "tiger"))[1] == 1.0
 
 
@@ -733,8 +765,11 @@ def test_the_oracle_solves_every_task_in_one_turn(split: Split) -> None:
 
 
 def test_scripted_policies_bound_the_trade_off() -> None:
-    scores = {(name, level): np.mean([e.task_return for e in episodes(name, level)])
-              for name in Telepathy.scripted_policies() for level in LEVELS}  # fmt: skip
+    scores = {
+        (name, level): np.mean([e.task_return for e in episodes(name, level)])
+        for name in Telepathy.scripted_policies()
+        for level in LEVELS
+    }
     efforts = {name: np.mean([e.user_effort for e in episodes(name, 1)]) for name in Telepathy.scripted_policies()}
     for level in LEVELS:
         assert scores["oracle", level] == 1.0
@@ -764,9 +799,12 @@ def test_scripted_policies_repeat_with_their_seed() -> None:
 
 
 UNKNOWN_ANIMAL = {
-    "opening": "I am thinking of an animal. Find out what it is.", "title": "Okapi", "aliases": ["forest giraffe"],
-    "class": "hoofed", "facts": "s6 africa forest brown striped -herd",
-}  # fmt: skip
+    "opening": "I am thinking of an animal. Find out what it is.",
+    "title": "Okapi",
+    "aliases": ["forest giraffe"],
+    "class": "hoofed",
+    "facts": "s6 africa forest brown striped -herd",
+}
 
 
 def test_own_task_files_are_read_back(tmp_path: Path) -> None:

@@ -131,19 +131,21 @@ def test_secrets_are_redacted_and_settings_are_not(monkeypatch: pytest.MonkeyPat
         "gym": {
             "settings": {
                 "llm": {"api_key": "abc", "base_url": "https://me:pw@host/v1?api_key=abc&x=1", "model": "m", "apiKey": "q"},
-                "note": "use sk-abcdefghijkl or correct-horse-battery", "token": None,
+                "note": "use sk-abcdefghijkl or correct-horse-battery",
+                "token": None,
             }
         },
-    }  # fmt: skip
+    }
     assert redact(settings) == {
         "grpo": {"turn_tokens": 64, "trajectory_tokens": 800, "kl": 0.1, "effort_weights": [0.0, 0.1]},
         "gym": {
             "settings": {
                 "llm": {"api_key": "***", "base_url": "https://***@host/v1?api_key=***&x=1", "model": "m", "apiKey": "***"},
-                "note": "use *** or ***", "token": None,
+                "note": "use *** or ***",
+                "token": None,
             }
         },
-    }  # fmt: skip
+    }
 
 
 def test_what_a_tracker_begins_with_holds_no_secret(tmp_path: Path) -> None:
@@ -207,8 +209,11 @@ def test_a_killed_and_resumed_training_sends_each_step_once(tmp_path: Path, monk
     stages.reinforce(tracked, tmp_path / "model", tmp_path / "bao", Progress())
     assert steps(sent) == [1, 2, 3, 4]
     assert [each for each in sent if not isinstance(each[0], int)] == [
-        ("begin", "run-0"), ("failed", "run-0"), ("begin", "run-0"), ("closed", "run-0"),
-    ]  # fmt: skip
+        ("begin", "run-0"),
+        ("failed", "run-0"),
+        ("begin", "run-0"),
+        ("closed", "run-0"),
+    ]
     rows = read_metrics(tmp_path / "bao" / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert dict(sent)[2] == {name: value for name, value in rows[1].items() if name != "step"}
@@ -237,14 +242,23 @@ def played(name: str, folder: Path) -> list[int]:
     if spec is None or spec.origin is None:
         pytest.skip(f"{name} is not installed: pip install 'bao-agents[trackers]'")
     environment = {
-        **os.environ, "TRACKIO_DIR": str(folder / "trackio"), "TRACKIO_SPACE_ID": "nobody/nothing", "HF_HUB_OFFLINE": "1",
-        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9",
-    }  # fmt: skip
+        **os.environ,
+        "TRACKIO_DIR": str(folder / "trackio"),
+        "TRACKIO_SPACE_ID": "nobody/nothing",
+        "HF_HUB_OFFLINE": "1",
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+        "WANDB_API_KEY": "0" * 40,
+        "WANDB_BASE_URL": "http://127.0.0.1:9",
+    }
     for first, last in ((1, 3), (2, 5)):
         done = subprocess.run(
-            [sys.executable, "-c", REAL, name, str(folder), str(first), str(last)], capture_output=True, text=True, timeout=300,
-            env=environment, check=False,
-        )  # fmt: skip
+            [sys.executable, "-c", REAL, name, str(folder), str(first), str(last)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=environment,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         assert done.stdout == ""
     assert not [path for path in folder.rglob("*") if path.is_file() and b"abc-secret-abc" in path.read_bytes()]

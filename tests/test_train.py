@@ -33,9 +33,17 @@ from bao.train.workers import Rollouts, Workers
 from tests.small_model import WEIGHTS, small_local, travel_demonstrations
 
 GRPO = GRPOSection(
-    steps=3, groups=3, group_size=3, tasks=20, effort_weights=WEIGHTS, turn_tokens=20, trajectory_tokens=150, rows=16,
-    checkpoint_every=1, learning_rate=1e-3,
-)  # fmt: skip
+    steps=3,
+    groups=3,
+    group_size=3,
+    tasks=20,
+    effort_weights=WEIGHTS,
+    turn_tokens=20,
+    trajectory_tokens=150,
+    rows=16,
+    checkpoint_every=1,
+    learning_rate=1e-3,
+)
 TASKS = Travel.task_set("train", 20, (2,))
 
 

@@ -14,12 +14,22 @@ def turn(kind: str, reward: float = 0.0, user: bool = False, tokens: int = 0) ->
 
 
 EPISODE = Trajectory(
-    gym="travel", task_id="t", policy="p", seed=0, opening="", stop=StopReason.SUCCESS, success=True, horizon=16,
+    gym="travel",
+    task_id="t",
+    policy="p",
+    seed=0,
+    opening="",
+    stop=StopReason.SUCCESS,
+    success=True,
+    horizon=16,
     turns=(
-        turn("search", tokens=3), turn("action", user=True, tokens=5), turn("none", tokens=2),
-        turn("answer", 0.5, user=True, tokens=2), turn("answer", 0.4, user=True, tokens=2),
+        turn("search", tokens=3),
+        turn("action", user=True, tokens=5),
+        turn("none", tokens=2),
+        turn("answer", 0.5, user=True, tokens=2),
+        turn("answer", 0.4, user=True, tokens=2),
     ),
-)  # fmt: skip
+)
 
 
 def test_the_return_is_the_sum_of_the_turn_rewards() -> None:

@@ -34,18 +34,23 @@ ALL = [task for split in Split for task in TASKS[split]]
 STORIES = {load(task).title: load(task) for task in ALL}
 TASK_BY_TITLE = {load(task).title: task for task in ALL}
 
-PLAIN = Task("t", "turtle", {
-    "title": "The Guest", "surface": "A guest at the inn asks for a room without a window and pays twice its price.",
-    "bottom": "The guest is blind. He was robbed through a window once, and his dog barks at every light.",
-    "criteria": [
-        {"statement": "The guest is blind.", "weight": "0.5", "needs": "blind|not see"},
-        {"statement": "He was robbed through a window.", "weight": "0.2", "needs": "rob|burglar|steal & window"},
-        {"statement": "He has a dog.", "weight": "0.2", "needs": "dog"},
-        {"statement": "The dog barks at light.", "weight": "0.1", "needs": "bark & light"},
-    ],
-    "against": ["vampire", "king & disguise"],
-    "facts": {"yes": ["alone"], "no": ["innkeeper & blind", "rich"], "irrelevant": ["breakfast"]},
-})  # fmt: skip
+PLAIN = Task(
+    "t",
+    "turtle",
+    {
+        "title": "The Guest",
+        "surface": "A guest at the inn asks for a room without a window and pays twice its price.",
+        "bottom": "The guest is blind. He was robbed through a window once, and his dog barks at every light.",
+        "criteria": [
+            {"statement": "The guest is blind.", "weight": "0.5", "needs": "blind|not see"},
+            {"statement": "He was robbed through a window.", "weight": "0.2", "needs": "rob|burglar|steal & window"},
+            {"statement": "He has a dog.", "weight": "0.2", "needs": "dog"},
+            {"statement": "The dog barks at light.", "weight": "0.1", "needs": "bark & light"},
+        ],
+        "against": ["vampire", "king & disguise"],
+        "facts": {"yes": ["alone"], "no": ["innkeeper & blind", "rich"], "irrelevant": ["breakfast"]},
+    },
+)
 
 
 def started(task: Task = PLAIN, **settings: Any) -> Turtle:
@@ -243,9 +248,12 @@ def test_each_turn_pays_what_it_adds_to_the_best_account() -> None:
     gym = started()
     rewards, replies = [], []
     for account in (
-        "The guest has a dog.", "The guest is blind.", "He has a dog and he was robbed.", "The guest is blind and has a dog.",
+        "The guest has a dog.",
+        "The guest is blind.",
+        "He has a dog and he was robbed.",
         "The guest is blind and has a dog.",
-    ):  # fmt: skip
+        "The guest is blind and has a dog.",
+    ):
         reply, reward, *_ = gym.step(Action("answer", account))
         rewards.append(reward)
         replies.append(reply)
@@ -277,12 +285,14 @@ def test_no_sequence_of_accounts_earns_more_than_1(accounts: list[str]) -> None:
 # The judge is hard to fool.
 
 
-CORES = sorted({
-    alternative.strip()
-    for task in ALL
-    for row in task.data["criteria"]
-    for alternative in row["needs"].split("&")[0].split("|")
-})  # fmt: skip
+CORES = sorted(
+    {
+        alternative.strip()
+        for task in ALL
+        for row in task.data["criteria"]
+        for alternative in row["needs"].split("&")[0].split("|")
+    }
+)
 
 
 def test_repeating_title_and_surface_earns_nothing() -> None:
@@ -377,20 +387,37 @@ def test_what_is_denied_is_not_told() -> None:
 @pytest.mark.parametrize(
     ("question", "reply"),
     [
-        ("Is the guest blind?", Reply.YES), ("Is he sightless", Reply.YES), ("Can he see?", Reply.NO),
-        ("Isn't he blind?", Reply.YES), ("Is he not blind?", Reply.NO), ("Is it true that he cannot see?", Reply.YES),
-        ("Is the innkeeper blind?", Reply.NO), ("Is he a vampire?", Reply.NO), ("Is he not a vampire?", Reply.YES),
-        ("Is breakfast important?", Reply.IRRELEVANT), ("Does he own a cat?", Reply.NO), ("Is there an animal?", Reply.YES),
-        ("Is there no animal?", Reply.NO), ("Is the weather important?", Reply.IRRELEVANT), ("Did anyone die?", Reply.NO),
-        ("Is he a Capricorn?", Reply.UNKNOWN), ("Is the blind guest rich?", Reply.NO),
+        ("Is the guest blind?", Reply.YES),
+        ("Is he sightless", Reply.YES),
+        ("Can he see?", Reply.NO),
+        ("Isn't he blind?", Reply.YES),
+        ("Is he not blind?", Reply.NO),
+        ("Is it true that he cannot see?", Reply.YES),
+        ("Is the innkeeper blind?", Reply.NO),
+        ("Is he a vampire?", Reply.NO),
+        ("Is he not a vampire?", Reply.YES),
+        ("Is breakfast important?", Reply.IRRELEVANT),
+        ("Does he own a cat?", Reply.NO),
+        ("Is there an animal?", Reply.YES),
+        ("Is there no animal?", Reply.NO),
+        ("Is the weather important?", Reply.IRRELEVANT),
+        ("Did anyone die?", Reply.NO),
+        ("Is he a Capricorn?", Reply.UNKNOWN),
+        ("Is the blind guest rich?", Reply.NO),
         ("Is the blind guest a pilot?", Reply.NO),
         ("Is the guest blind because of zeppelin xylophone quarrels?", Reply.UNKNOWN),
-        ("Why does he pay twice?", Reply.OPEN), ("Tell me the story", Reply.OPEN), ("", Reply.OPEN), ("?", Reply.UNKNOWN),
-        ("Is he blind or is he a vampire?", Reply.SEVERAL), ("Is he blind or not?", Reply.YES),
-        ("Is he blind " * 30, Reply.LONG), ("x" * 5_000, Reply.LONG),
-        ("Ist er blind?", Reply.YES), ("他是盲人吗", Reply.UNKNOWN),
+        ("Why does he pay twice?", Reply.OPEN),
+        ("Tell me the story", Reply.OPEN),
+        ("", Reply.OPEN),
+        ("?", Reply.UNKNOWN),
+        ("Is he blind or is he a vampire?", Reply.SEVERAL),
+        ("Is he blind or not?", Reply.YES),
+        ("Is he blind " * 30, Reply.LONG),
+        ("x" * 5_000, Reply.LONG),
+        ("Ist er blind?", Reply.YES),
+        ("他是盲人吗", Reply.UNKNOWN),
     ],
-)  # fmt: skip
+)
 def test_a_question_is_read_by_its_words_and_their_denial(question: str, reply: Reply) -> None:
     assert asked(question) == reply
 
@@ -419,10 +446,17 @@ def test_the_lexicon_gives_each_word_one_place() -> None:
 @pytest.mark.parametrize(
     "forms",
     [
-        "steal stole stolen stealing", "hide hid hidden hiding", "plan plans planned planning", "city cities",
-        "die died dying dead", "kill kills killed killing", "fake faked faking", "wish wishes wished", "leave left leaving",
+        "steal stole stolen stealing",
+        "hide hid hidden hiding",
+        "plan plans planned planning",
+        "city cities",
+        "die died dying dead",
+        "kill kills killed killing",
+        "fake faked faking",
+        "wish wishes wished",
+        "leave left leaving",
     ],
-)  # fmt: skip
+)
 def test_all_forms_of_a_word_have_one_stem(forms: str) -> None:
     assert len({stem(form) for form in forms.split()}) == 1
 
@@ -555,10 +589,7 @@ ACCOUNTS_SEEN: list[tuple[str, str]] = [
         "A man with a gun had kidnapped her and sat in the back. She hit the police car on purpose so that the officers"
         " would rescue her.",
     ),
-    (
-        "The Fresh Runner",
-        "The runner had an identical twin. They swapped places half way through the race.",
-    ),
+    ("The Fresh Runner", "The runner had an identical twin. They swapped places half way through the race."),
     (
         "The Cut Rope",
         "It was so foggy that they did not see that the ground was only a metre beneath them, so he just dropped onto "
@@ -577,10 +608,7 @@ ACCOUNTS_SEEN: list[tuple[str, str]] = [
         "The Unheard Concerto",
         "All the people in the audience were deaf. They held balloons in their hands to feel the vibrations of the music.",
     ),
-    (
-        "Nobody Answers",
-        "His wife is dead. He calls so that he can listen to her voice on the answering machine.",
-    ),
+    ("Nobody Answers", "His wife is dead. He calls so that he can listen to her voice on the answering machine."),
     (
         "No Hook",
         "Tourists throw coins from the bridge for good luck. He has a magnet on his line and fishes the money out of "
@@ -596,26 +624,17 @@ ACCOUNTS_SEEN: list[tuple[str, str]] = [
         "There was a war on. The keeper moved the lamp to lure the enemy's ships onto the rocks. The local fishermen "
         "did not need the light.",
     ),
-    (
-        "Help in the Square",
-        "He works there as a mime, so everybody thought that the robbery was just part of his performance.",
-    ),
+    ("Help in the Square", "He works there as a mime, so everybody thought that the robbery was just part of his performance."),
     (
         "Stamps from Everywhere",
         "Their father was in jail. So that the children would not find out, he had a friend who went to sea post the "
         "cards for him.",
     ),
-    (
-        "The Kind Dentist",
-        "The sweets will give the children bad teeth, and so he gets more patients and more money.",
-    ),
+    ("The Kind Dentist", "The sweets will give the children bad teeth, and so he gets more patients and more money."),
 ]
 
 ACCOUNTS_SET_ASIDE: list[tuple[str, str]] = [
-    (
-        "The Blank Page",
-        "The whole book is in braille, and the people who read it are blind.",
-    ),
+    ("The Blank Page", "The whole book is in braille, and the people who read it are blind."),
     (
         "Hooves at Midnight",
         "The tenant was keeping a goat in his flat without anybody knowing, because it would otherwise have been slaughtered.",
@@ -624,10 +643,7 @@ ACCOUNTS_SET_ASIDE: list[tuple[str, str]] = [
         "The Rich Beggar",
         "The man is a film star. He lives as a beggar for some nights because he wants to prepare for his next role.",
     ),
-    (
-        "The Stuck Mast",
-        "The moon caused an extremely high tide, so the boat floated higher than on other days.",
-    ),
+    ("The Stuck Mast", "The moon caused an extremely high tide, so the boat floated higher than on other days."),
     (
         "Letters to Himself",
         "The woman who had to read the prisoners' letters fell in love with him through them, and she helped him to escape.",
@@ -641,14 +657,8 @@ ACCOUNTS_SET_ASIDE: list[tuple[str, str]] = [
         "An aircraft had to make an emergency landing in the dark, and the villagers lit up the field with their "
         "headlights for it.",
     ),
-    (
-        "The Turned Signs",
-        "There was a war. He turned the signs so that the enemy soldiers would get lost on their way.",
-    ),
-    (
-        "Tracks on the Lake",
-        "The ice was breaking under the skater, so he was rescued by a helicopter.",
-    ),
+    ("The Turned Signs", "There was a war. He turned the signs so that the enemy soldiers would get lost on their way."),
+    ("Tracks on the Lake", "The ice was breaking under the skater, so he was rescued by a helicopter."),
     (
         "Ten Past Eight",
         "The man who looked after the church clock had slept too long. To hide it he put the clock back by ten minutes.",
@@ -658,10 +668,7 @@ ACCOUNTS_SET_ASIDE: list[tuple[str, str]] = [
         "It was during the war and a deserter lived in their attic. Nobody was allowed to know about it, or they would "
         "all have been shot.",
     ),
-    (
-        "Misspelt",
-        "People took photos of the funny names and shared them online, which was free publicity for the café.",
-    ),
+    ("Misspelt", "People took photos of the funny names and shared them online, which was free publicity for the café."),
     (
         "The Race in the Basin",
         "It was winter and the pool was covered with ice. The boy ran across it faster than the others because he could skate.",
@@ -679,14 +686,8 @@ ACCOUNTS_SET_ASIDE: list[tuple[str, str]] = [
         "Bells without a Ringer",
         "There was an earthquake. The ground shook the tower so that the bells swung, and this warned the people.",
     ),
-    (
-        "Dated Yesterday",
-        "The brother wrote the letter long ago, before he died, and a lawyer was told to send it on that day.",
-    ),
-    (
-        "Always the Same Dog",
-        "He sells one and the same dog again and again. It is trained to escape and to come back to him.",
-    ),
+    ("Dated Yesterday", "The brother wrote the letter long ago, before he died, and a lawyer was told to send it on that day."),
+    ("Always the Same Dog", "He sells one and the same dog again and again. It is trained to escape and to come back to him."),
     (
         "The Silent Piano",
         "The grandfather had hidden his savings inside the piano. The tuner found them and ran off with them.",
@@ -840,10 +841,14 @@ def test_parquet_rows_must_join_with_the_stories(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        "[1]", "{", json.dumps({"5": {"new_title": "T"}}), json.dumps({"5": record(new_surface="")}),
-        json.dumps({"5": record(evaluation=[{"statement": "s", "score": 0.7}])}), json.dumps({"5": record(evaluation=[])}),
+        "[1]",
+        "{",
+        json.dumps({"5": {"new_title": "T"}}),
+        json.dumps({"5": record(new_surface="")}),
+        json.dumps({"5": record(evaluation=[{"statement": "s", "score": 0.7}])}),
+        json.dumps({"5": record(evaluation=[])}),
     ],
-)  # fmt: skip
+)
 def test_a_broken_story_file_is_a_data_error(tmp_path: Path, content: str) -> None:
     path = tmp_path / "stories.json"
     path.write_text(content)

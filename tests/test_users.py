@@ -10,10 +10,7 @@ from bao.rollout.episodes import play
 from bao.task import Split
 from bao.users.scripted import ScriptedTraveller
 
-WISHES = {
-    "hotel": {"area": "beach", "style": "quiet"},
-    "flight": {"seat": "aisle", "time": "noon"},
-}
+WISHES = {"hotel": {"area": "beach", "style": "quiet"}, "flight": {"seat": "aisle", "time": "noon"}}
 VAGUE = "That is too vague. Ask about one thing, please."
 
 

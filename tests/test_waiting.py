@@ -32,13 +32,24 @@ REQUESTS = [Request(task, 10 * i + g, 0.1) for i, task in enumerate(TASKS) for g
 
 
 def played(
-    user: Simulator | dict[str, Any], *, requests: Sequence[Request] = REQUESTS, rows: int = 64, temperature: float = 1.0,
-    on_episode: Any = None, **gym_limits: Any,
-) -> list[Trajectory]:  # fmt: skip
+    user: Simulator | dict[str, Any],
+    *,
+    requests: Sequence[Request] = REQUESTS,
+    rows: int = 64,
+    temperature: float = 1.0,
+    on_episode: Any = None,
+    **gym_limits: Any,
+) -> list[Trajectory]:
     engine = Engine(
-        LOCAL.model, LOCAL.template, lambda: Asking(user="llm", llm=user), limits=LIMITS, rows=rows, temperature=temperature,
-        form=PromptForm.BRIEF, gym_limits=GymLimits(**gym_limits),
-    )  # fmt: skip
+        LOCAL.model,
+        LOCAL.template,
+        lambda: Asking(user="llm", llm=user),
+        limits=LIMITS,
+        rows=rows,
+        temperature=temperature,
+        form=PromptForm.BRIEF,
+        gym_limits=GymLimits(**gym_limits),
+    )
     return engine.run(requests, on_episode=on_episode)
 
 
@@ -96,11 +107,15 @@ def test_a_run_after_one_that_asked_too_much_begins_at_the_ceiling_again() -> No
 def test_rows_that_await_a_reply_sample_nothing_and_a_groups_prompt_is_fed_once() -> None:
     engines = [
         Engine(
-            LOCAL.model, LOCAL.template, lambda: Asking(user="llm", llm=FakeSimulator(by_question)), limits=LIMITS,
-            form=PromptForm.BRIEF, gym_limits=GymLimits(at_once),
+            LOCAL.model,
+            LOCAL.template,
+            lambda: Asking(user="llm", llm=FakeSimulator(by_question)),
+            limits=LIMITS,
+            form=PromptForm.BRIEF,
+            gym_limits=GymLimits(at_once),
         )
         for at_once in (0, 8)
-    ]  # fmt: skip
+    ]
     for engine in engines:
         engine.run(REQUESTS[:8])  # two groups
     assert engines[1].stats.sampled == engines[0].stats.sampled
@@ -259,8 +274,9 @@ def test_a_call_that_is_late_makes_room_for_the_next() -> None:
     while calls.outstanding:
         found += calls.collect(wait=True)
     assert [(each.owner, each.result, type(each.error)) for each in found] == [
-        ("late", None, LateError), ("next", "done", type(None))
-    ]  # fmt: skip
+        ("late", None, LateError),
+        ("next", "done", type(None)),
+    ]
     calls.close()
     release.set()
     assert gone()
@@ -283,9 +299,7 @@ def test_processes_share_the_ceiling_and_give_what_one_gives(at_once: int, most:
     with StubEndpoint(word) as stub:
         expected = played(at(stub))
     with StubEndpoint(word, latency=0.1) as stub:
-        rollouts = Rollouts(
-            partial(make_asking, at(stub)), LIMITS, form=PromptForm.BRIEF, gym_limits=GymLimits(at_once),
-        )  # fmt: skip
+        rollouts = Rollouts(partial(make_asking, at(stub)), LIMITS, form=PromptForm.BRIEF, gym_limits=GymLimits(at_once))
         with Workers(LOCAL.model, LOCAL.template, rollouts, count=2) as workers:
             told: list[int] = []
             found = workers.rollout(REQUESTS, unit=4, on_episode=lambda index, _: told.append(index))

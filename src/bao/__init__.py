@@ -12,7 +12,28 @@ from bao.trajectory import Fault, FaultError, StopReason, TokenTrace, Trajectory
 __version__ = "0.1.0"
 
 __all__ = [
-    "Action", "ActionKind", "BaoError", "ConfigError", "DataError", "Fault", "FaultError", "Gym", "Outcome", "ParseFault",
-    "Parsed", "Split", "StopReason", "Task", "TaskSet", "TokenTrace", "Trajectory", "Turn", "gym_class", "gym_names", "make",
-    "parse", "render", "tool_schema",
-]  # fmt: skip
+    "Action",
+    "ActionKind",
+    "BaoError",
+    "ConfigError",
+    "DataError",
+    "Fault",
+    "FaultError",
+    "Gym",
+    "Outcome",
+    "ParseFault",
+    "Parsed",
+    "Split",
+    "StopReason",
+    "Task",
+    "TaskSet",
+    "TokenTrace",
+    "Trajectory",
+    "Turn",
+    "gym_class",
+    "gym_names",
+    "make",
+    "parse",
+    "render",
+    "tool_schema",
+]

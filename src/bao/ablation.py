@@ -143,9 +143,10 @@ def over_seeds(values: list[float]) -> dict[str, float]:
 def view(result: dict[str, Any], first: str) -> Table:
     """The arms side by side."""
     table = Table(
-        "Arm", *(name.replace("_", " ") for name in Measure), title="Means over seeds with 95 % t intervals, and how much more"
-        f" {first} has, seed by seed",
-    )  # fmt: skip
+        "Arm",
+        *(name.replace("_", " ") for name in Measure),
+        title=f"Means over seeds with 95 % t intervals, and how much more {first} has, seed by seed",
+    )
     for arm, means in result["means"].items():
         table.add_row(arm, *(_interval(means[name]) for name in Measure))
     for arm, differences in result["differences"].items():

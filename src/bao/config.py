@@ -238,10 +238,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _trajectories_fit(self) -> Self:
         if self.model.path is None:
-            for name, tokens in (
-                ("grpo", self.grpo.trajectory_tokens),
-                ("evaluation", self.evaluation.trajectory_tokens),
-            ):
+            for name, tokens in (("grpo", self.grpo.trajectory_tokens), ("evaluation", self.evaluation.trajectory_tokens)):
                 if tokens >= EMBEDDED_POSITIONS:
                     raise ValueError(
                         f"{name}.trajectory_tokens={tokens} leaves no room for a prompt in the {EMBEDDED_POSITIONS} positions "

@@ -94,26 +94,54 @@ class Judged:
 
 
 def evaluate(
-    policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, progress: Progress, *,
-    effort_weight: float | None = None, series: str | None = None, seed: int = 0, model: ModelSection | None = None,
-    rows: int = 256, agent: Mapping[str, Any] | None = None,
-) -> Judged:  # fmt: skip
+    policy: str,
+    gym: GymSection,
+    tasks: TaskSet,
+    settings: EvaluationSection,
+    out: Path,
+    progress: Progress,
+    *,
+    effort_weight: float | None = None,
+    series: str | None = None,
+    seed: int = 0,
+    model: ModelSection | None = None,
+    rows: int = 256,
+    agent: Mapping[str, Any] | None = None,
+) -> Judged:
     """Play `tasks` with a policy; leaves episodes and summary in `out`.
 
     `policy` is ``scripted:NAME``, ``local:PATH``, or an agent as `bao.policies.agents.open_agent` takes it with its settings,
     the table `agent`.
     """
     return evaluate_weights(
-        policy, gym, tasks, settings, {effort_weight: out}, progress, series=series, seed=seed, model=model, rows=rows,
+        policy,
+        gym,
+        tasks,
+        settings,
+        {effort_weight: out},
+        progress,
+        series=series,
+        seed=seed,
+        model=model,
+        rows=rows,
         agent=agent,
-    )[0]  # fmt: skip
+    )[0]
 
 
 def evaluate_weights(
-    policy: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection, folders: Mapping[float | None, Path],
-    progress: Progress, *, series: str | None = None, seed: int = 0, model: ModelSection | None = None, rows: int = 256,
+    policy: str,
+    gym: GymSection,
+    tasks: TaskSet,
+    settings: EvaluationSection,
+    folders: Mapping[float | None, Path],
+    progress: Progress,
+    *,
+    series: str | None = None,
+    seed: int = 0,
+    model: ModelSection | None = None,
+    rows: int = 256,
     agent: Mapping[str, Any] | None = None,
-) -> list[Judged]:  # fmt: skip
+) -> list[Judged]:
     """As `evaluate` at several effort weights, each with a folder of its own; what is missing is played in one go.
 
     Raises `ConfigError` on an unknown policy, on an effort weight that it cannot be told, and before any episode is played on
@@ -131,13 +159,21 @@ def evaluate_weights(
         if (out / EPISODES).is_file() and not (out / CONFIG).is_file():
             raise ConfigError(f"--out {out} holds {EPISODES} without the {CONFIG} that tells how they came about: name another")
         open_folder(
-            out, {
-                **_played_by(policy, opened, out), "series": series, "effort_weight": weight, "seed": seed,
-                "gym": gym.identity(), "gym_version": gym_class(gym.name).version, "tasks": len(tasks),
-                "first_task": tasks[0].id, "last_task": tasks[-1].id, "tasks_digest": tasks_digest(tasks.tasks),
+            out,
+            {
+                **_played_by(policy, opened, out),
+                "series": series,
+                "effort_weight": weight,
+                "seed": seed,
+                "gym": gym.identity(),
+                "gym_version": gym_class(gym.name).version,
+                "tasks": len(tasks),
+                "first_task": tasks[0].id,
+                "last_task": tasks[-1].id,
+                "tasks_digest": tasks_digest(tasks.tasks),
                 "evaluation": settings.model_dump(mode="json", exclude=settled),
             },
-        )  # fmt: skip
+        )
         judged.append(Judged(series if weight is None else f"{series} w={weight:g}", series, out))
         if not ((out / SUMMARY).is_file() and (out / EPISODES).is_file()):
             missing.append(weight)
@@ -153,9 +189,17 @@ def evaluate_weights(
             _play_turns(made, policy, opened, weight, series, gym, tasks, settings, folders[weight], seed, progress)
     else:
         _play_local(
-            Path(name), series, gym, tasks, settings, {weight: folders[weight] for weight in missing}, seed,
-            model or ModelSection(), rows, progress,
-        )  # fmt: skip
+            Path(name),
+            series,
+            gym,
+            tasks,
+            settings,
+            {weight: folders[weight] for weight in missing},
+            seed,
+            model or ModelSection(),
+            rows,
+            progress,
+        )
     setting = setting_of(make_gym(gym), gym)
     for weight in missing:
         _summarize(folders[weight], series, settings, setting, seed, progress)
@@ -196,10 +240,13 @@ def remeasure(judged: Judged, *, prices: Prices | None = None, encode: Encode | 
     """
     before, settings = judged.summary(), judged.settings()
     summary = summarize(
-        iterate_episodes(judged.folder / EPISODES), prices=prices, encode=encode, setting=before.get("setting", {}),
+        iterate_episodes(judged.folder / EPISODES),
+        prices=prices,
+        encode=encode,
+        setting=before.get("setting", {}),
         resamples=settings.get("evaluation", {}).get("resamples", EvaluationSection().resamples),
         seed=int(settings.get("seed", 0)),
-    )  # fmt: skip
+    )
     if prices is None:
         summary |= {name: before[name] for name in ("money", "prices") if name in before}
     if encode is None:
@@ -209,9 +256,13 @@ def remeasure(judged: Judged, *, prices: Prices | None = None, encode: Encode | 
 
 
 def _check_policy(
-    policy: str, gym: GymSection, settings: EvaluationSection, weights: Sequence[float | None], agent: Mapping[str, Any],
+    policy: str,
+    gym: GymSection,
+    settings: EvaluationSection,
+    weights: Sequence[float | None],
+    agent: Mapping[str, Any],
     progress: Progress,
-) -> "Agent | None":  # fmt: skip
+) -> "Agent | None":
     """The agent that `policy` names where it is neither scripted nor local."""
     kind, _, name = policy.partition(":")
     told = [weight for weight in weights if weight is not None]
@@ -293,15 +344,26 @@ def _check_healthy(out: Path) -> None:
 
 
 def _play_turns(
-    make_policy: MakePolicy, policy: str, opened: "Agent | None", effort_weight: float | None, series: str,
-    section: GymSection, tasks: TaskSet, settings: EvaluationSection, out: Path, seed: int, progress: Progress,
-) -> None:  # fmt: skip
+    make_policy: MakePolicy,
+    policy: str,
+    opened: "Agent | None",
+    effort_weight: float | None,
+    series: str,
+    section: GymSection,
+    tasks: TaskSet,
+    settings: EvaluationSection,
+    out: Path,
+    seed: int,
+    progress: Progress,
+) -> None:
     """Play a policy that takes whole turns into `out`. `make_policy` can be pickled, for other processes call it too."""
     identity = {
-        "gym": section.identity(), "version": gym_class(section.name).version, "series": series,
+        "gym": section.identity(),
+        "version": gym_class(section.name).version,
+        "series": series,
         **({"policy": policy} if opened is None else opened.identity),
         **({} if effort_weight is None else {"effort_weight": effort_weight}),
-    }  # fmt: skip
+    }
     told = partial(rules_text, effort_weight=effort_weight)
     if opened is not None and opened.prompt is not None:
         told = partial(system_text, form=opened.prompt, effort_weight=effort_weight)
@@ -349,9 +411,17 @@ class _OpenedAgent:
 
 
 def _play_local(
-    path: Path, series: str, gym: GymSection, tasks: TaskSet, settings: EvaluationSection,
-    folders: Mapping[float | None, Path], seed: int, model: ModelSection, rows: int, progress: Progress,
-) -> None:  # fmt: skip
+    path: Path,
+    series: str,
+    gym: GymSection,
+    tasks: TaskSet,
+    settings: EvaluationSection,
+    folders: Mapping[float | None, Path],
+    seed: int,
+    model: ModelSection,
+    rows: int,
+    progress: Progress,
+) -> None:
     """Play a local model into the folders of its effort weights. Where models take part in the gym, at most
     ``settings.concurrency`` episodes wait for them at once, and no more than they may get requests."""
     from bao.policies.local import load_local, weights_digest
@@ -361,14 +431,25 @@ def _play_local(
     limits = requests_at_once(gym)
     at_once = min([*limits, settings.concurrency or limits[0]]) if limits else 0
     rollouts = Rollouts(
-        partial(make_gym, gym), Limits(settings.turn_tokens, settings.trajectory_tokens), rows, settings.temperature,
-        loaded.profile.prompt, series, model.dtype == "bfloat16", GymLimits(at_once, settings.episode_timeout, failures.tries),
-    )  # fmt: skip
+        partial(make_gym, gym),
+        Limits(settings.turn_tokens, settings.trajectory_tokens),
+        rows,
+        settings.temperature,
+        loaded.profile.prompt,
+        series,
+        model.dtype == "bfloat16",
+        GymLimits(at_once, settings.episode_timeout, failures.tries),
+    )
     identity = {
-        "gym": gym.identity(), "version": gym_class(gym.name).version, "series": series, "prompt": loaded.profile.prompt,
-        "weights": weights_digest(loaded.model), "limits": [settings.turn_tokens, settings.trajectory_tokens],
-        "temperature": settings.temperature, "dtype": model.dtype,
-    }  # fmt: skip
+        "gym": gym.identity(),
+        "version": gym_class(gym.name).version,
+        "series": series,
+        "prompt": loaded.profile.prompt,
+        "weights": weights_digest(loaded.model),
+        "limits": [settings.turn_tokens, settings.trajectory_tokens],
+        "temperature": settings.temperature,
+        "dtype": model.dtype,
+    }
     batches = {}
     for weight, out in folders.items():
         rng = np.random.default_rng([seed, 2])  # the same seeds at every weight, so that points can be compared in pairs

@@ -111,10 +111,15 @@ class Gym(gymnasium.Env[str, Action]):
     """The users that can volunteer and be mistaken, where the gym offers `volunteer` and `mistaken`."""
 
     def __init__(
-        self, *, horizon: int | None = None, convention: str | None = None, user: str = "scripted",
-        llm: Simulator | Mapping[str, Any] | None = None, judge: Simulator | Mapping[str, Any] | None = None,
+        self,
+        *,
+        horizon: int | None = None,
+        convention: str | None = None,
+        user: str = "scripted",
+        llm: Simulator | Mapping[str, Any] | None = None,
+        judge: Simulator | Mapping[str, Any] | None = None,
         persona: str | Mapping[str, Any] | Persona | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`llm` plays the user where ``user="llm"`` and judges what rules cannot, unless `judge` is given for that.
 
         Either is a `Simulator`, or a table of `bao.users.settings.LLMSettings`, such as

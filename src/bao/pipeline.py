@@ -32,9 +32,13 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
     unions = (ends,) if set(ends) <= set(recipe.evaluation.scripted) else ()
     result = stages.draw_frontier(judged, out, unions=unions, seed=recipe.seed, resamples=recipe.evaluation.resamples)
     path = stages.make_report(
-        recipe.name, judged, result, out, settings=settings,
+        recipe.name,
+        judged,
+        result,
+        out,
+        settings=settings,
         curves={name: read_metrics(out / name / "metrics.jsonl") for name in ("bao", "sft")},
-    )  # fmt: skip
+    )
     console = results_console()
     console.print(table([each.summary() for each in judged]))
     for series, value in result["hypervolume"].items():

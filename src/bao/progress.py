@@ -13,10 +13,20 @@ from rich.table import Column
 from bao.folder import logger
 
 SHOWN = {
-    "loss": "loss", "reward": "reward", "score": "score", "user_effort": "U", "entropy": "entropy", "kl_to_sampler": "KL",
-    "zero_variance": "zero-var", "unparsable": "unparsable", "penalty/information_seeking": "IS", "penalty/over_thinking": "OT",
-    "episodes_per_second": "episodes/s", "faults": "faults", "at_once": "at once",
-}  # fmt: skip
+    "loss": "loss",
+    "reward": "reward",
+    "score": "score",
+    "user_effort": "U",
+    "entropy": "entropy",
+    "kl_to_sampler": "KL",
+    "zero_variance": "zero-var",
+    "unparsable": "unparsable",
+    "penalty/information_seeking": "IS",
+    "penalty/over_thinking": "OT",
+    "episodes_per_second": "episodes/s",
+    "faults": "faults",
+    "at_once": "at once",
+}
 """Metrics beside the bar, and their names there."""
 _QUIET_SECONDS = 15.0
 
@@ -83,12 +93,14 @@ class Progress:
         # On a narrow terminal the metrics are cut, not the times.
         metrics_column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         columns = (
-            SpinnerColumn(), TextColumn("{task.description}", table_column=Column(no_wrap=True)), BarColumn(bar_width=20),
+            SpinnerColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
             TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=7)),
             TextColumn("{task.fields[metrics]}", style="dim", table_column=metrics_column),
-        )  # fmt: skip
+        )
         with RichProgress(*columns, console=self.console, expand=True) as bar:
             task = bar.add_task(escape(name), total=total, metrics="")
 

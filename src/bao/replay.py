@@ -93,9 +93,17 @@ class _Played:
 
 
 def replay(
-    judged: Sequence[Judged], others: Sequence[Other], out: Path, progress: Progress, *, tasks: Path | None = None,
-    api_key_env: str | None = None, concurrency: int | None = None, workers: int = 1, device: str = "cpu",
-) -> dict[str, list[Judged]]:  # fmt: skip
+    judged: Sequence[Judged],
+    others: Sequence[Other],
+    out: Path,
+    progress: Progress,
+    *,
+    tasks: Path | None = None,
+    api_key_env: str | None = None,
+    concurrency: int | None = None,
+    workers: int = 1,
+    device: str = "cpu",
+) -> dict[str, list[Judged]]:
     """Play each of `judged` under each of `others`: evaluations in ``out/OTHER/POLICY``, by the label of the other.
 
     An evaluation whose settings already are those is not played again. `tasks` is the file that the tasks were read from, where
@@ -121,10 +129,19 @@ def replay(
             folder = out / other.folder / _UNSAFE.sub("-", each.judged.label)
             found[other.label].append(
                 evaluate(
-                    each.policy, gym, each.tasks, each.evaluation, folder, progress, effort_weight=each.effort_weight,
-                    series=each.judged.series, seed=each.seed, model=ModelSection(device=device), agent=each.agent,
+                    each.policy,
+                    gym,
+                    each.tasks,
+                    each.evaluation,
+                    folder,
+                    progress,
+                    effort_weight=each.effort_weight,
+                    series=each.judged.series,
+                    seed=each.seed,
+                    model=ModelSection(device=device),
+                    agent=each.agent,
                 )
-            )  # fmt: skip
+            )
     return found
 
 

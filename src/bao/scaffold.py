@@ -29,9 +29,11 @@ def write_gym_package(name: str, out: Path | None = None) -> Path:
     if out.exists() or out.is_symlink():
         raise ConfigError(f"--out {out} exists already: name a new folder, or remove this one")
     words = {
-        "name": name, "package": package, "distribution": package.replace("_", "-"),
+        "name": name,
+        "package": package,
+        "distribution": package.replace("_", "-"),
         "class": "".join(part.capitalize() for part in package.split("_")),
-    }  # fmt: skip
+    }
     part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
         for path, text in _templates(files("bao.templates") / "gym"):

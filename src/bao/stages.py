@@ -89,11 +89,15 @@ def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]
     gym = make_gym(recipe.gym)
     rejected: Counter[Rejection] = Counter()
     found = demonstrations(
-        gym, gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks),
-        recipe.sft.demonstrations, np.random.default_rng([recipe.seed, 1]),
-        effort_weights=recipe.grpo.effort_weights if recipe.grpo.conditioned else (), form=recipe.model.prompt,
+        gym,
+        gym.scripted_policies()[recipe.sft.teacher],
+        task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks),
+        recipe.sft.demonstrations,
+        np.random.default_rng([recipe.seed, 1]),
+        effort_weights=recipe.grpo.effort_weights if recipe.grpo.conditioned else (),
+        form=recipe.model.prompt,
         rejected=rejected,
-    )  # fmt: skip
+    )
     try:
         return list(found), rejected
     except ValueError as error:
@@ -178,10 +182,15 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     loaded = local.load_local(start, recipe.model.device)
     settings, autocast = recipe.grpo, recipe.model.dtype == "bfloat16"
     rollouts = Rollouts(
-        partial(make_gym, recipe.gym), Limits(settings.turn_tokens, settings.trajectory_tokens), settings.rows,
-        settings.temperature, recipe.model.prompt, "training", autocast,
+        partial(make_gym, recipe.gym),
+        Limits(settings.turn_tokens, settings.trajectory_tokens),
+        settings.rows,
+        settings.temperature,
+        recipe.model.prompt,
+        "training",
+        autocast,
         GymLimits(at_once=min(requests_at_once(recipe.gym), default=0)),
-    )  # fmt: skip
+    )
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
     count = worker_count(recipe.model)
     with (
@@ -189,9 +198,16 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
         _trackers(recipe, out, progress) as trackers,
     ):
         trainer = GRPOTrainer(
-            workers, task_set(recipe.gym, Split.TRAIN, settings.tasks), settings, recipe.shaping.build(), recipe.credit,
-            seed=recipe.seed, out=out, autocast=autocast, trackers=trackers,
-        )  # fmt: skip
+            workers,
+            task_set(recipe.gym, Split.TRAIN, settings.tasks),
+            settings,
+            recipe.shaping.build(),
+            recipe.credit,
+            seed=recipe.seed,
+            out=out,
+            autocast=autocast,
+            trackers=trackers,
+        )
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
     profile = local.Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())
@@ -211,9 +227,14 @@ def requests_at_once(section: GymSection) -> list[int]:
 
 
 def draw_frontier(
-    judged: "Sequence[Judged]", out: Path, objectives: Sequence[str] = ("score", "user_effort"), *,
-    unions: Sequence[tuple[str, ...]] = (), seed: int = 0, resamples: int = 1000,
-) -> dict[str, Any]:  # fmt: skip
+    judged: "Sequence[Judged]",
+    out: Path,
+    objectives: Sequence[str] = ("score", "user_effort"),
+    *,
+    unions: Sequence[tuple[str, ...]] = (),
+    seed: int = 0,
+    resamples: int = 1000,
+) -> dict[str, Any]:
     """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
     from bao.pareto import Evaluation, frontier
 
@@ -233,10 +254,16 @@ def write_frontier(found: "Frontier", out: Path) -> dict[str, Any]:
 
 
 def make_report(
-    title: str, judged: "Sequence[Judged]", frontier_result: dict[str, Any], out: Path, *,
-    curves: dict[str, list[dict[str, Any]]] | None = None, settings: dict[str, Any] | None = None, notes: Sequence[str] = (),
+    title: str,
+    judged: "Sequence[Judged]",
+    frontier_result: dict[str, Any],
+    out: Path,
+    *,
+    curves: dict[str, list[dict[str, Any]]] | None = None,
+    settings: dict[str, Any] | None = None,
+    notes: Sequence[str] = (),
     transcript_mb: float | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.report.page.TRANSCRIPT_MB`)."""
     from bao.report import ReportData, write_report
     from bao.report.page import TRANSCRIPT_MB
@@ -245,13 +272,17 @@ def make_report(
     write_report(
         path,
         ReportData(
-            title=title, frontier=frontier_result, summaries=[(j.label, j.series, j.summary()) for j in judged],
-            curves=curves or {}, episodes={j.label: j.stream() for j in judged}, notes=notes,
+            title=title,
+            frontier=frontier_result,
+            summaries=[(j.label, j.series, j.summary()) for j in judged],
+            curves=curves or {},
+            episodes={j.label: j.stream() for j in judged},
+            notes=notes,
             settings=settings or {j.label: j.settings() for j in judged if j.settings()},
             folders={j.label: shlex.quote(_from_here(j.folder)) for j in judged},
             transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
         ),
-    )  # fmt: skip
+    )
     return path
 
 

@@ -41,25 +41,51 @@ _READ = 64
 _SATISFACTION = "satisfaction"
 _TURN = pa.struct(
     [
-        ("thinking", pa.string()), ("kind", pa.string()), ("content", pa.string()), ("reply", pa.string()),
-        ("reward", pa.float64()), ("involves_user", pa.bool_()), ("parse_fault", pa.string()), ("tokens", pa.int64()),
-        ("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64()), ("information", pa.float64()),
+        ("thinking", pa.string()),
+        ("kind", pa.string()),
+        ("content", pa.string()),
+        ("reply", pa.string()),
+        ("reward", pa.float64()),
+        ("involves_user", pa.bool_()),
+        ("parse_fault", pa.string()),
+        ("tokens", pa.int64()),
+        ("prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("information", pa.float64()),
     ]
-)  # fmt: skip
+)
 _EPISODE = [
-    ("gym", pa.string()), ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()),
-    ("effort_weight", pa.float64()), ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()),
-    ("fault", pa.string()), ("fault_detail", pa.string()), ("horizon", pa.int64()), ("system", pa.string()),
-    ("opening", pa.string()), ("seconds", pa.float64()), ("model", pa.string()), ("task_return", pa.float64()),
-    ("user_effort", pa.int64()), ("turns", pa.int64()), ("tokens", pa.int64()), (_SATISFACTION, pa.float64()),
+    ("gym", pa.string()),
+    ("task_id", pa.string()),
+    ("policy", pa.string()),
+    ("seed", pa.int64()),
+    ("effort_weight", pa.float64()),
+    ("level", pa.int64()),
+    ("stop", pa.string()),
+    ("success", pa.bool_()),
+    ("fault", pa.string()),
+    ("fault_detail", pa.string()),
+    ("horizon", pa.int64()),
+    ("system", pa.string()),
+    ("opening", pa.string()),
+    ("seconds", pa.float64()),
+    ("model", pa.string()),
+    ("task_return", pa.float64()),
+    ("user_effort", pa.int64()),
+    ("turns", pa.int64()),
+    ("tokens", pa.int64()),
+    (_SATISFACTION, pa.float64()),
     ("transcript", pa.list_(_TURN)),
-]  # fmt: skip
+]
 _SINCE = {_SATISFACTION: 2, "model": 3}
 """The version with which a column came; the others were there from the first."""
 _TRACE = [
-    ("trace_prompt", pa.list_(pa.int32())), ("trace_ids", pa.list_(pa.int32())), ("trace_turn", pa.list_(pa.int16())),
-    ("trace_logprob", pa.list_(pa.float32())), ("trace_weights_version", pa.int64()),
-]  # fmt: skip
+    ("trace_prompt", pa.list_(pa.int32())),
+    ("trace_ids", pa.list_(pa.int32())),
+    ("trace_turn", pa.list_(pa.int16())),
+    ("trace_logprob", pa.list_(pa.float32())),
+    ("trace_weights_version", pa.int64()),
+]
 
 _KINDS = {str(kind): kind for kind in ActionKind}
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -185,32 +211,52 @@ def utf8(text: str) -> str:
 
 def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "gym": utf8(episode.gym), "task_id": utf8(episode.task_id), "policy": utf8(episode.policy), "seed": episode.seed,
-        "effort_weight": episode.effort_weight, "level": episode.level, "stop": str(episode.stop),
-        "success": episode.success, "fault": None if episode.fault is None else str(episode.fault),
-        "fault_detail": utf8(episode.fault_detail), "horizon": episode.horizon, "system": utf8(episode.system),
-        "opening": utf8(episode.opening), "seconds": episode.seconds, "model": utf8(episode.model),
+        "gym": utf8(episode.gym),
+        "task_id": utf8(episode.task_id),
+        "policy": utf8(episode.policy),
+        "seed": episode.seed,
+        "effort_weight": episode.effort_weight,
+        "level": episode.level,
+        "stop": str(episode.stop),
+        "success": episode.success,
+        "fault": None if episode.fault is None else str(episode.fault),
+        "fault_detail": utf8(episode.fault_detail),
+        "horizon": episode.horizon,
+        "system": utf8(episode.system),
+        "opening": utf8(episode.opening),
+        "seconds": episode.seconds,
+        "model": utf8(episode.model),
         "task_return": episode.task_return,
-        "user_effort": episode.user_effort, "turns": len(episode.turns), "tokens": episode.tokens,
+        "user_effort": episode.user_effort,
+        "turns": len(episode.turns),
+        "tokens": episode.tokens,
         _SATISFACTION: episode.satisfaction,
         "transcript": [
             {
-                "thinking": utf8(turn.thinking), "kind": utf8(str(turn.action.kind)),
-                "content": utf8(turn.action.content), "reply": utf8(turn.reply), "reward": turn.reward,
+                "thinking": utf8(turn.thinking),
+                "kind": utf8(str(turn.action.kind)),
+                "content": utf8(turn.action.content),
+                "reply": utf8(turn.reply),
+                "reward": turn.reward,
                 "involves_user": turn.involves_user,
-                "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
-                "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens,
+                "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault),
+                "tokens": turn.tokens,
+                "prompt_tokens": turn.prompt_tokens,
+                "completion_tokens": turn.completion_tokens,
                 "information": turn.information,
             }
             for turn in episode.turns
         ],
-    }  # fmt: skip
+    }
     if traced and episode.trace is not None:
         trace = episode.trace
         row |= {
-            "trace_prompt": trace.prompt, "trace_ids": trace.ids, "trace_turn": trace.turn, "trace_logprob": trace.logprob,
+            "trace_prompt": trace.prompt,
+            "trace_ids": trace.ids,
+            "trace_turn": trace.turn,
+            "trace_logprob": trace.logprob,
             "trace_weights_version": trace.weights_version,
-        }  # fmt: skip
+        }
     return row
 
 
@@ -219,9 +265,23 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
     turns = iter(_turns(transcript.flatten()))
     lengths = pc.list_value_length(transcript).to_pylist()
     names = [
-        "gym", "task_id", "policy", "seed", "effort_weight", "level", "stop", "success", "fault", "fault_detail", "horizon",
-        "system", "opening", "seconds", "model", _SATISFACTION,
-    ]  # fmt: skip
+        "gym",
+        "task_id",
+        "policy",
+        "seed",
+        "effort_weight",
+        "level",
+        "stop",
+        "success",
+        "fault",
+        "fault_detail",
+        "horizon",
+        "system",
+        "opening",
+        "seconds",
+        "model",
+        _SATISFACTION,
+    ]
     names = [name for name in names if name in batch.schema.names]
     columns = (batch.column(name).to_pylist() for name in names)
     for index, values in enumerate(zip(*columns, strict=True)):
@@ -229,9 +289,7 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
         row["stop"] = StopReason(row["stop"])
         row["fault"] = None if row["fault"] is None else Fault(row["fault"])
         yield Trajectory(
-            **row,
-            turns=tuple(next(turns) for _ in range(lengths[index])),
-            trace=_trace(batch, index) if traced else None,
+            **row, turns=tuple(next(turns) for _ in range(lengths[index])), trace=_trace(batch, index) if traced else None
         )
 
 
@@ -239,11 +297,16 @@ def _turns(structs: pa.StructArray) -> Sequence[Turn]:
     columns = (structs.field(field.name).to_pylist() for field in structs.type)
     return [
         Turn(
-            thinking, Action(_KINDS.get(kind, kind), content), reply, reward, involves_user,
-            None if parse_fault is None else ParseFault(parse_fault), *others,
+            thinking,
+            Action(_KINDS.get(kind, kind), content),
+            reply,
+            reward,
+            involves_user,
+            None if parse_fault is None else ParseFault(parse_fault),
+            *others,
         )
         for thinking, kind, content, reply, reward, involves_user, parse_fault, *others in zip(*columns, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _trace(batch: pa.RecordBatch, index: int) -> TokenTrace | None:
@@ -256,6 +319,9 @@ def _trace(batch: pa.RecordBatch, index: int) -> TokenTrace | None:
         return np.array(scalar.values.to_numpy(zero_copy_only=False))  # a copy: Arrow's own buffer is read-only
 
     return TokenTrace(
-        prompt=array(batch.column("trace_prompt")[index]), ids=array(ids), turn=array(turn), logprob=array(logprob),
+        prompt=array(batch.column("trace_prompt")[index]),
+        ids=array(ids),
+        turn=array(turn),
+        logprob=array(logprob),
         weights_version=version.as_py(),
-    )  # fmt: skip
+    )

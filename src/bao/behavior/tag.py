@@ -113,7 +113,7 @@ _RULES: dict[Behavior, tuple[str, ...]] = {
         r"\brather than (?:fishing|guessing)\b",
         r"\bcuts? down\b|\beach \w+ leaves its own\b|\ball options \w+ about the same\b",
     ),
-}  # fmt: skip
+}
 
 
 def _compiled(rules: tuple[str, ...]) -> re.Pattern[str]:

@@ -19,20 +19,25 @@ from bao.gym import gym_class
 from bao.progress import Progress, results_console
 
 app = App(
-    name="bao", version=__version__, help_format="plaintext", default_parameter=Parameter(negative=()),
+    name="bao",
+    version=__version__,
+    help_format="plaintext",
+    default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
     help="Train, judge and deploy proactive agents on the frontier of task reward and user effort.\n\n"
     "Begin with `bao run quickstart`: the whole method in minutes, with a report at its end.\n"
     "Each command's --help shows an example.",
-)  # fmt: skip
+)
 show = App(
-    name="show", help="Read what happened: a transcript, or a trajectory's tokens coloured by loss and advantage.\n\n"
+    name="show",
+    help="Read what happened: a transcript, or a trajectory's tokens coloured by loss and advantage.\n\n"
     "For example:\n    bao show transcript runs/quickstart/eval/bao-w0.1",
-)  # fmt: skip
+)
 check = App(
-    name="check", help="Prove what can be proved without a model: a gym's soundness, a recipe's settings.\n\n"
+    name="check",
+    help="Prove what can be proved without a model: a gym's soundness, a recipe's settings.\n\n"
     "For example:\n    bao check gym travel",
-)  # fmt: skip
+)
 app.command(show)
 app.command(check)
 app.command(evaluate, name="eval")
@@ -115,9 +120,14 @@ def frontier(
 
 @app.command
 def report(
-    evaluations: list[Path], /, *, out: Out, title: str = "Evaluation", curves: list[Path] | None = None,
+    evaluations: list[Path],
+    /,
+    *,
+    out: Out,
+    title: str = "Evaluation",
+    curves: list[Path] | None = None,
     transcript_mb: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
 
     For example:
@@ -143,9 +153,13 @@ def report(
     judged = evaluation.find_judged(evaluations)
     open_folder(out, {"evaluations": [path.name for path in evaluations], "title": title})
     path = stages.make_report(
-        title, judged, stages.draw_frontier(judged, out), out,
-        curves={file.parent.name: read_metrics(file) for file in curves or ()}, transcript_mb=transcript_mb,
-    )  # fmt: skip
+        title,
+        judged,
+        stages.draw_frontier(judged, out),
+        out,
+        curves={file.parent.name: read_metrics(file) for file in curves or ()},
+        transcript_mb=transcript_mb,
+    )
     print(f"report: {path}")
 
 
@@ -177,12 +191,7 @@ def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: 
 
 @show.command
 def transcript(
-    episodes: Path,
-    /,
-    *,
-    index: int = 0,
-    task: str | None = None,
-    pick: Literal["worst", "expensive", "disputed"] | None = None,
+    episodes: Path, /, *, index: int = 0, task: str | None = None, pick: Literal["worst", "expensive", "disputed"] | None = None
 ) -> None:
     """Print an episode, user-involving turns marked.
 

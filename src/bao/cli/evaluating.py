@@ -162,10 +162,15 @@ def evaluate(
     if api_key_env is not None and not policy.startswith("openai:") and user_model is None and judge_model is None:
         raise ConfigError(f"--api-key-env {api_key_env} is the key of an endpoint, and none is named: leave it out")
     limits = {
-        **of_models, "concurrency": concurrency, "workers": workers,
-        "ray": ray, "failures": failures, "retries": retries, "minimum_healthy": minimum_healthy,
+        **of_models,
+        "concurrency": concurrency,
+        "workers": workers,
+        "ray": ray,
+        "failures": failures,
+        "retries": retries,
+        "minimum_healthy": minimum_healthy,
         "episode_timeout": episode_timeout,
-    }  # fmt: skip
+    }
     played_how |= {key: value for key, value in limits.items() if value is not None}
     asked = {"mode": agent_mode, "turn_timeout": turn_timeout, "top_p": top_p}
     values = {"gym": chosen_gym, "model": {} if device is None else {"device": device}, "evaluation": played_how, "seed": seed}
@@ -185,9 +190,18 @@ def evaluate(
     else:
         played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
     judged = evaluation.evaluate(
-        policy, checked.gym, played, checked.evaluation, out, Progress(), effort_weight=effort_weight, series=name,
-        seed=checked.seed, model=_how_run(checked.model), agent=agent,
-    )  # fmt: skip
+        policy,
+        checked.gym,
+        played,
+        checked.evaluation,
+        out,
+        Progress(),
+        effort_weight=effort_weight,
+        series=name,
+        seed=checked.seed,
+        model=_how_run(checked.model),
+        agent=agent,
+    )
     results_console().print(table([judged.summary()]))
     for line in listing.model_usage():
         print(line)

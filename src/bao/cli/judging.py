@@ -60,11 +60,23 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
 
 
 def compare_runs(
-    evaluations: list[Path], /, *, measure: list[str] | None = None, prices: Path | None = None,
-    users: Annotated[list[str] | None, Several] = None, judges: Annotated[list[str] | None, Several] = None,
-    out: Path | None = None, tasks: Path | None = None, api_key_env: str | None = None, concurrency: int | None = None,
-    embedding: str | None = None, workers: int = 1, device: str = "cpu", seed: int = 0, as_json: JSON = False,
-) -> None:  # fmt: skip
+    evaluations: list[Path],
+    /,
+    *,
+    measure: list[str] | None = None,
+    prices: Path | None = None,
+    users: Annotated[list[str] | None, Several] = None,
+    judges: Annotated[list[str] | None, Several] = None,
+    out: Path | None = None,
+    tasks: Path | None = None,
+    api_key_env: str | None = None,
+    concurrency: int | None = None,
+    embedding: str | None = None,
+    workers: int = 1,
+    device: str = "cpu",
+    seed: int = 0,
+    as_json: JSON = False,
+) -> None:
     """Compare evaluations measure by measure, paired by task: differences, intervals, p-values, tasks still missing.
 
     More than two give all pairs, their p-values adjusted (Holm). With other users or judges the same policies are played again
@@ -125,9 +137,16 @@ def compare_runs(
             raise ConfigError("--users and --judges play the policies again: name a folder for that by --out")
         judged = evaluation.find_judged(evaluations)
         again = replay(
-            judged, others, out, progress, tasks=tasks, api_key_env=api_key_env, concurrency=concurrency, workers=workers,
+            judged,
+            others,
+            out,
+            progress,
+            tasks=tasks,
+            api_key_env=api_key_env,
+            concurrency=concurrency,
+            workers=workers,
             device=device,
-        )  # fmt: skip
+        )
         base = _scores(judged)
         transfers = [transfer(base, _scores(each), ("the evaluations", label), seed=seed) for label, each in again.items()]
     if as_json:
@@ -202,10 +221,15 @@ def _row(row: Difference) -> Sequence[Text]:
     return [
         Text(cell)
         for cell in (
-            _number(row.a), _number(row.b), f"{interval.mean:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}]",
-            f"{row.adjusted_p:.4f}", str(row.tasks), row.better or "not told apart", more,
+            _number(row.a),
+            _number(row.b),
+            f"{interval.mean:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}]",
+            f"{row.adjusted_p:.4f}",
+            str(row.tasks),
+            row.better or "not told apart",
+            more,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _number(value: float) -> str:

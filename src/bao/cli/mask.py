@@ -28,10 +28,13 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
     task = tasks[int(rng.integers(len(tasks)))]
     weight = float(rng.choice(settings.effort_weights))
     engine = Engine(
-        loaded.model, loaded.template, lambda: stages.make_gym(recipe.gym),
-        limits=Limits(settings.turn_tokens, settings.trajectory_tokens), temperature=settings.temperature,
+        loaded.model,
+        loaded.template,
+        lambda: stages.make_gym(recipe.gym),
+        limits=Limits(settings.turn_tokens, settings.trajectory_tokens),
+        temperature=settings.temperature,
         form=loaded.profile.prompt,
-    )  # fmt: skip
+    )
     told = weight if loaded.profile.effort_weights else None
     trajectories = engine.run([Request(task, int(rng.integers(2**31)), told) for _ in range(settings.group_size)])
     group = make_group(task, weight, trajectories, recipe.shaping.build(), recipe.credit)
@@ -41,8 +44,9 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
     console.print(
         f"task {task.id}, effort weight {weight:g}, R {trajectory.task_return:.2f}, U {trajectory.user_effort}, "
         f"{'no variance in this group' if group.zero_variance else 'advantages by turn below'}",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+        highlight=False,
+        soft_wrap=True,
+    )
     tokenizer = loaded.template.tokenizer
     console.print(Text("[prompt, no loss]", style="bold"))
     console.print(Text(_printable(tokenizer.decode(trace.prompt.tolist())), style="dim"))

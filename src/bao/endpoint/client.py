@@ -99,9 +99,15 @@ class Endpoint:
         """What whoever asks has found out about the endpoint, to go by from then on."""
 
     def complete(
-        self, settings: EndpointSettings, messages: Sequence[Message], fields: Mapping[str, Any], blame: Blame, *,
-        max_tokens: int | None = None, allowance: Allowance | None = None,
-    ) -> Completion:  # fmt: skip
+        self,
+        settings: EndpointSettings,
+        messages: Sequence[Message],
+        fields: Mapping[str, Any],
+        blame: Blame,
+        *,
+        max_tokens: int | None = None,
+        allowance: Allowance | None = None,
+    ) -> Completion:
         """The model's next message; `fields` are further ones of the request, `max_tokens` stands in for the settings'.
 
         Raises `FaultError`, as `blame` says, where none was to be had in ``settings.attempts`` tries or in the `allowance`, and

@@ -30,27 +30,50 @@ _CALL = pa.struct(
 )
 _MESSAGE = pa.struct(
     [
-        ("role", pa.string()), ("content", pa.string()), ("reasoning_content", pa.string()),
-        ("tool_calls", pa.list_(_CALL)), ("tool_call_id", pa.string()),
+        ("role", pa.string()),
+        ("content", pa.string()),
+        ("reasoning_content", pa.string()),
+        ("tool_calls", pa.list_(_CALL)),
+        ("tool_call_id", pa.string()),
     ]
-)  # fmt: skip
+)
 _TURN = pa.struct(
     [
-        ("kind", pa.string()), ("content", pa.string()), ("reward", pa.float64()), ("involves_user", pa.bool_()),
-        ("parse_fault", pa.string()), ("tokens", pa.int64()), ("prompt_tokens", pa.int64()),
-        ("completion_tokens", pa.int64()), ("information", pa.float64()),
+        ("kind", pa.string()),
+        ("content", pa.string()),
+        ("reward", pa.float64()),
+        ("involves_user", pa.bool_()),
+        ("parse_fault", pa.string()),
+        ("tokens", pa.int64()),
+        ("prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("information", pa.float64()),
     ]
-)  # fmt: skip
+)
 _SCHEMA = pa.schema(
     [
-        ("messages", pa.list_(_MESSAGE)), ("tools", pa.string()), ("bao_format", pa.string()), ("gym", pa.string()),
-        ("task_id", pa.string()), ("policy", pa.string()), ("seed", pa.int64()), ("effort_weight", pa.float64()),
-        ("level", pa.int64()), ("stop", pa.string()), ("success", pa.bool_()), ("fault", pa.string()),
-        ("fault_detail", pa.string()), ("horizon", pa.int64()), ("seconds", pa.float64()), ("satisfaction", pa.float64()),
-        ("model", pa.string()), ("task_return", pa.float64()),
-        ("user_effort", pa.int64()), ("turns", pa.list_(_TURN)),
+        ("messages", pa.list_(_MESSAGE)),
+        ("tools", pa.string()),
+        ("bao_format", pa.string()),
+        ("gym", pa.string()),
+        ("task_id", pa.string()),
+        ("policy", pa.string()),
+        ("seed", pa.int64()),
+        ("effort_weight", pa.float64()),
+        ("level", pa.int64()),
+        ("stop", pa.string()),
+        ("success", pa.bool_()),
+        ("fault", pa.string()),
+        ("fault_detail", pa.string()),
+        ("horizon", pa.int64()),
+        ("seconds", pa.float64()),
+        ("satisfaction", pa.float64()),
+        ("model", pa.string()),
+        ("task_return", pa.float64()),
+        ("user_effort", pa.int64()),
+        ("turns", pa.list_(_TURN)),
     ]
-)  # fmt: skip
+)
 _NOT_METADATA = ("messages", "tools")
 _READ_ROWS = 256
 

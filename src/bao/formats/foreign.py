@@ -45,9 +45,17 @@ def foreign_trajectory(messages: Sequence[Any], task_id: str, under: Rules) -> T
     if all(turn.parse_fault is not None for turn in turns):
         raise DataError("no assistant message holds an action: a call of interact(choice, content), or text such as [search] x")
     return Trajectory(
-        gym=under.gym, task_id=task_id, policy=POLICY, seed=0, opening=talk.opening, turns=turns, stop=StopReason.FINISH,
-        success=False, horizon=max(under.horizon, len(turns)), system=talk.system,
-    )  # fmt: skip
+        gym=under.gym,
+        task_id=task_id,
+        policy=POLICY,
+        seed=0,
+        opening=talk.opening,
+        turns=turns,
+        stop=StopReason.FINISH,
+        success=False,
+        horizon=max(under.horizon, len(turns)),
+        system=talk.system,
+    )
 
 
 def _turn(exchange: Exchange, number: int, under: Rules) -> Turn:

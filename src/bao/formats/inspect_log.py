@@ -110,10 +110,17 @@ def _sample(trajectory: Trajectory, name: str, epoch: int) -> dict[str, Any]:
     messages = [_message(message, f"{key}-{index}", trajectory) for index, message in enumerate(messages_of(trajectory))]
     opening = next(message["content"] for message in messages if message["role"] == "user")
     sample: dict[str, Any] = {
-        "id": name, "epoch": epoch, "uuid": key, "input": opening,
-        "target": "", "messages": messages, "metadata": metadata_of(trajectory), "total_time": trajectory.seconds,
-        "turn_count": len(trajectory.turns), "output": _output(messages, trajectory),
-    }  # fmt: skip
+        "id": name,
+        "epoch": epoch,
+        "uuid": key,
+        "input": opening,
+        "target": "",
+        "messages": messages,
+        "metadata": metadata_of(trajectory),
+        "total_time": trajectory.seconds,
+        "turn_count": len(trajectory.turns),
+        "output": _output(messages, trajectory),
+    }
     if _faulted(trajectory):
         fault = str(trajectory.fault or Fault.GYM_ERROR)
         message = f"{fault}: {utf8(trajectory.fault_detail)}" if trajectory.fault_detail else fault
@@ -140,11 +147,13 @@ def _message(message: dict[str, Any], key: str, trajectory: Trajectory) -> dict[
         if "tool_calls" in told:
             told["tool_calls"] = [
                 {
-                    "id": call["id"], "function": call["function"]["name"], "type": "function",
+                    "id": call["id"],
+                    "function": call["function"]["name"],
+                    "type": "function",
                     "arguments": json.loads(call["function"]["arguments"]),
                 }
                 for call in told["tool_calls"]
-            ]  # fmt: skip
+            ]
     if message["role"] == "tool":
         told["function"] = "interact"
     return told
@@ -165,30 +174,44 @@ def _header(
     key = hashlib.sha256(identity.encode()).hexdigest()[:22]
     arguments = {} if first.effort_weight is None else {"effort_weight": first.effort_weight}
     return {
-        "version": 2, "status": "success",
+        "version": 2,
+        "status": "success",
         "eval": {
-            "eval_id": key, "run_id": key, "task_id": key, "created": moment, "task": f"bao/{utf8(first.gym)}",
+            "eval_id": key,
+            "run_id": key,
+            "task_id": key,
+            "created": moment,
+            "task": f"bao/{utf8(first.gym)}",
             "dataset": {"name": utf8(first.gym), "samples": len(epochs), "sample_ids": list(epochs)},
-            "model": utf8(first.policy), "config": {"epochs": max(epochs.values())}, "packages": {"bao-agents": __version__},
-            "task_args": arguments, "task_args_passed": arguments,
+            "model": utf8(first.policy),
+            "config": {"epochs": max(epochs.values())},
+            "packages": {"bao-agents": __version__},
+            "task_args": arguments,
+            "task_args_passed": arguments,
             "scorers": [{"name": name, "metrics": [{"name": "mean"}, {"name": "stderr"}]} for name in SCORES],
         },
         "plan": {"name": "bao", "steps": [{"solver": SCORER, "params": arguments}]},
         "results": {
-            "total_samples": count, "completed_samples": scored,
+            "total_samples": count,
+            "completed_samples": scored,
             "scores": [
                 {
-                    "name": name, "scorer": SCORER, "scored_samples": scored, "unscored_samples": count - scored,
+                    "name": name,
+                    "scorer": SCORER,
+                    "scored_samples": scored,
+                    "unscored_samples": count - scored,
                     "metrics": {
                         "mean": {"name": "mean", "value": float(column.mean())},
                         "stderr": {"name": "stderr", "value": _standard_error(column)},
                     },
                 }
                 for name, column in zip(SCORES, means.T, strict=True)
-            ] if scored else [],
+            ]
+            if scored
+            else [],
         },
         "stats": {"started_at": moment, "completed_at": moment},
-    }  # fmt: skip
+    }
 
 
 def _standard_error(task_means: Any) -> float:

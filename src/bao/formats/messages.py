@@ -108,22 +108,37 @@ def metadata_of(trajectory: Trajectory) -> dict[str, Any]:
     turns = [
         {
             "kind": utf8(str(turn.action.kind)),
-            "content": None if _callable(turn.action) else utf8(turn.action.content), "reward": turn.reward,
+            "content": None if _callable(turn.action) else utf8(turn.action.content),
+            "reward": turn.reward,
             "involves_user": turn.involves_user,
-            "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault), "tokens": turn.tokens,
-            "prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens, "information": turn.information,
+            "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault),
+            "tokens": turn.tokens,
+            "prompt_tokens": turn.prompt_tokens,
+            "completion_tokens": turn.completion_tokens,
+            "information": turn.information,
         }
         for turn in trajectory.turns
-    ]  # fmt: skip
+    ]
     return {
-        "bao_format": FORMAT, "gym": utf8(trajectory.gym), "task_id": utf8(trajectory.task_id),
-        "policy": utf8(trajectory.policy), "seed": trajectory.seed, "effort_weight": trajectory.effort_weight,
-        "level": trajectory.level, "stop": str(trajectory.stop), "success": trajectory.success,
+        "bao_format": FORMAT,
+        "gym": utf8(trajectory.gym),
+        "task_id": utf8(trajectory.task_id),
+        "policy": utf8(trajectory.policy),
+        "seed": trajectory.seed,
+        "effort_weight": trajectory.effort_weight,
+        "level": trajectory.level,
+        "stop": str(trajectory.stop),
+        "success": trajectory.success,
         "fault": None if trajectory.fault is None else str(trajectory.fault),
-        "fault_detail": utf8(trajectory.fault_detail), "horizon": trajectory.horizon, "seconds": trajectory.seconds,
-        "satisfaction": trajectory.satisfaction, "model": utf8(trajectory.model),
-        "task_return": trajectory.task_return, "user_effort": trajectory.user_effort, "turns": turns,
-    }  # fmt: skip
+        "fault_detail": utf8(trajectory.fault_detail),
+        "horizon": trajectory.horizon,
+        "seconds": trajectory.seconds,
+        "satisfaction": trajectory.satisfaction,
+        "model": utf8(trajectory.model),
+        "task_return": trajectory.task_return,
+        "user_effort": trajectory.user_effort,
+        "turns": turns,
+    }
 
 
 def trajectory_of(messages: Sequence[Any], metadata: Mapping[str, Any]) -> Trajectory:
@@ -142,11 +157,24 @@ def trajectory_of(messages: Sequence[Any], metadata: Mapping[str, Any]) -> Traje
         )
     turns = tuple(_turn(exchange, turn, i) for i, (exchange, turn) in enumerate(zip(talk.exchanges, data.turns, strict=True)))
     return Trajectory(
-        gym=data.gym, task_id=data.task_id, policy=data.policy, seed=data.seed, opening=talk.opening, turns=turns,
-        stop=data.stop, success=data.success, horizon=data.horizon, system=talk.system, effort_weight=data.effort_weight,
-        level=data.level, fault=data.fault, fault_detail=data.fault_detail, seconds=data.seconds,
-        satisfaction=data.satisfaction, model=data.model,
-    )  # fmt: skip
+        gym=data.gym,
+        task_id=data.task_id,
+        policy=data.policy,
+        seed=data.seed,
+        opening=talk.opening,
+        turns=turns,
+        stop=data.stop,
+        success=data.success,
+        horizon=data.horizon,
+        system=talk.system,
+        effort_weight=data.effort_weight,
+        level=data.level,
+        fault=data.fault,
+        fault_detail=data.fault_detail,
+        seconds=data.seconds,
+        satisfaction=data.satisfaction,
+        model=data.model,
+    )
 
 
 def cut(messages: Sequence[Any]) -> Talk:
@@ -180,9 +208,10 @@ def cut(messages: Sequence[Any]) -> Talk:
         else:
             raise DataError(f"message {number} has the role {message.get('role')!r}, which does not fit there")
     return Talk(
-        "\n".join(head["system"]), "\n".join(head["user"]),
+        "\n".join(head["system"]),
+        "\n".join(head["user"]),
         tuple(Exchange(message, "\n".join(replies)) for message, replies, _ in exchanges),
-    )  # fmt: skip
+    )
 
 
 def content_text(message: Mapping[str, Any], number: int) -> str:
@@ -243,9 +272,17 @@ def _turn(exchange: Exchange, data: TurnMetadata, index: int) -> Turn:
     if str(action.kind) != data.kind:
         raise DataError(f"turn {index} is [{action.kind}] by its message and {data.kind!r} by the metadata: keep the two alike")
     return Turn(
-        thinking, action, exchange.reply, data.reward, data.involves_user, data.parse_fault, data.tokens, data.prompt_tokens,
-        data.completion_tokens, data.information,
-    )  # fmt: skip
+        thinking,
+        action,
+        exchange.reply,
+        data.reward,
+        data.involves_user,
+        data.parse_fault,
+        data.tokens,
+        data.prompt_tokens,
+        data.completion_tokens,
+        data.information,
+    )
 
 
 def _called(calls: Sequence[Mapping[str, Any]], index: int) -> Action:

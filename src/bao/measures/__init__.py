@@ -6,6 +6,18 @@ from bao.measures.stats import Interval, bootstrap_intervals, task_means
 from bao.measures.summary import summarize
 
 __all__ = [
-    "Direction", "Interval", "MEASURES", "Measure", "PASS_AT_U", "RATES", "TaskMeasures", "bootstrap_intervals",
-    "episode_measures", "fault_counts", "healthy", "measure_tasks", "summarize", "task_means",
-]  # fmt: skip
+    "Direction",
+    "Interval",
+    "MEASURES",
+    "Measure",
+    "PASS_AT_U",
+    "RATES",
+    "TaskMeasures",
+    "bootstrap_intervals",
+    "episode_measures",
+    "fault_counts",
+    "healthy",
+    "measure_tasks",
+    "summarize",
+    "task_means",
+]

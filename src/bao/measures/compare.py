@@ -25,9 +25,20 @@ from bao.measures.stats import Floats, Interval, difference_interval
 from bao.trajectory import Trajectory
 
 HEADLINE = (
-    "score", "success", "pass_at_u_1", "user_effort", "user_involvement_rate", "satisfaction", "turns", "tokens",
-    "unparsable", "money", "repeated", "zero_information", "embedding_diversity",
-)  # fmt: skip
+    "score",
+    "success",
+    "pass_at_u_1",
+    "user_effort",
+    "user_involvement_rate",
+    "satisfaction",
+    "turns",
+    "tokens",
+    "unparsable",
+    "money",
+    "repeated",
+    "zero_information",
+    "embedding_diversity",
+)
 """What is compared where no measure is named; those that a run has no figure for are left out."""
 
 EVERY = "all"
@@ -68,9 +79,16 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "measure": self.measure, "a": self.a, "b": self.b, "difference": self.difference.to_json(), "p": self.p,
-            "adjusted_p": self.adjusted_p, "tasks": self.tasks, "better": self.better, "more_tasks": self.more_tasks,
-        }  # fmt: skip
+            "measure": self.measure,
+            "a": self.a,
+            "b": self.b,
+            "difference": self.difference.to_json(),
+            "p": self.p,
+            "adjusted_p": self.adjusted_p,
+            "tasks": self.tasks,
+            "better": self.better,
+            "more_tasks": self.more_tasks,
+        }
 
 
 @dataclass(frozen=True)
@@ -88,15 +106,24 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "a": self.a, "b": self.b, "tasks": self.tasks, "paired_by_seed": self.by_seed,
-            "differences": [difference.to_json() for difference in self.differences], "warnings": list(self.warnings),
-        }  # fmt: skip
+            "a": self.a,
+            "b": self.b,
+            "tasks": self.tasks,
+            "paired_by_seed": self.by_seed,
+            "differences": [difference.to_json() for difference in self.differences],
+            "warnings": list(self.warnings),
+        }
 
 
 def compare(
-    runs: Sequence[Run], measures: Sequence[str] | None = None, *, prices: Prices | None = None,
-    encode: Encode | None = None, seed: int = 0, permutations: int = 10_000,
-) -> list[Comparison]:  # fmt: skip
+    runs: Sequence[Run],
+    measures: Sequence[str] | None = None,
+    *,
+    prices: Prices | None = None,
+    encode: Encode | None = None,
+    seed: int = 0,
+    permutations: int = 10_000,
+) -> list[Comparison]:
     """Every pair of `runs`, the later against the earlier; `prices` gives ``money``, `encode` ``embedding_diversity``.
 
     `measures` are names, or just ``all``; `HEADLINE` where not given.
@@ -221,7 +248,7 @@ class _Measured:
 
 def _pair(
     a: _Measured, b: _Measured, measures: Sequence[str] | None, seed: int, permutations: int, comparisons: int
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     gyms = sorted({episode.gym for episode in (*a.episodes, *b.episodes)})
     if len(gyms) > 1:
         raise DataError(
@@ -243,10 +270,13 @@ def _pair(
     chosen = [name for name in HEADLINE if name in common] if measures is None else list(measures) or common
     differences = [_difference(name, left[name], right[name], a.run, b.run, seed, permutations, comparisons) for name in chosen]
     return Comparison(
-        a=a.run.label, b=b.run.label, tasks=len(tasks), by_seed=sum(map(bool, seeds)),
+        a=a.run.label,
+        b=b.run.label,
+        tasks=len(tasks),
+        by_seed=sum(map(bool, seeds)),
         differences=tuple(difference for difference in differences if difference is not None),
         warnings=tuple(_warnings(a, b, len(tasks))),
-    )  # fmt: skip
+    )
 
 
 def _mean(values: Floats) -> float:
@@ -256,7 +286,7 @@ def _mean(values: Floats) -> float:
 
 def _difference(
     name: str, left: Floats, right: Floats, a: Run, b: Run, seed: int, permutations: int, comparisons: int
-) -> Difference | None:  # fmt: skip
+) -> Difference | None:
     both = ~(np.isnan(left) | np.isnan(right))
     if not both.any():
         return None
@@ -265,11 +295,16 @@ def _difference(
     values[np.abs(values) < 1e-12 * np.maximum(np.abs(left[both]), 1)] = 0.0
     p = float(sign_flip_p(values[:, None], permutations=permutations, seed=seed)[0])
     return Difference(
-        measure=name, a=float(left[both].mean()), b=float(right[both].mean()),
-        difference=difference_interval(values, bounded=MEASURES[name].rate), p=p, adjusted_p=p, tasks=len(values),
+        measure=name,
+        a=float(left[both].mean()),
+        b=float(right[both].mean()),
+        difference=difference_interval(values, bounded=MEASURES[name].rate),
+        p=p,
+        adjusted_p=p,
+        tasks=len(values),
         better=_better(name, float(values.mean()), p, a.label, b.label),
         more_tasks=more_tasks(values, comparisons),
-    )  # fmt: skip
+    )
 
 
 def _better(name: str, difference: float, p: float, a: str, b: str) -> str | None:
@@ -290,7 +325,8 @@ def _adjusted(pairs: Sequence[Comparison]) -> list[Comparison]:
             pair,
             differences=tuple(
                 replace(
-                    d, adjusted_p=adjusted[i, d.measure],
+                    d,
+                    adjusted_p=adjusted[i, d.measure],
                     better=_better(d.measure, d.difference.mean, adjusted[i, d.measure], pair.a, pair.b),
                     more_tasks=_missing(d, adjusted[i, d.measure]),
                 )
@@ -298,7 +334,7 @@ def _adjusted(pairs: Sequence[Comparison]) -> list[Comparison]:
             ),
         )
         for i, pair in enumerate(pairs)
-    ]  # fmt: skip
+    ]
 
 
 def _missing(difference: Difference, p: float) -> int | None:

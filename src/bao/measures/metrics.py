@@ -64,9 +64,12 @@ def fault_counts(trajectories: Iterable[Trajectory]) -> dict[str, int]:
 
 
 def episode_measures(
-    trajectories: Sequence[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None,
+    trajectories: Sequence[Trajectory],
+    *,
+    prices: Prices | None = None,
+    encode: Encode | None = None,
     only: Collection[str] | None = None,
-) -> dict[str, Floats]:  # fmt: skip
+) -> dict[str, Floats]:
     """Each episode's measures, [episodes] by name: all of `bao.measures.catalogue` but ``best_score``.
 
     NaN where an episode has no figure; a measure that none has is left out. `prices` gives ``money``, `encode` the embeddings
@@ -85,9 +88,12 @@ def episode_measures(
 
 
 def measure_tasks(
-    trajectories: Iterable[Trajectory], *, prices: Prices | None = None, encode: Encode | None = None,
+    trajectories: Iterable[Trajectory],
+    *,
+    prices: Prices | None = None,
+    encode: Encode | None = None,
     only: Collection[str] | None = None,
-) -> TaskMeasures:  # fmt: skip
+) -> TaskMeasures:
     """Every measure, task by task; options as for `episode_measures`. Holds a few hundred episodes at a time.
 
     Raises `DataError` on episodes of several gyms, or where no episode is healthy.
@@ -139,10 +145,15 @@ class _Columns:
         reasons = [reason for reason in StopReason if reason in self._stops]
         _, shares = task_means([[stop == reason for reason in reasons] for stop in self._stops], self._tasks)
         return TaskMeasures(
-            gym=min(self._gyms), task_ids=ids, values={name: values[name] for name in MEASURES if name in values},
-            stop=dict(zip(map(str, reasons), shares.T, strict=True)), episodes=len(self._tasks), faults=dict(self._faults),
-            policies=frozenset(self._policies), effort_weights=frozenset(self._weights),
-        )  # fmt: skip
+            gym=min(self._gyms),
+            task_ids=ids,
+            values={name: values[name] for name in MEASURES if name in values},
+            stop=dict(zip(map(str, reasons), shares.T, strict=True)),
+            episodes=len(self._tasks),
+            faults=dict(self._faults),
+            policies=frozenset(self._policies),
+            effort_weights=frozenset(self._weights),
+        )
 
     def _joined(self) -> dict[str, Floats]:
         """[episodes] for each measure that some part has; a part that lacks it has NaN."""

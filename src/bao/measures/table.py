@@ -33,9 +33,13 @@ def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
         values = {**summary, "pass_at_u": summary["pass_at_u"]["1"]}
         cells = ["" if values.get(key) is None else _cell(values[key], digits) for key, _, digits in columns]
         view.add_row(
-            Text(str(summary["policy"])), "" if weight is None else f"{weight:g}", str(summary["tasks"]),
-            str(summary["episodes"]), *cells, str(sum(summary["faults"].values())),
-        )  # fmt: skip
+            Text(str(summary["policy"])),
+            "" if weight is None else f"{weight:g}",
+            str(summary["tasks"]),
+            str(summary["episodes"]),
+            *cells,
+            str(sum(summary["faults"].values())),
+        )
     return view
 
 

@@ -48,11 +48,13 @@ class Transfer:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "trained": self.trained, "other": self.other, "tasks": self.tasks,
+            "trained": self.trained,
+            "other": self.other,
+            "tasks": self.tasks,
             "scores": {policy: list(pair) for policy, pair in self.scores.items()},
             "reward_translation_rate": {policy: rate.to_json() for policy, rate in self.rates.items()},
             "rank_agreement": None if self.agreement is None else self.agreement.to_json(),
-        }  # fmt: skip
+        }
 
 
 Scores = Mapping[str, Mapping[str, float]]

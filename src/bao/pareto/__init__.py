@@ -4,16 +4,22 @@ from bao.measures.catalogue import Direction
 from bao.pareto.attainment import attainment_surfaces
 from bao.pareto.dominance import dominates, hypervolumes, normalise
 from bao.pareto.evaluation import Evaluation
-from bao.pareto.frontier import (
-    Frontier,
-    FrontierPoint,
-    HypervolumeDifference,
-    distinct_points,
-    frontier,
-)
+from bao.pareto.frontier import Frontier, FrontierPoint, HypervolumeDifference, distinct_points, frontier
 from bao.pareto.objective import OBJECTIVES, Objective, Worst
 
 __all__ = [
-    "Direction", "Evaluation", "Frontier", "FrontierPoint", "HypervolumeDifference", "OBJECTIVES", "Objective", "Worst",
-    "attainment_surfaces", "distinct_points", "dominates", "frontier", "hypervolumes", "normalise",
-]  # fmt: skip
+    "Direction",
+    "Evaluation",
+    "Frontier",
+    "FrontierPoint",
+    "HypervolumeDifference",
+    "OBJECTIVES",
+    "Objective",
+    "Worst",
+    "attainment_surfaces",
+    "distinct_points",
+    "dominates",
+    "frontier",
+    "hypervolumes",
+    "normalise",
+]

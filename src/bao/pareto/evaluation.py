@@ -60,10 +60,15 @@ class Evaluation:
         policy, weight = told.pop()
         weight = weight if effort_weight is None else effort_weight
         return cls(
-            label=label or (policy if weight is None else f"{policy} w={weight:g}"), series=series or policy,
-            gym=measured.gym, horizon=horizon, task_ids=measured.task_ids,
-            values=measured.values, episodes=measured.episodes, effort_weight=weight,
-        )  # fmt: skip
+            label=label or (policy if weight is None else f"{policy} w={weight:g}"),
+            series=series or policy,
+            gym=measured.gym,
+            horizon=horizon,
+            task_ids=measured.task_ids,
+            values=measured.values,
+            episodes=measured.episodes,
+            effort_weight=weight,
+        )
 
     @classmethod
     def of_arrays(
@@ -85,6 +90,12 @@ class Evaluation:
                 f"{label}: every measure needs one value for each of the {len(tasks)} episodes ({error})"
             ) from error
         return cls(
-            label=label, series=series, gym=gym, horizon=horizon, task_ids=ids, episodes=len(tasks),
-            values=dict(zip(values, table.T, strict=True)), effort_weight=effort_weight,
-        )  # fmt: skip
+            label=label,
+            series=series,
+            gym=gym,
+            horizon=horizon,
+            task_ids=ids,
+            episodes=len(tasks),
+            values=dict(zip(values, table.T, strict=True)),
+            effort_weight=effort_weight,
+        )

@@ -46,11 +46,16 @@ class FrontierPoint:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "label": self.label, "series": self.series, "effort_weight": self.effort_weight, "tasks": self.tasks,
-            "episodes": self.episodes, "values": {name: value.to_json() for name, value in self.values.items()},
-            "non_dominated": self.non_dominated, "non_dominated_probability": self.non_dominated_probability,
+            "label": self.label,
+            "series": self.series,
+            "effort_weight": self.effort_weight,
+            "tasks": self.tasks,
+            "episodes": self.episodes,
+            "values": {name: value.to_json() for name, value in self.values.items()},
+            "non_dominated": self.non_dominated,
+            "non_dominated_probability": self.non_dominated_probability,
             "dominated_by": list(self.dominated_by),
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,16 +250,20 @@ def _points(
     width = len(objectives)
     return tuple(
         FrontierPoint(
-            label=evaluation.label, series=evaluation.series, effort_weight=evaluation.effort_weight,
-            tasks=len(evaluation.task_ids), episodes=evaluation.episodes,
+            label=evaluation.label,
+            series=evaluation.series,
+            effort_weight=evaluation.effort_weight,
+            tasks=len(evaluation.task_ids),
+            episodes=evaluation.episodes,
             values={
                 objective.name: interval
                 for objective, interval in zip(objectives, found[width * index : width * (index + 1)], strict=True)
             },
-            non_dominated=not dominance[:, index].any(), non_dominated_probability=float(free[index]),
+            non_dominated=not dominance[:, index].any(),
+            non_dominated_probability=float(free[index]),
             dominated_by=tuple(
                 other.label for other, share in zip(evaluations, shares[:, index], strict=True) if share >= CERTAIN
             ),
         )
         for index, evaluation in enumerate(evaluations)
-    )  # fmt: skip
+    )

@@ -37,10 +37,7 @@ class Conversation:
         self._whole = tools is None
         self._kinds = kinds
         how = "" if tools is None else f"\n{BY_TOOL if tools else BY_TEXT}"
-        self._messages: list[Message] = [
-            {"role": "system", "content": system + how},
-            {"role": "user", "content": opening},
-        ]
+        self._messages: list[Message] = [{"role": "system", "content": system + how}, {"role": "user", "content": opening}]
         self._open_calls: list[str] = []
 
     @property

@@ -18,9 +18,16 @@ from bao.policies.template import CHATML
 
 PAD, END = "<|endoftext|>", "<|im_end|>"
 _FIXED = (
-    PAD, END, "<|im_start|>system\n", "\n<|im_start|>user\n", "\n<|im_start|>assistant\n", "<|im_start|>", "<think>",
-    "</think>", *(f"[{kind}]" for kind in CHOICES),
-)  # fmt: skip
+    PAD,
+    END,
+    "<|im_start|>system\n",
+    "\n<|im_start|>user\n",
+    "\n<|im_start|>assistant\n",
+    "<|im_start|>",
+    "<think>",
+    "</think>",
+    *(f"[{kind}]" for kind in CHOICES),
+)
 
 
 _WORDS = r" ?[A-Za-z0-9]+| ?[^\sA-Za-z0-9]+|\s+"
@@ -52,9 +59,11 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+        vocab_size=vocabulary,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
         special_tokens=[AddedToken(text, normalized=False, special=True) for text in _FIXED],
-    )  # fmt: skip
+    )
     tokenizer.train_from_iterator(texts, trainer)
     fast: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, padding_side="left"
@@ -66,11 +75,19 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
 def make_model(tokenizer: Any, size: TinySize, seed: int) -> Qwen3ForCausalLM:
     """A freshly initialised model; the same one for the same seed."""
     config = Qwen3Config(
-        vocab_size=len(tokenizer), hidden_size=size.hidden, intermediate_size=size.feedforward,
-        num_hidden_layers=size.layers, num_attention_heads=size.heads, num_key_value_heads=size.kv_heads,
-        head_dim=size.hidden // size.heads, max_position_embeddings=size.positions, tie_word_embeddings=True,
-        bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=size.hidden,
+        intermediate_size=size.feedforward,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.kv_heads,
+        head_dim=size.hidden // size.heads,
+        max_position_embeddings=size.positions,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Qwen3ForCausalLM(config)

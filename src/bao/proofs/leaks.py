@@ -28,8 +28,11 @@ IDLE = ("", "hm", "0", "I do not know.")
 """Contents that ask for nothing and answer nothing."""
 TASK_ID = "the task's id"
 _PROTOCOL: Mapping[str, type | tuple[type, ...]] = {
-    "turn": int, "involves_user": bool, "success": bool, "stop": (StopReason, type(None)),
-}  # fmt: skip
+    "turn": int,
+    "involves_user": bool,
+    "success": bool,
+    "stop": (StopReason, type(None)),
+}
 
 
 class Leak(NamedTuple):

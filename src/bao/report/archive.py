@@ -29,9 +29,20 @@ _IN_MEMORY = 32_000_000
 TURN_FIELDS = ("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens", "information")
 STORY_FIELDS = ("opening", "system", "horizon", "fault_detail", "turns")
 ROW_FIELDS = (
-    "policy", "task", "level", "seed", "effort_weight", "stop", "success", "score", "effort", "turns", "tokens", "unparsable",
+    "policy",
+    "task",
+    "level",
+    "seed",
+    "effort_weight",
+    "stop",
+    "success",
+    "score",
+    "effort",
+    "turns",
+    "tokens",
+    "unparsable",
     "fault",
-)  # fmt: skip
+)
 
 _NO_MEASURES = frozenset({"seed", "level", "horizon", "effort_weight", "seconds"})
 """Numbers of an episode that are columns already, or that no one compares."""
@@ -71,12 +82,22 @@ def row_of(episode: Trajectory, label: str | None = None) -> EpisodeRow:
     label = label or (episode.policy if weight is None else f"{episode.policy} w={weight:g}")
     fault = str(episode.fault) if episode.fault is not None else "unnamed" if episode.stop == StopReason.FAULT else None
     return EpisodeRow(
-        policy=label, task=episode.task_id, level=episode.level, seed=episode.seed, effort_weight=weight,
-        stop=str(episode.stop), success=bool(episode.success), score=episode.task_return, effort=episode.user_effort,
-        turns=len(episode.turns), tokens=episode.tokens,
-        unparsable=sum(turn.parse_fault is not None for turn in episode.turns), fault=fault,
-        asked=tuple(index for index, turn in enumerate(episode.turns) if turn.involves_user), more=_further(episode),
-    )  # fmt: skip
+        policy=label,
+        task=episode.task_id,
+        level=episode.level,
+        seed=episode.seed,
+        effort_weight=weight,
+        stop=str(episode.stop),
+        success=bool(episode.success),
+        score=episode.task_return,
+        effort=episode.user_effort,
+        turns=len(episode.turns),
+        tokens=episode.tokens,
+        unparsable=sum(turn.parse_fault is not None for turn in episode.turns),
+        fault=fault,
+        asked=tuple(index for index, turn in enumerate(episode.turns) if turn.involves_user),
+        more=_further(episode),
+    )
 
 
 def _further(episode: Trajectory) -> dict[str, float]:
@@ -179,8 +200,13 @@ class Archive:
         further = list(dict.fromkeys(name for row in self.rows for name in row.more))
         more = {name: [finite(row.more.get(name)) for row in self.rows] for name in further}
         return {
-            "count": len(self.rows), "names": names, "columns": columns, "more": more, "held": self.held, "starts": self.starts,
-        }  # fmt: skip
+            "count": len(self.rows),
+            "names": names,
+            "columns": columns,
+            "more": more,
+            "held": self.held,
+            "starts": self.starts,
+        }
 
 
 class _Block:
@@ -223,10 +249,16 @@ def _story(one: Trajectory) -> list[Any]:
 
 def _turn(turn: Turn) -> list[Any]:
     return [
-        _cut(turn.thinking), str(turn.action.kind), _cut(turn.action.content), _cut(turn.reply), finite(turn.reward),
-        int(turn.involves_user), None if turn.parse_fault is None else str(turn.parse_fault), turn.tokens,
+        _cut(turn.thinking),
+        str(turn.action.kind),
+        _cut(turn.action.content),
+        _cut(turn.reply),
+        finite(turn.reward),
+        int(turn.involves_user),
+        None if turn.parse_fault is None else str(turn.parse_fault),
+        turn.tokens,
         finite(getattr(turn, "information", None)),
-    ]  # fmt: skip
+    ]
 
 
 def _cut(text: str) -> str:

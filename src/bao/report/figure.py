@@ -22,15 +22,28 @@ blindnesses and by 40 for others, and each has a contrast of 4.5 or more to whit
 MARKERS = ("o", "s", "^", "D", "v", "P", "p", "h")
 INK, MUTED, RULE = "#1a1d22", "#5a616c", "#e2dfd8"
 STYLE = {
-    "font.family": "sans-serif", "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "DejaVu Sans"], "font.size": 10.5,
-    "axes.edgecolor": "#b9b5ac", "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED, "ytick.color": MUTED,
-    "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED, "svg.hashsalt": "bao",
-}  # fmt: skip
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "DejaVu Sans"],
+    "font.size": 10.5,
+    "axes.edgecolor": "#b9b5ac",
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "svg.hashsalt": "bao",
+}
 INCHES, DOTS_PER_INCH = (7.4, 4.9), 200
 UNITS = {
-    "score": "mean return", "success": "share of episodes", "user_effort": "turns", "user_involvement_rate": "share of turns",
-    "turns": "per episode", "tokens": "per episode", "unparsable": "share of turns",
-}  # fmt: skip
+    "score": "mean return",
+    "success": "share of episodes",
+    "user_effort": "turns",
+    "user_involvement_rate": "share of turns",
+    "turns": "per episode",
+    "tokens": "per episode",
+    "unparsable": "share of turns",
+}
 """What an axis counts, where its name does not say."""
 MANY = 24
 """Points beyond which only the best are named, and the others' bars are faint."""
@@ -88,9 +101,15 @@ def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool]) -> None:
     }
     axes.set_xlabel(f"{better[x]} →" if higher[x] else f"← {better[x]}", loc="right", fontweight="bold")
     axes.annotate(
-        "filled: non-dominated   bars: 95 % intervals   w: effort weight", (0, 0), xycoords="axes fraction", xytext=(0, -32),
-        textcoords="offset points", va="center", fontsize=8.5, color=MUTED,
-    )  # fmt: skip
+        "filled: non-dominated   bars: 95 % intervals   w: effort weight",
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(0, -32),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        color=MUTED,
+    )
     axes.set_title(f"{'↑' if higher[y] else '↓'} {better[y]}", loc="left", fontsize=10.5, fontweight="bold", pad=10)
 
 
@@ -104,11 +123,21 @@ def _draw_series(
     for point in points:
         at, up = point["values"][x], point["values"][y]
         axes.errorbar(
-            at["mean"], up["mean"], xerr=[[below] for below in _arms(at)], yerr=[[below] for below in _arms(up)],
-            fmt=marker, color=colour, markersize=7, markeredgewidth=1.5, zorder=3,
+            at["mean"],
+            up["mean"],
+            xerr=[[below] for below in _arms(at)],
+            yerr=[[below] for below in _arms(up)],
+            fmt=marker,
+            color=colour,
+            markersize=7,
+            markeredgewidth=1.5,
+            zorder=3,
             markerfacecolor=colour if point["non_dominated"] else "white",
-            elinewidth=1.1, capsize=2.5, capthick=1.1, ecolor=(colour, 0.15 if many and not point["non_dominated"] else 0.5),
-        )  # fmt: skip
+            elinewidth=1.1,
+            capsize=2.5,
+            capthick=1.1,
+            ecolor=(colour, 0.15 if many and not point["non_dominated"] else 0.5),
+        )
     axes.plot([], [], marker, color=colour, markersize=7, label=shortened(points[0]["series"], 60))
 
 
@@ -164,10 +193,15 @@ def _name_points(axes: Axes, points: Sequence[Mapping[str, Any]], x: str, y: str
         weight = point.get("effort_weight")
         text = axes.annotate(
             shortened(point["label"], 22) if weight is None else f"w {weight:g}",
-            (point["values"][x]["mean"], point["values"][y]["mean"]), xytext=OFFSETS[0], textcoords="offset points",
-            fontsize=9, fontweight="bold", color=PALETTE[series.index(point["series"]) % len(PALETTE)], zorder=4,
+            (point["values"][x]["mean"], point["values"][y]["mean"]),
+            xytext=OFFSETS[0],
+            textcoords="offset points",
+            fontsize=9,
+            fontweight="bold",
+            color=PALETTE[series.index(point["series"]) % len(PALETTE)],
+            zorder=4,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
-        )  # fmt: skip
+        )
         options = []
         for order, (dx, dy) in enumerate(OFFSETS):
             text.set_position((dx, dy))

@@ -223,9 +223,8 @@ def _play_some(plan: Plan, running: Running, concurrency: int, indices: Sequence
     with closing(Pool(plan, concurrency, tries=running.failures.tries, timeout=running.episode_timeout)) as pool:
         rows = [
             _Row(
-                index, trajectory.fault, trajectory.fault_detail,
-                episode_row(informed(trajectory, listener, plan[index].task)),
+                index, trajectory.fault, trajectory.fault_detail, episode_row(informed(trajectory, listener, plan[index].task))
             )
             for index, trajectory in pool.play(iter(indices))
-        ]  # fmt: skip
+        ]
     return rows, usage.taken()

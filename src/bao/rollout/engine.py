@@ -84,10 +84,18 @@ class Engine:
     """
 
     def __init__(
-        self, model: Any, template: Template, make_gym: Callable[[], Gym], *, limits: Limits, rows: int = 256,
-        temperature: float = 1.0, form: PromptForm = PromptForm.FULL, policy: str = "local",
+        self,
+        model: Any,
+        template: Template,
+        make_gym: Callable[[], Gym],
+        *,
+        limits: Limits,
+        rows: int = 256,
+        temperature: float = 1.0,
+        form: PromptForm = PromptForm.FULL,
+        policy: str = "local",
         gym_limits: GymLimits | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if temperature < 0:
             raise ConfigError(f"temperature={temperature} must not be negative (0 is greedy)")
         self.model, self.template = model, template
@@ -135,17 +143,31 @@ class Engine:
         self, episode: _Episode, stop: StopReason, success: bool, weights_version: int, error: FaultError | None
     ) -> Trajectory:
         trace = TokenTrace(
-            np.array(episode.prompt, np.int32), np.array(episode.ids, np.int32), np.array(episode.turn_index, np.int16),
-            np.array(episode.logprobs, np.float32), weights_version,
-        )  # fmt: skip
+            np.array(episode.prompt, np.int32),
+            np.array(episode.ids, np.int32),
+            np.array(episode.turn_index, np.int16),
+            np.array(episode.logprobs, np.float32),
+            weights_version,
+        )
         return Trajectory(
-            gym=episode.gym.name, task_id=episode.request.task.id, policy=self.policy, seed=episode.request.seed,
-            opening=episode.opening, turns=tuple(episode.turns), stop=stop, success=success, horizon=episode.gym.horizon,
-            system=episode.system, effort_weight=episode.request.effort_weight, level=episode.request.task.level,
-            fault=error.fault if error else None, fault_detail=error.detail if error else "",
-            seconds=time.perf_counter() - episode.started, trace=trace,
+            gym=episode.gym.name,
+            task_id=episode.request.task.id,
+            policy=self.policy,
+            seed=episode.request.seed,
+            opening=episode.opening,
+            turns=tuple(episode.turns),
+            stop=stop,
+            success=success,
+            horizon=episode.gym.horizon,
+            system=episode.system,
+            effort_weight=episode.request.effort_weight,
+            level=episode.request.task.level,
+            fault=error.fault if error else None,
+            fault_detail=error.detail if error else "",
+            seconds=time.perf_counter() - episode.started,
+            trace=trace,
             satisfaction=None if error else episode.gym.satisfaction,
-        )  # fmt: skip
+        )
 
 
 class _Run:

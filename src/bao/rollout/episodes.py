@@ -46,11 +46,24 @@ def play(
     except FaultError as error:
         stop, success, fault, detail = StopReason.FAULT, False, error.fault, error.detail
     return Trajectory(
-        gym=gym.name, task_id=task.id, policy=policy.name, seed=seed, opening=opening, turns=tuple(turns), stop=stop,
-        success=success, horizon=gym.horizon, system=system, effort_weight=effort_weight, level=task.level, fault=fault,
-        fault_detail=detail, seconds=time.perf_counter() - start, model=getattr(policy, "model", ""),
+        gym=gym.name,
+        task_id=task.id,
+        policy=policy.name,
+        seed=seed,
+        opening=opening,
+        turns=tuple(turns),
+        stop=stop,
+        success=success,
+        horizon=gym.horizon,
+        system=system,
+        effort_weight=effort_weight,
+        level=task.level,
+        fault=fault,
+        fault_detail=detail,
+        seconds=time.perf_counter() - start,
+        model=getattr(policy, "model", ""),
         satisfaction=gym.satisfaction if fault is None else None,
-    )  # fmt: skip
+    )
 
 
 def _turn(parsed: Parsed, reply: str, reward: float, involves_user: bool) -> Turn:
@@ -63,9 +76,15 @@ def _turn(parsed: Parsed, reply: str, reward: float, involves_user: bool) -> Tur
 
 
 def play_all(
-    gym: Gym | MakeGym, policy: Policy | MakePolicy, tasks: Sequence[Task], seeds: Iterable[int] = (0,), *,
-    retries: int = 2, on_episode: Callable[[Trajectory], None] | None = None, concurrency: int = 1,
-) -> list[Trajectory]:  # fmt: skip
+    gym: Gym | MakeGym,
+    policy: Policy | MakePolicy,
+    tasks: Sequence[Task],
+    seeds: Iterable[int] = (0,),
+    *,
+    retries: int = 2,
+    on_episode: Callable[[Trajectory], None] | None = None,
+    concurrency: int = 1,
+) -> list[Trajectory]:
     """Every task under every seed, in this order; an episode that ends in a fault is tried again up to `retries` times.
 
     `gym` and `policy` are what plays, episode after episode, or what makes it. Made ones play up to `concurrency` episodes at

@@ -65,9 +65,12 @@ class _Own:
                 "lower trajectory_tokens, or take a model without a sliding window"
             )
         states: Tensor = self._model(
-            input_ids=ids, attention_mask=cache.visible.unsqueeze(1), position_ids=positions, use_cache=True,
+            input_ids=ids,
+            attention_mask=cache.visible.unsqueeze(1),
+            position_ids=positions,
+            use_cache=True,
             **cache_argument(self._model, cache),
-        ).last_hidden_state  # fmt: skip
+        ).last_hidden_state
         return states
 
 

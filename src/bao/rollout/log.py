@@ -64,8 +64,11 @@ class Part:
     def append(self, index: int, key: str, fault: Fault | None, row: dict[str, Any]) -> None:
         """Raises `OSError` where the disk does not take it; nothing may be appended after that."""
         rest = b"%d %s %s %s\n" % (
-            index, key.encode(), _NO_FAULT if fault is None else str(fault).encode(), json.dumps(row).encode("ascii")
-        )  # fmt: skip
+            index,
+            key.encode(),
+            _NO_FAULT if fault is None else str(fault).encode(),
+            json.dumps(row).encode("ascii"),
+        )
         line = memoryview(b"%08x %s" % (zlib.crc32(rest), rest))
         while line:
             line = line[os.write(self._file, line) :]
@@ -140,6 +143,4 @@ def _record(line: bytes, path: Path, offset: int) -> Record | None:
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(rest):
         return None
     index, key, fault, _ = rest.split(b" ", 3)
-    return Record(
-        int(index), key.decode(), None if fault == _NO_FAULT else Fault(fault.decode()), path, offset, len(line)
-    )  # fmt: skip
+    return Record(int(index), key.decode(), None if fault == _NO_FAULT else Fault(fault.decode()), path, offset, len(line))

@@ -145,10 +145,21 @@ class Pool:
         gym = self._plan.make_gym()
         policy = self._plan.make_policy(gym, episode.policy_seed)
         return Trajectory(
-            gym=gym.name, task_id=episode.task.id, policy=policy.name, seed=episode.seed, opening="", turns=(),
-            stop=StopReason.FAULT, success=False, horizon=gym.horizon, system=gym.instructions(), level=episode.task.level,
-            fault=Fault.EPISODE_TIMEOUT, fault_detail=self._too_long(), seconds=self._timeout,
-        )  # fmt: skip
+            gym=gym.name,
+            task_id=episode.task.id,
+            policy=policy.name,
+            seed=episode.seed,
+            opening="",
+            turns=(),
+            stop=StopReason.FAULT,
+            success=False,
+            horizon=gym.horizon,
+            system=gym.instructions(),
+            level=episode.task.level,
+            fault=Fault.EPISODE_TIMEOUT,
+            fault_detail=self._too_long(),
+            seconds=self._timeout,
+        )
 
     def _too_long(self) -> str:
         return f"longer than episode_timeout={self._timeout:g} s"

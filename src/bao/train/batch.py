@@ -84,9 +84,14 @@ def collate(traces: Sequence[TokenTrace], pad_id: int, device: torch.device | st
         return torch.from_numpy(array).to(device)
 
     return Batch(
-        tensor(prompt_ids), tensor(prompt_mask), torch.tensor(row_prompt, device=device), tensor(ids),
-        torch.tensor([len(t.ids) for t in traces], device=device), tensor(turn), tensor(sampled),
-    )  # fmt: skip
+        tensor(prompt_ids),
+        tensor(prompt_mask),
+        torch.tensor(row_prompt, device=device),
+        tensor(ids),
+        torch.tensor([len(t.ids) for t in traces], device=device),
+        tensor(turn),
+        tensor(sampled),
+    )
 
 
 def score(
@@ -164,9 +169,12 @@ def _prompts(model: Any, batch: Batch) -> _Prompts:
     cache: Any = DynamicCache(config=model.config)
     positions = (batch.prompt_mask.cumsum(1) - 1).clamp(min=0)
     states = model.model(
-        input_ids=batch.prompts, attention_mask=batch.prompt_mask.long(), position_ids=positions, use_cache=True,
+        input_ids=batch.prompts,
+        attention_mask=batch.prompt_mask.long(),
+        position_ids=positions,
+        use_cache=True,
         **cache_argument(model.model, cache),
-    ).last_hidden_state  # fmt: skip
+    ).last_hidden_state
     return _Prompts(states[:, -1:], [(layer.keys, layer.values) for layer in cache.layers])
 
 
@@ -185,9 +193,12 @@ def _after(model: Any, batch: Batch, prompts: _Prompts, rows: Tensor, width: int
     # Padding at a row's end needs no mask: nothing after it carries loss.
     mask = torch.cat([prompt_mask, torch.ones_like(ids, dtype=torch.bool)], 1).long()
     rest = model.model(
-        input_ids=ids, attention_mask=mask, position_ids=prompt_mask.sum(1, keepdim=True) + steps, use_cache=True,
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=prompt_mask.sum(1, keepdim=True) + steps,
+        use_cache=True,
         **cache_argument(model.model, cache),
-    ).last_hidden_state  # fmt: skip
+    ).last_hidden_state
     return torch.cat([first, rest], 1)
 
 

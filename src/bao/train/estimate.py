@@ -35,11 +35,15 @@ def training_tokens_per_second(recipe: Recipe) -> float:
     section = recipe.model
     model = Qwen3Model(
         Qwen3Config(
-            vocab_size=section.vocabulary, hidden_size=section.hidden, intermediate_size=section.feedforward,
-            num_hidden_layers=section.layers, num_attention_heads=section.heads, num_key_value_heads=section.kv_heads,
+            vocab_size=section.vocabulary,
+            hidden_size=section.hidden,
+            intermediate_size=section.feedforward,
+            num_hidden_layers=section.layers,
+            num_attention_heads=section.heads,
+            num_key_value_heads=section.kv_heads,
             head_dim=section.hidden // section.heads,
         )
-    )  # fmt: skip
+    )
     ids = torch.zeros((8, _TOKENS_PER_EPISODE), dtype=torch.long)
     model(input_ids=ids).last_hidden_state.sum().backward()
     threads = torch.get_num_threads()

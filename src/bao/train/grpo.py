@@ -80,9 +80,18 @@ class GRPOTrainer:
     """Trains `workers`' model in place. `out` gets ``metrics.jsonl``, TensorBoard files and checkpoints to resume from."""
 
     def __init__(
-        self, workers: Workers, tasks: TaskSet, settings: GRPOSection, shaping: Shaping, credit: CreditSection, *, seed: int,
-        out: Path, autocast: bool = False, trackers: Trackers | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        workers: Workers,
+        tasks: TaskSet,
+        settings: GRPOSection,
+        shaping: Shaping,
+        credit: CreditSection,
+        *,
+        seed: int,
+        out: Path,
+        autocast: bool = False,
+        trackers: Trackers | None = None,
+    ) -> None:
         if not settings.conditioned and len(set(settings.effort_weights)) > 1:
             raise ConfigError(
                 f"grpo.effort_weights={list(settings.effort_weights)} with grpo.conditioned=false: a policy that is not told "
@@ -93,18 +102,21 @@ class GRPOTrainer:
         self.workers, self.model, self.tasks = workers, workers.model, tasks
         self.settings, self.shaping, self.credit, self.seed, self.out = settings, shaping, credit, seed, out
         self.objective = PolicyGradient(
-            settings.clip, settings.kl, settings.entropy, settings.temperature, settings.micro_batch_tokens,
-            settings.share_prompt, autocast,
-        )  # fmt: skip
+            settings.clip,
+            settings.kl,
+            settings.entropy,
+            settings.temperature,
+            settings.micro_batch_tokens,
+            settings.share_prompt,
+            autocast,
+        )
         self.optimizers = muon.choose(settings.optimizer, self.model, settings.learning_rate, settings.weight_decay)
         self.trackers = trackers
         self.step_count = 0
         self._history: list[dict[str, float]] = []
 
     def train(
-        self,
-        report: Callable[[int, int, dict[str, float]], None] | None = None,
-        warn: Callable[[str], None] | None = None,
+        self, report: Callable[[int, int, dict[str, float]], None] | None = None, warn: Callable[[str], None] | None = None
     ) -> None:
         """Run the steps that remain. `warn` is told of a collapse, once for each kind."""
         checkpoints = Checkpoints(self.out / "checkpoints", self.settings.keep_checkpoints)
@@ -137,9 +149,12 @@ class GRPOTrainer:
         updates = self._update(groups, rng)
         self.step_count += 1
         metrics = {
-            **group_metrics(groups), **updates, "faults": float(faults), SECONDS + "rollout": sampled - start,
+            **group_metrics(groups),
+            **updates,
+            "faults": float(faults),
+            SECONDS + "rollout": sampled - start,
             SECONDS + "update": time.perf_counter() - sampled,
-        }  # fmt: skip
+        }
         self._history = [*self._history[-5:], metrics]
         return metrics
 

@@ -37,15 +37,23 @@ def encode(demonstration: Demonstration, template: Template) -> TokenTrace:
             ids += observation
             turn += [-1] * len(observation)
     return TokenTrace(
-        np.array(template.prompt_ids(demonstration.system, demonstration.opening), np.int32), np.array(ids, np.int32),
-        np.array(turn, np.int16), np.zeros(len(ids), np.float32),
-    )  # fmt: skip
+        np.array(template.prompt_ids(demonstration.system, demonstration.opening), np.int32),
+        np.array(ids, np.int32),
+        np.array(turn, np.int16),
+        np.zeros(len(ids), np.float32),
+    )
 
 
 def train_sft(
-    workers: Workers, traces: Sequence[TokenTrace], settings: SFTSection, seed: int, out: Path, report: Report | None = None, *,
+    workers: Workers,
+    traces: Sequence[TokenTrace],
+    settings: SFTSection,
+    seed: int,
+    out: Path,
+    report: Report | None = None,
+    *,
     trackers: Trackers | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Fine-tune `workers`' model in place on `traces`; resumes from checkpoints in `out`.
 
     Batches hold traces of similar length, in an order drawn from (`seed`, epoch).
@@ -72,9 +80,13 @@ def train_sft(
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
             metrics = {
-                "loss": sums["loss"] / count, "entropy": sums["entropy"] / count, "grad_norm": float(norm),
-                "learning_rate": rate, "tokens": sums["tokens"], SECONDS + "step": time.perf_counter() - start,
-            }  # fmt: skip
+                "loss": sums["loss"] / count,
+                "entropy": sums["entropy"] / count,
+                "grad_norm": float(norm),
+                "learning_rate": rate,
+                "tokens": sums["tokens"],
+                SECONDS + "step": time.perf_counter() - start,
+            }
             log.write(step, metrics)
             if report is not None:
                 report(step, len(batches), metrics)

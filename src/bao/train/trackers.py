@@ -63,14 +63,26 @@ class Wandb:
 
         self.run = start.run or secrets.token_hex(4)
         quiet = wandb.Settings(
-            console="off", silent=True, disable_git=True, save_code=False, x_disable_meta=True, x_disable_stats=True,
-            x_disable_machine_info=True, x_save_requirements=False,
-        )  # fmt: skip
+            console="off",
+            silent=True,
+            disable_git=True,
+            save_code=False,
+            x_disable_meta=True,
+            x_disable_stats=True,
+            x_disable_machine_info=True,
+            x_save_requirements=False,
+        )
         self._run = wandb.init(
-            project=start.project, name=start.name, group=start.group, id=self.run, dir=str(start.folder),
-            config=dict(start.settings), mode=None if start.online else "offline", settings=quiet,
+            project=start.project,
+            name=start.name,
+            group=start.group,
+            id=self.run,
+            dir=str(start.folder),
+            config=dict(start.settings),
+            mode=None if start.online else "offline",
+            settings=quiet,
             resume="allow" if start.online else None,
-        )  # fmt: skip
+        )
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         self._run.log(dict(metrics), step=step)
@@ -122,9 +134,15 @@ class Trackio:
 
             self.run = start.run or f"{start.name}-{secrets.token_hex(3)}"
             self._run = trackio.init(
-                project=start.project, name=self.run, group=start.group, config=dict(start.settings), resume="allow",
-                auto_log_gpu=False, auto_log_cpu=False, embed=False,
-            )  # fmt: skip
+                project=start.project,
+                name=self.run,
+                group=start.group,
+                config=dict(start.settings),
+                resume="allow",
+                auto_log_gpu=False,
+                auto_log_cpu=False,
+                embed=False,
+            )
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         self._run.log(dict(metrics), step=step)
@@ -152,9 +170,15 @@ class Trackers:
     """The trackers of one training run; used as a context, which closes them."""
 
     def __init__(
-        self, section: LoggingSection, folder: Path, name: str, group: str, settings: Mapping[str, Any],
-        warn: Callable[[str], None], openers: Mapping[str, Opener] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        section: LoggingSection,
+        folder: Path,
+        name: str,
+        group: str,
+        settings: Mapping[str, Any],
+        warn: Callable[[str], None],
+        openers: Mapping[str, Opener] | None = None,
+    ) -> None:
         """Begin, or go on with, a run called `name` at each of ``section.trackers``; `settings` are sent without secrets."""
         self._path, self._warn = folder / STATE, warn
         self._sent = _read_state(self._path)

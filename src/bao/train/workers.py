@@ -198,12 +198,19 @@ class _Work:
         self.autocast = rollouts is not None and rollouts.autocast
         self.engine = (
             Engine(
-                model, template, rollouts.make_gym, limits=rollouts.limits, rows=rollouts.rows,
-                temperature=rollouts.temperature, form=rollouts.form, policy=rollouts.policy, gym_limits=rollouts.gym_limits,
+                model,
+                template,
+                rollouts.make_gym,
+                limits=rollouts.limits,
+                rows=rollouts.rows,
+                temperature=rollouts.temperature,
+                form=rollouts.form,
+                policy=rollouts.policy,
+                gym_limits=rollouts.gym_limits,
             )
             if rollouts
             else None
-        )  # fmt: skip
+        )
 
     def rollout(self, requests: Sequence[Request], weights_version: int, on_episode: OnEpisode | None) -> list[Trajectory]:
         assert self.engine is not None, "these workers were made without a gym to play"
@@ -225,9 +232,13 @@ def _share(rollouts: Rollouts | None, worker: int, count: int) -> Rollouts | Non
 
 
 def _serve(
-    pipe: multiprocessing.connection.Connection, model: Any, reference: Any, tokenizer: Any, rollouts: Rollouts | None,
+    pipe: multiprocessing.connection.Connection,
+    model: Any,
+    reference: Any,
+    tokenizer: Any,
+    rollouts: Rollouts | None,
     buffer: torch.Tensor,
-) -> None:  # fmt: skip
+) -> None:
     """A worker's life: one request after another until the pipe closes or the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

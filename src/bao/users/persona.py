@@ -79,13 +79,15 @@ class Persona:
         return tuple(trait for trait in Trait if getattr(self, trait))
 
 
-PRESETS: Mapping[str, Persona] = MappingProxyType({
-    "patient": Persona(patience=12, repeats=2),
-    "busy": Persona(patience=4),
-    "vague": Persona(vagueness=0.35),
-    "chatty": Persona(volunteering=0.35),
-    "unreliable": Persona(vagueness=0.1, mistakes=0.2),
-})  # fmt: skip
+PRESETS: Mapping[str, Persona] = MappingProxyType(
+    {
+        "patient": Persona(patience=12, repeats=2),
+        "busy": Persona(patience=4),
+        "vague": Persona(vagueness=0.35),
+        "chatty": Persona(volunteering=0.35),
+        "unreliable": Persona(vagueness=0.1, mistakes=0.2),
+    }
+)
 """Personas by name: values set by hand to be told apart, measured on nobody."""
 
 _SETTINGS = ("preset", *(field.name for field in fields(Persona)))

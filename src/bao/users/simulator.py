@@ -113,10 +113,7 @@ def simulator(value: Simulator | LLMSettings | Mapping[str, Any], name: str = "l
 
 def _messages(prompt: Prompt, form: Form) -> list[dict[str, str]]:
     parts = [prompt.role, *([_QUOTED] if prompt.said else []), _FORM.format(schema=form.text)]
-    return [
-        {"role": "system", "content": "\n\n".join(parts)},
-        {"role": "user", "content": fence(prompt.said) or "Reply now."},
-    ]
+    return [{"role": "system", "content": "\n\n".join(parts)}, {"role": "user", "content": fence(prompt.said) or "Reply now."}]
 
 
 def _read(text: str, schema: type[Reply], check: Check[Reply] | None) -> tuple[Reply | None, str]:

@@ -17,8 +17,15 @@ from bao.gyms.function.rules import Undefinedness, Value, compile_rule, parse_ru
 from bao.policies import Policy
 
 PROBES: tuple[Inputs, ...] = (
-    (2, 3, 5, 4), (3, 1, 2, 5), (5, 4, 2, 3), (1, 2, 3, 2), (4, 2, 1, 3), (3, 5, 4, 1), (2, 1, 3, 7), (7, 3, 2, 2),
-)  # fmt: skip
+    (2, 3, 5, 4),
+    (3, 1, 2, 5),
+    (5, 4, 2, 3),
+    (1, 2, 3, 2),
+    (4, 2, 1, 3),
+    (3, 5, 4, 1),
+    (2, 1, 3, 7),
+    (7, 3, 2, 2),
+)
 """What the policies below probe, in this order."""
 
 TEST_INPUTS = re.compile(r"The test inputs are a=(-?\d+), b=(-?\d+), c=(-?\d+), d=(-?\d+)\.")

@@ -21,12 +21,25 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
 
 _TEMPLATES = (
-    "({0} + {1})", "({0} - {1})", "({1} - {0})", "({0} * {1})", "({0} / {1})", "({1} / {0})", "({0} ** {1})", "({1} ** {0})",
-)  # fmt: skip
+    "({0} + {1})",
+    "({0} - {1})",
+    "({1} - {0})",
+    "({0} * {1})",
+    "({0} / {1})",
+    "({1} / {0})",
+    "({0} ** {1})",
+    "({1} ** {0})",
+)
 _JOINS: tuple[Callable[[Any, Any], Any], ...] = (
-    lambda x, y: x + y, lambda x, y: x - y, lambda x, y: y - x, lambda x, y: x * y,
-    lambda x, y: x / y, lambda x, y: y / x, lambda x, y: x**y, lambda x, y: y**x,
-)  # fmt: skip
+    lambda x, y: x + y,
+    lambda x, y: x - y,
+    lambda x, y: y - x,
+    lambda x, y: x * y,
+    lambda x, y: x / y,
+    lambda x, y: y / x,
+    lambda x, y: x**y,
+    lambda x, y: y**x,
+)
 _JOIN_COSTS = (0, 0, 0, 0, 1, 1, 2, 2)
 _SQUARES = 2
 _POINT = dict(zip(VARIABLES, map(np.float64, (1.2718, 1.6180, 1.4142, 1.8393)), strict=True))

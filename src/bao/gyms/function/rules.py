@@ -239,8 +239,11 @@ class _Compiler:
         source = "\n ".join(["def parts(a, b, c, d):", *self.lines, f"return {result}"])
         # Nothing of the rule's text reaches this code: names and integers only, written above from the checked tree.
         scope: dict[str, Any] = {
-            "__builtins__": {}, "power": _power, "bounded": _bounded, "zero_division": Undefinedness.DIVISION_BY_ZERO,
-        }  # fmt: skip
+            "__builtins__": {},
+            "power": _power,
+            "bounded": _bounded,
+            "zero_division": Undefinedness.DIVISION_BY_ZERO,
+        }
         exec(source, scope)
         operators = tuple(operator for operator in Operator if operator in self.used)
         return Rule(self.text, operators, self.extras, frozenset(self.variables), scope["parts"])

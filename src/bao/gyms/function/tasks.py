@@ -17,16 +17,7 @@ from typing import Any
 
 from bao.errors import ConfigError
 from bao.gyms.function.content import read_number
-from bao.gyms.function.rules import (
-    INPUT_LIMIT,
-    VARIABLES,
-    Operator,
-    Rule,
-    Undefinedness,
-    Value,
-    compile_rule,
-    parse_rule,
-)
+from bao.gyms.function.rules import INPUT_LIMIT, VARIABLES, Operator, Rule, Undefinedness, Value, compile_rule, parse_rule
 from bao.hidden import Hidden, Until
 from bao.task import Split, Task, TaskSet
 
@@ -41,9 +32,17 @@ _PATIENCE = 3_000
 """Rules tried in a row without a new one before a level counts as exhausted."""
 _ODD_INPUTS = ((907, 211, 503, 101), (103, 911, 223, 509), (499, 107, 919, 227), (229, 491, 109, 929), (307, 401, 601, 809))
 _SMALL_INPUTS = (
-    (2, 3, 5, 7), (7, 2, 3, 5), (5, 7, 2, 3), (3, 5, 7, 2), (4, 3, 2, 9), (9, 4, 3, 2), (2, 9, 4, 3), (3, 2, 9, 4),
-    (2, 3, 4, 2), (3, 2, 2, 4),
-)  # fmt: skip
+    (2, 3, 5, 7),
+    (7, 2, 3, 5),
+    (5, 7, 2, 3),
+    (3, 5, 7, 2),
+    (4, 3, 2, 9),
+    (9, 4, 3, 2),
+    (2, 9, 4, 3),
+    (3, 2, 9, 4),
+    (2, 3, 4, 2),
+    (3, 2, 2, 4),
+)
 
 
 def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
@@ -132,9 +131,11 @@ def exact(stored: Any) -> Fraction:
 def task_data(rule: Rule, inputs: list[int], value: Value) -> dict[str, Any]:
     """`Task.data` of a rule and its test inputs; a result that is no whole number is written as a fraction (``7/3``)."""
     return {
-        "rule": rule.text, "test_case": inputs, "expected_result": value if isinstance(value, int) else str(value),
+        "rule": rule.text,
+        "test_case": inputs,
+        "expected_result": value if isinstance(value, int) else str(value),
         "operators": [str(operator) for operator in rule.operators],
-    }  # fmt: skip
+    }
 
 
 def signature(rule: Rule) -> tuple[Value | Undefinedness, ...]:

@@ -133,10 +133,12 @@ def _random(gym: Gym, seed: int) -> Policy:
     return RandomPolicy({ActionKind.ACTION: questions, ActionKind.FINISH: [""]}, seed, finish=0.2)
 
 
-POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = MappingProxyType({
-    "oracle": Oracle,
-    "ask_all": lambda gym, seed: Asker("ask_all", lambda category: TEMPLATES, heed=False),
-    "ask_learned": lambda gym, seed: Asker("ask_learned", learned_questions, heed=True),
-    "never_ask": lambda gym, seed: Asker("never_ask", lambda category: (), heed=False),
-    "random": _random,
-})  # fmt: skip
+POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = MappingProxyType(
+    {
+        "oracle": Oracle,
+        "ask_all": lambda gym, seed: Asker("ask_all", lambda category: TEMPLATES, heed=False),
+        "ask_learned": lambda gym, seed: Asker("ask_learned", learned_questions, heed=True),
+        "never_ask": lambda gym, seed: Asker("never_ask", lambda category: (), heed=False),
+        "random": _random,
+    }
+)

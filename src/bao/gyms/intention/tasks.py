@@ -157,9 +157,12 @@ def _own_task(split: Split, level: int, number: int) -> Task:
 
 def _row(detail: Detail) -> dict[str, Any]:
     return {
-        "description": detail.description, "importance": detail.importance, "inquiry": detail.inquiry,
-        "options": list(detail.options), "words": detail.words,
-    }  # fmt: skip
+        "description": detail.description,
+        "importance": detail.importance,
+        "inquiry": detail.inquiry,
+        "options": list(detail.options),
+        "words": detail.words,
+    }
 
 
 def components(task: Task) -> frozenset[str]:

@@ -20,9 +20,37 @@ _CONCEPTS: Mapping[str, tuple[str, ...]] = {name: tuple(row.split()) for name, r
 
 _PHRASES = frozenset(word for row in _CONCEPTS.values() for word in row if "_" in word)
 _SUFFIXES = (
-    "izations", "ization", "isation", "ations", "ation", "ances", "ance", "ences", "ence", "ments", "ment", "ities", "ity",
-    "ings", "ing", "ions", "ion", "ies", "ied", "ers", "ees", "ed", "er", "ee", "es", "ly", "al", "y", "s", "e",
-)  # fmt: skip
+    "izations",
+    "ization",
+    "isation",
+    "ations",
+    "ation",
+    "ances",
+    "ance",
+    "ences",
+    "ence",
+    "ments",
+    "ment",
+    "ities",
+    "ity",
+    "ings",
+    "ing",
+    "ions",
+    "ion",
+    "ies",
+    "ied",
+    "ers",
+    "ees",
+    "ed",
+    "er",
+    "ee",
+    "es",
+    "ly",
+    "al",
+    "y",
+    "s",
+    "e",
+)
 
 
 @lru_cache(maxsize=50_000)

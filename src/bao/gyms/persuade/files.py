@@ -19,10 +19,7 @@ def read(path: Path, split: Split) -> TaskSet:
     ``.jsonl``: our own format. ``.parquet``: UserRL's task rows; the split is the row's own, or `split` where it names none.
     Raises `DataError`.
     """
-    readers: Readers = {
-        ".jsonl": lambda: TaskSet.read(path, NAME, check),
-        ".parquet": lambda: _parquet(path, split),
-    }
+    readers: Readers = {".jsonl": lambda: TaskSet.read(path, NAME, check), ".parquet": lambda: _parquet(path, split)}
     return read_by_suffix(path, NAME, readers)
 
 

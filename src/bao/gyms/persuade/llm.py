@@ -65,7 +65,7 @@ _INSTRUCTED = re.compile(
     r"\bmy (?:instructions?|prompts?|system (?:prompts?|messages?))\b|\bsystem (?:prompt|message)s?\b|"
     r"\blanguage model\b|\bas an ai\b|\bi(?: am|'m| was| have been|'ve been) (?:told|instructed|asked|prompted) to "
     r"(?:play|pretend|act as|reply|answer|say|(?:change|keep|move) my)\b|\bi(?: am|'m) (?:playing|simulating) (?:a|the) \w+|"
-    r"</?\w+ [0-9a-f]{12}>",
+    r"</?\w+ [0-9a-f]{12}>"
 )
 _REPORTED = re.compile(
     rf"\bstance\b\W*(?:\w+\W+){{0,3}}?(?:{'|'.join(sorted(STANCES, key=len, reverse=True))})\b", re.IGNORECASE

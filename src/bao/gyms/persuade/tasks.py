@@ -179,9 +179,11 @@ def _task(split: Split, name: str, row: Mapping[str, str], user: int) -> Task:
     Random(f"{NAME} {name}").shuffle(ways)
     brushed = ways[user % len(ways)]
     data = {
-        "claim": row["claim"], "reason": row["reason"], "weighs": [str(kind) for kind in texts if kind not in brushed],
+        "claim": row["claim"],
+        "reason": row["reason"],
+        "weighs": [str(kind) for kind in texts if kind not in brushed],
         "considerations": [{"kind": str(kind), "text": text} for kind, text in texts.items()],
-    }  # fmt: skip
+    }
     return Task(f"{NAME}-{split}-{name}-{user + 1}", NAME, data, split, aside)
 
 

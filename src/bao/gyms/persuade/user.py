@@ -89,9 +89,10 @@ class ScriptedPersuadee:
     def volunteer(self, rng: np.random.Generator) -> str | None:
         """What would move the user, told unasked, one consideration at a time; None where there is none left."""
         left = [
-            i for i, each in enumerate(self._case.considerations)
+            i
+            for i, each in enumerate(self._case.considerations)
             if each.weighs and i not in self._addressed and i not in self._volunteered
-        ]  # fmt: skip
+        ]
         if not left:
             return None
         number = left[int(rng.integers(len(left)))]

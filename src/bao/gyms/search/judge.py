@@ -83,13 +83,23 @@ _MONTHS = {
     name: month
     for month, names in enumerate(
         (
-            "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
-            "september sep sept", "october oct", "november nov", "december dec",
+            "january jan",
+            "february feb",
+            "march mar",
+            "april apr",
+            "may",
+            "june jun",
+            "july jul",
+            "august aug",
+            "september sep sept",
+            "october oct",
+            "november nov",
+            "december dec",
         ),
         start=1,
     )
     for name in names.split()
-}  # fmt: skip
+}
 _UNITS_TO_19 = re.findall(
     r"\w+",
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
@@ -107,9 +117,21 @@ _ORDINALS = {
 }
 _ERAS = {"bc": "bc", "bce": "bc", "ad": "", "ce": ""}
 _MEASURES = {
-    "km": "km", "kilometre": "km", "kilometres": "km", "kilometer": "km", "kilometers": "km", "m": "m", "metre": "m",
-    "metres": "m", "meter": "m", "meters": "m", "kmh": "kmh", "kph": "kmh", "percent": "percent", "pct": "percent",
-}  # fmt: skip
+    "km": "km",
+    "kilometre": "km",
+    "kilometres": "km",
+    "kilometer": "km",
+    "kilometers": "km",
+    "m": "m",
+    "metre": "m",
+    "metres": "m",
+    "meter": "m",
+    "meters": "m",
+    "kmh": "kmh",
+    "kph": "kmh",
+    "percent": "percent",
+    "pct": "percent",
+}
 _PER_HOUR = (("per", "hour"), ("hour",), ("h",))
 """What makes kilometres a speed; the article of ``an hour`` is gone."""
 

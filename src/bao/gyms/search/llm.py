@@ -87,9 +87,11 @@ class LLMAsker:
         meant = self._meant
         facts = " ".join(TOLD[relation].format(value=value) for relation, value in meant.facts.items())
         role = _USER.format(
-            question=self._question, kind=meant.kind, name=meant.candidates[meant.index],
+            question=self._question,
+            kind=meant.kind,
+            name=meant.candidates[meant.index],
             facts=_FACTS.format(facts=facts) if facts else _NO_FACTS,
-        )  # fmt: skip
+        )
         check = _Check(self._question, meant, self._answers, question)
         return " ".join(self._llm.ask(Prompt(role, {"question": question}), Said, check).reply.split())
 

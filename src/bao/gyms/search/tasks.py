@@ -205,9 +205,12 @@ def _draw(
     data: dict[str, Any] = {"question": question, "answers": answers, "world": place.name}
     if described:
         data["meant"] = {
-            "kind": str(meant.kind), "candidates": [thing.name for thing in candidates], "index": index, "facts": facts,
+            "kind": str(meant.kind),
+            "candidates": [thing.name for thing in candidates],
+            "index": index,
+            "facts": facts,
             "asked": list(path),
-        }  # fmt: skip
+        }
     return data
 
 

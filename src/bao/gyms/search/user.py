@@ -34,73 +34,79 @@ NO_OTHER = "None of those is the one that I mean."
 SAID = "That is in my question already."
 UNKNOWN = "That I do not know."
 
-TOLD: Mapping[str, str] = MappingProxyType({
-    "founded": "It was founded in {value}.",
-    "founder": "{value} founded it.",
-    "emblem": "Its mark is a {value}.",
-    "owner": "It was taken over by {value}.",
-    "born": "The date of birth is {value}.",
-    "studied": "The school was {value}.",
-    "teacher": "The teacher was {value}.",
-    "colours": "The colours are {value}.",
-    "coach": "The first coach was {value}.",
-    "architect": "It was designed by {value}.",
-    "opened": "It was opened in {value}.",
-    "material": "It is built of {value}.",
-    "span": "It is {value} metres long.",
-    "published": "It was published in {value}.",
-    "publisher": "It was published by {value}.",
-    "setting": "It is set in {value}.",
-})  # fmt: skip
+TOLD: Mapping[str, str] = MappingProxyType(
+    {
+        "founded": "It was founded in {value}.",
+        "founder": "{value} founded it.",
+        "emblem": "Its mark is a {value}.",
+        "owner": "It was taken over by {value}.",
+        "born": "The date of birth is {value}.",
+        "studied": "The school was {value}.",
+        "teacher": "The teacher was {value}.",
+        "colours": "The colours are {value}.",
+        "coach": "The first coach was {value}.",
+        "architect": "It was designed by {value}.",
+        "opened": "It was opened in {value}.",
+        "material": "It is built of {value}.",
+        "span": "It is {value} metres long.",
+        "published": "It was published in {value}.",
+        "publisher": "It was published by {value}.",
+        "setting": "It is set in {value}.",
+    }
+)
 """How the user tells what it knows, by relation."""
 
 TELLABLE = tuple(TOLD)
 """The relations that the user may know something by."""
 
 _TIME = "when year date old age century decade began begin started start early established founded"
-_WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType({
-    Kind.COMPANY: {
-        "founder": "founder founders person",
-        "emblem": f"mark trademark emblem logo symbol sign animal badge {' '.join(names.EMBLEMS)}",
-        "owner": "owner owners owns owned bought took taken takeover acquired belongs belong sold merged",
-        "founded": _TIME,
-        "town": "town city place located",
-        "product": f"product makes {' '.join(names.PRODUCTS)}",
-    },
-    Kind.PERSON: {
-        "studied": "school college study studied studies educated education attend attended",
-        "teacher": "teacher teachers taught mentor mentored tutor tutored pupil student master under",
-        "born": f"{_TIME} born birth birthday",
-        "birthplace": "town city birthplace",
-        "profession": "profession job work",
-    },
-    Kind.CLUB: {
-        "colours": f"colour colours color colors shirt shirts jersey jerseys kit wear wears {' '.join(names.COLOURS)}",
-        "coach": "coach coaches coached trainer trained manager managed",
-        "founded": _TIME,
-        "town": "town city place",
-        "sport": f"sport {' '.join(names.SPORTS)}",
-    },
-    Kind.BRIDGE: {
-        "architect": "architect designer designed engineer planned drew",
-        "material": f"material made wood wooden metal {' '.join(names.MATERIALS)}",
-        "span": "long length longer metres meters span spans short shorter size",
-        "opened": f"{_TIME} open opened opening built completed finished",
-        "town": "town city place located",
-        "crosses": "river water",
-    },
-    Kind.BOOK: {
-        "publisher": "publisher publishers press company house",
-        "setting": "set setting takes place happen happens story where town",
-        "published": f"{_TIME} published out printed appeared appear",
-        "genre": f"genre kind {' '.join(names.GENRES)}",
-        "author": "author wrote writer",
-    },
-})  # fmt: skip
+_WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
+    {
+        Kind.COMPANY: {
+            "founder": "founder founders person",
+            "emblem": f"mark trademark emblem logo symbol sign animal badge {' '.join(names.EMBLEMS)}",
+            "owner": "owner owners owns owned bought took taken takeover acquired belongs belong sold merged",
+            "founded": _TIME,
+            "town": "town city place located",
+            "product": f"product makes {' '.join(names.PRODUCTS)}",
+        },
+        Kind.PERSON: {
+            "studied": "school college study studied studies educated education attend attended",
+            "teacher": "teacher teachers taught mentor mentored tutor tutored pupil student master under",
+            "born": f"{_TIME} born birth birthday",
+            "birthplace": "town city birthplace",
+            "profession": "profession job work",
+        },
+        Kind.CLUB: {
+            "colours": f"colour colours color colors shirt shirts jersey jerseys kit wear wears {' '.join(names.COLOURS)}",
+            "coach": "coach coaches coached trainer trained manager managed",
+            "founded": _TIME,
+            "town": "town city place",
+            "sport": f"sport {' '.join(names.SPORTS)}",
+        },
+        Kind.BRIDGE: {
+            "architect": "architect designer designed engineer planned drew",
+            "material": f"material made wood wooden metal {' '.join(names.MATERIALS)}",
+            "span": "long length longer metres meters span spans short shorter size",
+            "opened": f"{_TIME} open opened opening built completed finished",
+            "town": "town city place located",
+            "crosses": "river water",
+        },
+        Kind.BOOK: {
+            "publisher": "publisher publishers press company house",
+            "setting": "set setting takes place happen happens story where town",
+            "published": f"{_TIME} published out printed appeared appear",
+            "genre": f"genre kind {' '.join(names.GENRES)}",
+            "author": "author wrote writer",
+        },
+    }
+)
 _PHRASES: tuple[tuple[re.Pattern[str], Mapping[Kind, str]], ...] = (
     (
-        re.compile(r"\b(?:who|by whom|whose)\b.*\b(?:found(?:ed)?|set up|start(?:ed)?|establish(?:ed)?|began)\b|"
-                   r"\b(?:founded|set up|started|established)\b.*\bby\b"),
+        re.compile(
+            r"\b(?:who|by whom|whose)\b.*\b(?:found(?:ed)?|set up|start(?:ed)?|establish(?:ed)?|began)\b|"
+            r"\b(?:founded|set up|started|established)\b.*\bby\b"
+        ),
         {Kind.COMPANY: "founder"},
     ),
     (re.compile(r"\bwho\b.*\b(?:built|design|plan)|\b(?:built|planned|designed) by\b"), {Kind.BRIDGE: "architect"}),
@@ -111,7 +117,7 @@ _PHRASES: tuple[tuple[re.Pattern[str], Mapping[Kind, str]], ...] = (
     ),
     (re.compile(r"\bwhere\b.*\bstud|\bwhere\b.*\beducated"), {Kind.PERSON: "studied"}),
     (re.compile(r"\bborn in (?:which|what) (?:town|city|place)|\bwhere\b.*\bborn"), {Kind.PERSON: "birthplace"}),
-)  # fmt: skip
+)
 _YEAR = re.compile(r"\b1[0-9]\d\d\b")
 _WORD = re.compile(r"[a-z]+")
 _YEARS_OFF = 9
@@ -123,9 +129,7 @@ def _by_word(kind: Kind) -> dict[str, str]:
 
 
 _RELATION_OF = {kind: _by_word(kind) for kind in Kind}
-_TIME_OF = {
-    Kind.COMPANY: "founded", Kind.PERSON: "born", Kind.CLUB: "founded", Kind.BRIDGE: "opened", Kind.BOOK: "published",
-}  # fmt: skip
+_TIME_OF = {Kind.COMPANY: "founded", Kind.PERSON: "born", Kind.CLUB: "founded", Kind.BRIDGE: "opened", Kind.BOOK: "published"}
 
 
 @dataclass(frozen=True)

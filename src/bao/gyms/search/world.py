@@ -132,9 +132,12 @@ class _Maker:
         for device, name in zip(names.DEVICES * 3, islice(coined, 30), strict=False):
             inventor = rng.choice(sorted(people))
             self._add(
-                f"{name} {device}", Kind.INVENTION, invented=self._later(people, inventor), inventor=inventor,
+                f"{name} {device}",
+                Kind.INVENTION,
+                invented=self._later(people, inventor),
+                inventor=inventor,
                 maker=rng.choice(companies),
-            )  # fmt: skip
+            )
         self._clubs(towns, people)
         self._bridges(coined, towns, people)
         return self._things
@@ -180,9 +183,14 @@ class _Maker:
             self._add(region, Kind.REGION, area=f"{rng.randint(900, 9_900):,}", capital=rng.choice(its_towns))
             for town in its_towns:
                 self._add(
-                    town, Kind.TOWN, region=region, river=rng.choice(rivers), recorded=rng.randint(800, 1500),
-                    population=f"{rng.randint(20, 900) * 100 + rng.randint(1, 99):,}", mayor=rng.choice(sorted(people)),
-                )  # fmt: skip
+                    town,
+                    Kind.TOWN,
+                    region=region,
+                    river=rng.choice(rivers),
+                    recorded=rng.randint(800, 1500),
+                    population=f"{rng.randint(20, 900) * 100 + rng.randint(1, 99):,}",
+                    mayor=rng.choice(sorted(people)),
+                )
         for river, hill in zip(rivers, hills, strict=True):
             self._add(river, Kind.RIVER, source=hill, mouth=rng.choice(lakes), length=rng.randint(60, 640))
         for lake in lakes:
@@ -199,9 +207,12 @@ class _Maker:
         for name, (item, town) in zip(found, self._groups(pairs, 60), strict=True):
             founder = rng.choice(sorted(people))
             facts: dict[str, str | int] = {
-                "product": item, "town": town, "founder": founder, "founded": self._later(people, founder),
+                "product": item,
+                "town": town,
+                "founder": founder,
+                "founded": self._later(people, founder),
                 "emblem": rng.choice(names.EMBLEMS),
-            }  # fmt: skip
+            }
             if rng.random() < 0.5:
                 facts["owner"] = rng.choice([other for other in found if other != name])
             self._add(name, Kind.COMPANY, **facts)
@@ -214,18 +225,28 @@ class _Maker:
         publishers = [name for name in companies if self._things[name].facts["product"] == "books"] or companies[:3]
         for title, (genre, author) in zip(titles, self._groups(list(product(names.GENRES, people)), 50), strict=True):
             self._add(
-                title, Kind.BOOK, genre=genre, author=author, published=self._later(people, author),
-                publisher=rng.choice(publishers), setting=rng.choice(towns),
-            )  # fmt: skip
+                title,
+                Kind.BOOK,
+                genre=genre,
+                author=author,
+                published=self._later(people, author),
+                publisher=rng.choice(publishers),
+                setting=rng.choice(towns),
+            )
 
     def _clubs(self, towns: list[str], people: Mapping[str, int]) -> None:
         rng = self._rng
         for sport, town in self._groups(list(product(names.SPORTS, towns)), 48):
             free = [f"{town} {end}" for end in names.CLUB_ENDS if f"{town} {end}" not in self._things]
             self._add(
-                rng.choice(free), Kind.CLUB, sport=sport, town=town, founded=rng.randint(1850, 1960),
-                colours=" and ".join(rng.sample(names.COLOURS, 2)), coach=rng.choice(sorted(people)),
-            )  # fmt: skip
+                rng.choice(free),
+                Kind.CLUB,
+                sport=sport,
+                town=town,
+                founded=rng.randint(1850, 1960),
+                colours=" and ".join(rng.sample(names.COLOURS, 2)),
+                coach=rng.choice(sorted(people)),
+            )
 
     def _bridges(self, coined: Iterator[str], towns: list[str], people: Mapping[str, int]) -> None:
         rng = self._rng
@@ -233,6 +254,12 @@ class _Maker:
         for name, (river, town) in zip(islice(coined, 40), self._groups(places, 40), strict=True):
             architect = rng.choice(sorted(people))
             self._add(
-                f"{name} Bridge", Kind.BRIDGE, crosses=river, town=town, architect=architect,
-                opened=self._later(people, architect), material=rng.choice(names.MATERIALS), span=rng.randint(40, 690),
-            )  # fmt: skip
+                f"{name} Bridge",
+                Kind.BRIDGE,
+                crosses=river,
+                town=town,
+                architect=architect,
+                opened=self._later(people, architect),
+                material=rng.choice(names.MATERIALS),
+                span=rng.randint(40, 690),
+            )

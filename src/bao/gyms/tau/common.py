@@ -14,8 +14,11 @@ EXPRESSION_MOST = 200
 """Characters of an expression that `calculate` takes."""
 
 _OPERATORS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-}  # fmt: skip
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 
 
 def _transfer(session: Session[Any], summary: str) -> str:
@@ -46,6 +49,8 @@ def _value(node: ast.expr) -> float:
 
 CALCULATE = Tool("calculate", "the value of an expression", {"expression": Text("such as '2 * (3.5 + 1)'")}, _calculate)
 HAND_OVER = Tool(
-    TRANSFER, "hand the customer over to a human agent, which ends the conversation",
-    {"summary": Text("what the customer wants")}, _transfer,
-)  # fmt: skip
+    TRANSFER,
+    "hand the customer over to a human agent, which ends the conversation",
+    {"summary": Text("what the customer wants")},
+    _transfer,
+)

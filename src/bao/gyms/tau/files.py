@@ -86,10 +86,15 @@ def _task(path: Path, record: _Record, split: Split) -> Task:
     read_text = read_instruction(goal.instruction) if domain == RETAIL else None
     identity, wishes = read_text if read_text is not None else ({}, ())
     data = {
-        "database": domain, "user_id": goal.user_id, "identity": dict(identity), "wishes": [wish_to_json(w) for w in wishes],
-        "actions": [{"name": action.name, "arguments": action.kwargs} for action in goal.actions], "outputs": goal.outputs,
-        "instruction": goal.instruction, "opening": record.obs,
-    }  # fmt: skip
+        "database": domain,
+        "user_id": goal.user_id,
+        "identity": dict(identity),
+        "wishes": [wish_to_json(w) for w in wishes],
+        "actions": [{"name": action.name, "arguments": action.kwargs} for action in goal.actions],
+        "outputs": goal.outputs,
+        "instruction": goal.instruction,
+        "opening": record.obs,
+    }
     level = sum(DOMAINS[domain].toolbox.writes(action.name) for action in goal.actions)
     task = Task(record.id, NAME, data, split, level)
     try:

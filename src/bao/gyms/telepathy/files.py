@@ -46,8 +46,11 @@ class _Record(BaseModel):
 
 def _task(path: Path, record: _Record, split: Split) -> Task:
     data = {
-        "opening": record.description, "title": record.title, "aliases": _aliases(record.title), "gloss": record.target_entity,
-    }  # fmt: skip
+        "opening": record.description,
+        "title": record.title,
+        "aliases": _aliases(record.title),
+        "gloss": record.target_entity,
+    }
     task = Task(record.id, NAME, data, split)
     try:
         check(task)

@@ -41,9 +41,13 @@ class Word(StrEnum):
 
 
 _TEXT = {
-    Word.YES: YES_TEXT, Word.NO: NO_TEXT, Word.SOMETIMES: DEPENDS_TEXT, Word.UNKNOWN: UNKNOWN_TEXT, Word.GUESS: GUESS_TEXT,
+    Word.YES: YES_TEXT,
+    Word.NO: NO_TEXT,
+    Word.SOMETIMES: DEPENDS_TEXT,
+    Word.UNKNOWN: UNKNOWN_TEXT,
+    Word.GUESS: GUESS_TEXT,
     Word.NO_QUESTION: NO_QUESTION_TEXT,
-}  # fmt: skip
+}
 
 
 class Answer(BaseModel):

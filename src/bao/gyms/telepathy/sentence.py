@@ -43,10 +43,25 @@ _TAG = re.compile(
 )
 _LAST_OF_TAGS = frozenset(
     {
-        "right", "not", "correct", "that", "chance", "all", "general", "life", "please", "then", "too", "outside", "average",
-        "it", "way", "well", "no",
+        "right",
+        "not",
+        "correct",
+        "that",
+        "chance",
+        "all",
+        "general",
+        "life",
+        "please",
+        "then",
+        "too",
+        "outside",
+        "average",
+        "it",
+        "way",
+        "well",
+        "no",
     }
-)  # fmt: skip
+)
 """The last words of these tags: looking through a whole question for its end is slow, and few have a tag."""
 _WH = frozenset({"what", "which", "who", "whom", "whose", "where", "when", "why", "how", "tell", "give", "describe", "name"})
 _BE = frozenset({"is", "are", "was", "were"})
@@ -59,10 +74,27 @@ _OBJECTS = frozenset({"it", "them", "they", "this", "these"})
 IT = frozenset({"it", "they", "this", "that", "these", "those", "he", "she", "there", "them"})
 PEOPLE = frozenset(
     {
-        "i", "you", "we", "people", "human", "humans", "person", "someone", "somebody", "anyone", "anybody", "everyone",
-        "everybody", "one", "folks", "man", "persons", "adults", "adult",
+        "i",
+        "you",
+        "we",
+        "people",
+        "human",
+        "humans",
+        "person",
+        "someone",
+        "somebody",
+        "anyone",
+        "anybody",
+        "everyone",
+        "everybody",
+        "one",
+        "folks",
+        "man",
+        "persons",
+        "adults",
+        "adult",
     }
-)  # fmt: skip
+)
 _NOT = frozenset({"not", "never"})
 _LACKS = frozenset({"lack", "lacks"})
 _OWNS = frozenset({"have", "has", "possess", "contain", "contains", "include"})

@@ -107,9 +107,12 @@ def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | N
 def _task(split: Split, number: int, level: int) -> Task:
     entity = split_entities()[split][number]
     data = {
-        "opening": opening_line(entity.kind if level == 1 else entity.realm), "title": entity.title,
-        "aliases": list(entity.aliases), "class": entity.class_name, "facts": entity.facts,
-    }  # fmt: skip
+        "opening": opening_line(entity.kind if level == 1 else entity.realm),
+        "title": entity.title,
+        "aliases": list(entity.aliases),
+        "class": entity.class_name,
+        "facts": entity.facts,
+    }
     return Task(f"{NAME}-{split}-{level}-{number}", NAME, data, split, level)
 
 

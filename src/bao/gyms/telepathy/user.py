@@ -27,8 +27,11 @@ NO_QUESTION_TEXT = "Please ask one question that I can answer with yes or no."
 SEVERAL_TEXT = "Please ask one thing at a time."
 _TEXT = {YES: YES_TEXT, NO: NO_TEXT, DEPENDS: DEPENDS_TEXT}
 _TEXT_OF_SORT = {
-    Sort.UNKNOWN: UNKNOWN_TEXT, Sort.GUESS: GUESS_TEXT, Sort.NO_QUESTION: NO_QUESTION_TEXT, Sort.SEVERAL: SEVERAL_TEXT,
-}  # fmt: skip
+    Sort.UNKNOWN: UNKNOWN_TEXT,
+    Sort.GUESS: GUESS_TEXT,
+    Sort.NO_QUESTION: NO_QUESTION_TEXT,
+    Sort.SEVERAL: SEVERAL_TEXT,
+}
 
 ANSWER_CHARACTERS_MOST = 200
 """What is longer is no name."""
@@ -107,9 +110,10 @@ class ScriptedUser:
         """A sentence that tells something about the entity that is so; None where all of it was told in this way."""
         features = table().features
         left = [
-            place for place, value in enumerate(self._entity.values)
+            place
+            for place, value in enumerate(self._entity.values)
             if value == YES and features[place].ask and place not in self._told
-        ]  # fmt: skip
+        ]
         if not left:
             return None
         place = left[int(rng.integers(len(left)))]

@@ -23,7 +23,9 @@ ASPECTS: Mapping[str, Aspect] = {
     aspect.name: aspect
     for aspect in (
         Aspect(
-            "flight", "F", frozenset({"flight", "flights", "fly", "plane", "flying"}),
+            "flight",
+            "F",
+            frozenset({"flight", "flights", "fly", "plane", "flying"}),
             {
                 "seat": ("window", "aisle", "front", "exit"),
                 "time": ("morning", "noon", "evening", "night"),
@@ -31,7 +33,9 @@ ASPECTS: Mapping[str, Aspect] = {
             },
         ),
         Aspect(
-            "hotel", "H", frozenset({"hotel", "hotels", "stay", "room"}),
+            "hotel",
+            "H",
+            frozenset({"hotel", "hotels", "stay", "room"}),
             {
                 "area": ("beach", "centre", "hills", "station"),
                 "style": ("modern", "classic", "family", "quiet"),
@@ -39,7 +43,9 @@ ASPECTS: Mapping[str, Aspect] = {
             },
         ),
         Aspect(
-            "restaurant", "R", frozenset({"restaurant", "restaurants", "dinner", "table", "eat"}),
+            "restaurant",
+            "R",
+            frozenset({"restaurant", "restaurants", "dinner", "table", "eat"}),
             {
                 "cuisine": ("italian", "indian", "japanese", "mexican"),
                 "mood": ("cosy", "lively", "elegant", "casual"),
@@ -47,7 +53,9 @@ ASPECTS: Mapping[str, Aspect] = {
             },
         ),
         Aspect(
-            "apartment", "A", frozenset({"apartment", "apartments", "flat"}),
+            "apartment",
+            "A",
+            frozenset({"apartment", "apartments", "flat"}),
             {
                 "floor": ("ground", "middle", "top", "attic"),
                 "kitchen": ("small", "large", "shared", "galley"),
@@ -55,7 +63,9 @@ ASPECTS: Mapping[str, Aspect] = {
             },
         ),
         Aspect(
-            "car", "C", frozenset({"car", "cars", "rental", "drive"}),
+            "car",
+            "C",
+            frozenset({"car", "cars", "rental", "drive"}),
             {
                 "size": ("mini", "compact", "estate", "van"),
                 "fuel": ("petrol", "diesel", "hybrid", "electric"),
@@ -63,7 +73,7 @@ ASPECTS: Mapping[str, Aspect] = {
             },
         ),
     )
-}  # fmt: skip
+}
 
 _WORDS: Mapping[str, str] = {
     "time": "time when depart departs departing departure hour early earlier late later leave leaving takeoff",

@@ -69,9 +69,14 @@ class ModelTraveller(Traveller):
     """Reads by one model and replies in the words of another."""
 
     def __init__(
-        self, wishes: Mapping[str, Mapping[str, str]], rng: np.random.Generator, volunteer_after: int, *,
-        model: Simulator, judge: Simulator,
-    ) -> None:  # fmt: skip
+        self,
+        wishes: Mapping[str, Mapping[str, str]],
+        rng: np.random.Generator,
+        volunteer_after: int,
+        *,
+        model: Simulator,
+        judge: Simulator,
+    ) -> None:
         super().__init__(wishes, rng, volunteer_after)
         self._trip = " and ".join(f"{'an' if aspect[0] == 'a' else 'a'} {aspect}" for aspect in wishes)
         attributes = (

@@ -149,9 +149,9 @@ class Guesser:
 def _random(seed: int) -> Policy:
     training = [load(task) for task in own_tasks(Split.TRAIN)]
     questions = [f"Is it about {guess.word}?" for guess in guesses()]
-    return RandomPolicy({
-        ActionKind.ACTION: questions, ActionKind.ANSWER: [story.bottom for story in training], ActionKind.FINISH: [""],
-    }, seed)  # fmt: skip
+    return RandomPolicy(
+        {ActionKind.ACTION: questions, ActionKind.ANSWER: [story.bottom for story in training], ActionKind.FINISH: [""]}, seed
+    )
 
 
 def _turn(kind: ActionKind, content: str = "") -> Parsed:

@@ -40,9 +40,12 @@ class Word(StrEnum):
 
 
 _REPLY = {
-    Word.YES: Reply.YES, Word.NO: Reply.NO, Word.IRRELEVANT: Reply.IRRELEVANT, Word.UNKNOWN: Reply.UNKNOWN,
+    Word.YES: Reply.YES,
+    Word.NO: Reply.NO,
+    Word.IRRELEVANT: Reply.IRRELEVANT,
+    Word.UNKNOWN: Reply.UNKNOWN,
     Word.NO_QUESTION: Reply.OPEN,
-}  # fmt: skip
+}
 _NONE = Fraction(0)
 _VERDICTS = {0.0: _NONE, 0.5: HALF, 1.0: Fraction(1)}
 

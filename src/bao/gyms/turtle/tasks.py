@@ -162,7 +162,4 @@ def hidden(task: Task) -> tuple[Hidden, ...]:
     story = load(task)
     statements = dict.fromkeys(criterion.statement for criterion in story.criteria)
     told = (story.bottom, *re.split(r"(?<=[.!?])\s+", story.bottom))
-    return (
-        *(Hidden(text) for text in told if text not in statements),
-        *(Hidden(text, Until.SOUGHT) for text in statements),
-    )
+    return (*(Hidden(text) for text in told if text not in statements), *(Hidden(text, Until.SOUGHT) for text in statements))

@@ -90,14 +90,28 @@ CHARACTERS_MOST = 4_000
 _NONE, _ALL = Fraction(0), Fraction(1)
 _TRUTH_REPLY = {Truth.YES: Reply.YES, Truth.NO: Reply.NO, Truth.IRRELEVANT: Reply.IRRELEVANT}
 _TURNED = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.IRRELEVANT: Truth.IRRELEVANT}
-_OPEN_WORDS = frozenset({
-    "what", "why", "who", "whom", "whose", "how", "where", "when", "which", "what's", "who's", "how's", "where's", "why's",
-    "tell", "explain",
-})  # fmt: skip
+_OPEN_WORDS = frozenset(
+    {
+        "what",
+        "why",
+        "who",
+        "whom",
+        "whose",
+        "how",
+        "where",
+        "when",
+        "which",
+        "what's",
+        "who's",
+        "how's",
+        "where's",
+        "why's",
+        "tell",
+        "explain",
+    }
+)
 _HEDGES = frozenset({"or", "either", "maybe", "perhaps", "possibly", "alternatively", "alternative", "probably", "?"})
-_CONTRACTED = frozenset({
-    "isn't", "aren't", "wasn't", "weren't", "don't", "doesn't", "didn't", "hasn't", "haven't", "hadn't",
-})  # fmt: skip
+_CONTRACTED = frozenset({"isn't", "aren't", "wasn't", "weren't", "don't", "doesn't", "didn't", "hasn't", "haven't", "hadn't"})
 _STOPS = frozenset(".,;:!?")
 _IGNORANCE = re.compile(
     r"\b(?:i|we)\s+(?:(?:really|still)\s+)?(?:(?:do\s+not|don['’]t|cannot|can['’]t)\s+(?:know|tell|say)|have\s+no\s+idea)\b",

@@ -27,9 +27,20 @@ INSURANCE_PRICE, BAG_PRICE = 30, 50
 """Dollars per passenger and per bag that is not free."""
 
 
-def book(session: Session[Airline], user_id: str, origin: str, destination: str, flight_type: str, cabin: str,
-         flights: Sequence[Record], passengers: Sequence[Record], payment_methods: Sequence[Record], total_baggages: int,
-         nonfree_baggages: int, insurance: str) -> str:  # fmt: skip
+def book(
+    session: Session[Airline],
+    user_id: str,
+    origin: str,
+    destination: str,
+    flight_type: str,
+    cabin: str,
+    flights: Sequence[Record],
+    passengers: Sequence[Record],
+    payment_methods: Sequence[Record],
+    total_baggages: int,
+    nonfree_baggages: int,
+    insurance: str,
+) -> str:
     user = _user(session, user_id)
     check_airports(session, origin, destination)
     _one_of("flight_type", flight_type, TRIPS)
@@ -42,11 +53,19 @@ def book(session: Session[Airline], user_id: str, origin: str, destination: str,
     payer = paid_for_booking(user, payment_methods, each * len(passengers) + BAG_PRICE * nonfree_baggages)
     paid = [{"payment_id": payment["payment_id"], "amount": money(payment["amount"])} for payment in payment_methods]
     reservation = {
-        "user_id": user_id, "origin": origin, "destination": destination, "flight_type": flight_type, "cabin": cabin,
-        "flights": booked, "passengers": _in_order(passengers, ()),
-        "payment_history": sorted(paid, key=lambda payment: str(payment["payment_id"])), "created_at": NOW,
-        "total_baggages": total_baggages, "nonfree_baggages": nonfree_baggages, "insurance": insurance,
-    }  # fmt: skip
+        "user_id": user_id,
+        "origin": origin,
+        "destination": destination,
+        "flight_type": flight_type,
+        "cabin": cabin,
+        "flights": booked,
+        "passengers": _in_order(passengers, ()),
+        "payment_history": sorted(paid, key=lambda payment: str(payment["payment_id"])),
+        "created_at": NOW,
+        "total_baggages": total_baggages,
+        "nonfree_baggages": nonfree_baggages,
+        "insurance": insurance,
+    }
     ids = (_code(number) for number in _numbers(reservation))
     key = next(key for key in ids if session.find(Table.RESERVATIONS, key) is None)
     known = session.database.tables[Table.USERS][user_id]["reservations"]
@@ -63,8 +82,9 @@ def cancel(session: Session[Airline], reservation_id: str) -> str:
     return _put(session, {**reservation, "payment_history": [*history, *refunds], "status": CANCELLED})
 
 
-def update_flights(session: Session[Airline], reservation_id: str, cabin: str, flights: Sequence[Record],
-                   payment_id: str) -> str:  # fmt: skip
+def update_flights(
+    session: Session[Airline], reservation_id: str, cabin: str, flights: Sequence[Record], payment_id: str
+) -> str:
     """A flight that the reservation has already, in the same cabin, keeps its price."""
     reservation = _reservation(session, reservation_id)
     _one_of("cabin", cabin, CABINS)
@@ -81,8 +101,9 @@ def update_flights(session: Session[Airline], reservation_id: str, cabin: str, f
     return _put(session, {**reservation, "cabin": cabin, "flights": booked, "payment_history": history})
 
 
-def update_baggages(session: Session[Airline], reservation_id: str, total_baggages: int, nonfree_baggages: int,
-                    payment_id: str) -> str:  # fmt: skip
+def update_baggages(
+    session: Session[Airline], reservation_id: str, total_baggages: int, nonfree_baggages: int, payment_id: str
+) -> str:
     """Bags that are not free are paid for; nothing is given back for fewer."""
     reservation = _reservation(session, reservation_id)
     _check_bags(total_baggages, nonfree_baggages)

@@ -23,22 +23,45 @@ NOW = "2024-05-15T15:00:00"
 NEEDS: Mapping[str, tuple[str, ...]] = {
     Table.USERS: ("name.first_name", "name.last_name", "dob", "payment_methods.*.source", "membership", "reservations"),
     Table.RESERVATIONS: (
-        "reservation_id", "user_id", "origin", "destination", "flight_type", "cabin", "flights.*.flight_number",
-        "flights.*.date", "flights.*.price", "passengers.*.first_name", "passengers.*.last_name", "passengers.*.dob",
-        "payment_history.*.payment_id", "payment_history.*.amount", "total_baggages", "nonfree_baggages",
+        "reservation_id",
+        "user_id",
+        "origin",
+        "destination",
+        "flight_type",
+        "cabin",
+        "flights.*.flight_number",
+        "flights.*.date",
+        "flights.*.price",
+        "passengers.*.first_name",
+        "passengers.*.last_name",
+        "passengers.*.dob",
+        "payment_history.*.payment_id",
+        "payment_history.*.amount",
+        "total_baggages",
+        "nonfree_baggages",
     ),
     Table.FLIGHTS: (
-        "flight_number", "origin", "destination", "scheduled_departure_time_est", "scheduled_arrival_time_est",
+        "flight_number",
+        "origin",
+        "destination",
+        "scheduled_departure_time_est",
+        "scheduled_arrival_time_est",
         "dates.*.status",
     ),
-}  # fmt: skip
+}
 
 
 class Airline(Database):
     """Users, reservations and flights by id, and the flights of each route."""
 
-    def __init__(self, name: str, users: Mapping[str, Record], reservations: Mapping[str, Record],
-                 flights: Mapping[str, Record], policy: str) -> None:  # fmt: skip
+    def __init__(
+        self,
+        name: str,
+        users: Mapping[str, Record],
+        reservations: Mapping[str, Record],
+        flights: Mapping[str, Record],
+        policy: str,
+    ) -> None:
         super().__init__(name, {Table.USERS: users, Table.RESERVATIONS: reservations, Table.FLIGHTS: flights}, policy)
         routes: dict[str, dict[str, list[Record]]] = {}
         for flight in flights.values():

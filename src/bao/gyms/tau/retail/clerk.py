@@ -57,9 +57,14 @@ _NEEDS: Mapping[Operation, tuple[str, ...]] = {
     Operation.INFORM: (),
 }
 _DONE: Mapping[Operation, str] = {
-    Operation.CANCEL: "cancelled", Operation.RETURN: "returned", Operation.EXCHANGE: "exchanged", Operation.HOME: "changed",
-    Operation.ITEMS: "changed", Operation.ADDRESS: "changed", Operation.PAYMENT: "changed",
-}  # fmt: skip
+    Operation.CANCEL: "cancelled",
+    Operation.RETURN: "returned",
+    Operation.EXCHANGE: "exchanged",
+    Operation.HOME: "changed",
+    Operation.ITEMS: "changed",
+    Operation.ADDRESS: "changed",
+    Operation.PAYMENT: "changed",
+}
 
 
 @dataclass(frozen=True)

@@ -17,25 +17,47 @@ class Table(StrEnum):
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     Table.USERS: (
-        "name.first_name", "name.last_name", "address.address1", "address.zip", "email", "payment_methods.*.source", "orders",
+        "name.first_name",
+        "name.last_name",
+        "address.address1",
+        "address.zip",
+        "email",
+        "payment_methods.*.source",
+        "orders",
     ),
     Table.ORDERS: (
-        "order_id", "user_id", "address.address1", "address.zip", "items.*.name", "items.*.product_id", "items.*.item_id",
-        "items.*.price", "items.*.options", "status", "payment_history.*.transaction_type", "payment_history.*.amount",
+        "order_id",
+        "user_id",
+        "address.address1",
+        "address.zip",
+        "items.*.name",
+        "items.*.product_id",
+        "items.*.item_id",
+        "items.*.price",
+        "items.*.options",
+        "status",
+        "payment_history.*.transaction_type",
+        "payment_history.*.amount",
         "payment_history.*.payment_method_id",
     ),
     Table.PRODUCTS: (
-        "name", "product_id", "variants.*.item_id", "variants.*.options", "variants.*.available", "variants.*.price",
+        "name",
+        "product_id",
+        "variants.*.item_id",
+        "variants.*.options",
+        "variants.*.available",
+        "variants.*.price",
     ),
-}  # fmt: skip
+}
 """What every record has; tau-bench's retail data has the same form."""
 
 
 class Shop(Database):
     """Users, orders and products by id, with what the look-up of users needs."""
 
-    def __init__(self, name: str, users: Mapping[str, Record], orders: Mapping[str, Record], products: Mapping[str, Record],
-                 policy: str) -> None:  # fmt: skip
+    def __init__(
+        self, name: str, users: Mapping[str, Record], orders: Mapping[str, Record], products: Mapping[str, Record], policy: str
+    ) -> None:
         super().__init__(name, {Table.USERS: users, Table.ORDERS: orders, Table.PRODUCTS: products}, policy)
         self.by_email: Mapping[str, str] = {user["email"].lower(): key for key, user in users.items()}
         self.by_name_zip: Mapping[tuple[str, str, str], str] = {name_zip(user): key for key, user in users.items()}

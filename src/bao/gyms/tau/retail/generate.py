@@ -49,10 +49,13 @@ def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task
     identity = dict(user["name"])
     identity |= {"zip": user["address"]["zip"]} if rng.random() < 0.5 else {"email": user["email"]}
     data = {
-        "database": database.name, "user_id": key, "identity": identity, "wishes": [wish_to_json(w) for w in writer.wishes],
+        "database": database.name,
+        "user_id": key,
+        "identity": identity,
+        "wishes": [wish_to_json(w) for w in writer.wishes],
         "actions": [{"name": str(step.name), "arguments": dict(step.arguments)} for step in writer.steps],
         "outputs": [wish.output for wish in writer.wishes if wish.output],
-    }  # fmt: skip
+    }
     mark = "".join(map(str, levels))
     return Task(f"tau-{mark}-{split}-{index}", NAME, data, split, level)
 
@@ -75,9 +78,16 @@ class _Writer:
     def add(self) -> None:
         """One more wish, with the calls that do it; nothing where the draw does not work out."""
         kinds: Sequence[tuple[float, Callable[[], None]]] = (
-            (0.14, self._cancel), (0.2, self._swap_pending), (0.1, self._address), (0.1, self._payment), (0.13, self._return),
-            (0.2, self._swap_delivered), (0.05, self._home), (FORBIDDEN, self._forbidden), (0.12, self._inform),
-        )  # fmt: skip
+            (0.14, self._cancel),
+            (0.2, self._swap_pending),
+            (0.1, self._address),
+            (0.1, self._payment),
+            (0.13, self._return),
+            (0.2, self._swap_delivered),
+            (0.05, self._home),
+            (FORBIDDEN, self._forbidden),
+            (0.12, self._inform),
+        )
         weights = np.array([weight for weight, _ in kinds])
         kinds[int(self._rng.choice(len(kinds), p=weights / weights.sum()))][1]()
 
@@ -131,9 +141,7 @@ class _Writer:
         items = tuple(Item(row["name"], {}, {}) for row in several)
         wish = self._wish(Operation.RETURN, order, items=items, payment=self._said_payment(order, method))
         ids = [row["item_id"] for row in several]
-        return wish, Step(
-            Operation.RETURN, {"order_id": order["order_id"], "item_ids": ids, "payment_method_id": method}
-        )  # fmt: skip
+        return wish, Step(Operation.RETURN, {"order_id": order["order_id"], "item_ids": ids, "payment_method_id": method})
 
     def _some(self, count: int) -> list[int]:
         """One of `count` places, or two."""

@@ -96,8 +96,15 @@ def _addresses(rng: np.random.Generator) -> list[Record]:
     return [made[i] for i in rng.permutation(len(made)).tolist()]
 
 
-def _customer(name: tuple[str, str], users: dict[str, Record], orders: dict[str, Record], products: Mapping[str, Record],
-              places: list[Record], numbers: _Numbers, rng: np.random.Generator) -> None:  # fmt: skip
+def _customer(
+    name: tuple[str, str],
+    users: dict[str, Record],
+    orders: dict[str, Record],
+    products: Mapping[str, Record],
+    places: list[Record],
+    numbers: _Numbers,
+    rng: np.random.Generator,
+) -> None:
     first, last = name
     mark = int(rng.integers(1000, 10_000))
     key = f"{first}_{last}_{mark}".lower()
@@ -110,8 +117,15 @@ def _customer(name: tuple[str, str], users: dict[str, Record], orders: dict[str,
         for _ in range(int(rng.integers(1, 4))):
             ware = list(products.values())[wares.pop()]
             variant = list(ware["variants"].values())[int(rng.integers(VARIANTS))]
-            items.append({"name": ware["name"], "product_id": ware["product_id"], "item_id": variant["item_id"],
-                          "price": variant["price"], "options": variant["options"]})  # fmt: skip
+            items.append(
+                {
+                    "name": ware["name"],
+                    "product_id": ware["product_id"],
+                    "item_id": variant["item_id"],
+                    "price": variant["price"],
+                    "options": variant["options"],
+                }
+            )
         total = round(sum(item["price"] for item in items), 2)
         usable = [name for name, method in methods.items() if method.get("balance", total) >= total]
         order = f"#B{numbers.draw()}"
@@ -119,25 +133,36 @@ def _customer(name: tuple[str, str], users: dict[str, Record], orders: dict[str,
             [] if status == "pending" else [{"tracking_id": [numbers.draw(12)], "item_ids": [i["item_id"] for i in items]}]
         )
         orders[order] = {
-            "order_id": order, "user_id": key, "address": places.pop() if rng.random() < 0.3 else address, "items": items,
-            "fulfillments": tracking, "status": status,
+            "order_id": order,
+            "user_id": key,
+            "address": places.pop() if rng.random() < 0.3 else address,
+            "items": items,
+            "fulfillments": tracking,
+            "status": status,
             "payment_history": [
                 {"transaction_type": "payment", "amount": total, "payment_method_id": usable[int(rng.integers(len(usable)))]}
             ],
-        }  # fmt: skip
+        }
         mine.append(order)
     users[key] = {
-        "name": {"first_name": first, "last_name": last}, "address": address,
-        "email": f"{first}.{last}{mark}@mail.example".lower(), "payment_methods": methods,
+        "name": {"first_name": first, "last_name": last},
+        "address": address,
+        "email": f"{first}.{last}{mark}@mail.example".lower(),
+        "payment_methods": methods,
         "orders": [mine[i] for i in rng.permutation(len(mine)).tolist()],
-    }  # fmt: skip
+    }
 
 
 def _methods(numbers: _Numbers, rng: np.random.Generator) -> Mapping[str, Record]:
     """Two or three payment methods, of which one has no limit."""
     methods: dict[str, Record] = {}
-    kinds = (("credit_card", "gift_card"), ("credit_card", "paypal"), ("credit_card", "credit_card", "gift_card"),
-             ("gift_card", "paypal"), ("credit_card", "paypal", "gift_card"))  # fmt: skip
+    kinds = (
+        ("credit_card", "gift_card"),
+        ("credit_card", "paypal"),
+        ("credit_card", "credit_card", "gift_card"),
+        ("gift_card", "paypal"),
+        ("credit_card", "paypal", "gift_card"),
+    )
     for kind in kinds[int(rng.integers(len(kinds)))]:
         key = f"{kind}_{numbers.draw()}"
         method: dict[str, Any] = {"source": kind, "id": key}

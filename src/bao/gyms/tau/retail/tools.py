@@ -116,9 +116,13 @@ def _exchange(
     difference = _difference(session, order, pairs, payment_method_id)
     swapped = sorted([old["item_id"], new] for _, old, new in pairs)
     return _put(
-        session, order, status="exchange requested", exchange_items=swapped, exchange_payment_method_id=payment_method_id,
+        session,
+        order,
+        status="exchange requested",
+        exchange_items=swapped,
+        exchange_payment_method_id=payment_method_id,
         exchange_price_difference=difference,
-    )  # fmt: skip
+    )
 
 
 def _modify_user_address(session: Session[Shop], user_id: str, **address: str) -> str:
@@ -230,54 +234,83 @@ _ITEMS = {"item_ids": Texts("list of the items' ids, each as often as it is mean
 _SWAP = {**_ITEMS, "new_item_ids": Texts("list of the new items' ids, in the same order")}
 _PAY = {"payment_method_id": Text("such as 'gift_card_1234567' or 'credit_card_1234567'")}
 _ADDRESS = {
-    "address1": Text("street and number"), "address2": Text("flat or suite"), "city": Text(), "state": Text("such as 'CA'"),
-    "country": Text(), "zip": Text("such as '12345'"),
-}  # fmt: skip
+    "address1": Text("street and number"),
+    "address2": Text("flat or suite"),
+    "city": Text(),
+    "state": Text("such as 'CA'"),
+    "country": Text(),
+    "zip": Text("such as '12345'"),
+}
 _USER = {"user_id": Text("such as 'sara_doe_496'")}
 
 TOOLBOX = Toolbox(
     (
         Tool("find_user_id_by_email", "the user id that goes with an e-mail", {"email": Text()}, _find_by_email),
         Tool(
-            "find_user_id_by_name_zip", "the user id that goes with a name and a zip code",
-            {"first_name": Text(), "last_name": Text(), "zip": Text()}, _find_by_name_zip,
+            "find_user_id_by_name_zip",
+            "the user id that goes with a name and a zip code",
+            {"first_name": Text(), "last_name": Text(), "zip": Text()},
+            _find_by_name_zip,
         ),
         Tool("get_user_details", "a user's profile: name, address, payment methods, orders", _USER, _user_details),
         Tool("get_order_details", "an order: status, items, address, payments, tracking", _ORDER, _order_details),
         Tool(
-            "get_product_details", "a product's variants: item id, options, price, availability",
-            {"product_id": Text("not an item id")}, _product_details,
+            "get_product_details",
+            "a product's variants: item id, options, price, availability",
+            {"product_id": Text("not an item id")},
+            _product_details,
         ),
         Tool("list_all_product_types", "the name and product id of every product", {}, _product_types),
         Tool(
-            "cancel_pending_order", "cancel a pending order", {**_ORDER, "reason": Text(f"'{REASONS[0]}' or '{REASONS[1]}'")},
-            _cancel, writes=True,
-        ),
-        Tool(
-            "modify_pending_order_items", "change items of a pending order into other variants; once per order",
-            {**_ORDER, **_SWAP, **_PAY}, _modify_items, writes=True,
-        ),
-        Tool(
-            "modify_pending_order_address", "change where a pending order is sent", {**_ORDER, **_ADDRESS}, _modify_address,
+            "cancel_pending_order",
+            "cancel a pending order",
+            {**_ORDER, "reason": Text(f"'{REASONS[0]}' or '{REASONS[1]}'")},
+            _cancel,
             writes=True,
         ),
         Tool(
-            "modify_pending_order_payment", "change how a pending order is paid", {**_ORDER, **_PAY}, _modify_payment,
+            "modify_pending_order_items",
+            "change items of a pending order into other variants; once per order",
+            {**_ORDER, **_SWAP, **_PAY},
+            _modify_items,
             writes=True,
         ),
         Tool(
-            "return_delivered_order_items", "return items of a delivered order", {**_ORDER, **_ITEMS, **_PAY}, _return,
+            "modify_pending_order_address",
+            "change where a pending order is sent",
+            {**_ORDER, **_ADDRESS},
+            _modify_address,
             writes=True,
         ),
         Tool(
-            "exchange_delivered_order_items", "exchange items of a delivered order for other variants; once per order",
-            {**_ORDER, **_SWAP, **_PAY}, _exchange, writes=True,
+            "modify_pending_order_payment",
+            "change how a pending order is paid",
+            {**_ORDER, **_PAY},
+            _modify_payment,
+            writes=True,
         ),
         Tool(
-            "modify_user_address", "change the address in a user's profile", {**_USER, **_ADDRESS}, _modify_user_address,
+            "return_delivered_order_items",
+            "return items of a delivered order",
+            {**_ORDER, **_ITEMS, **_PAY},
+            _return,
+            writes=True,
+        ),
+        Tool(
+            "exchange_delivered_order_items",
+            "exchange items of a delivered order for other variants; once per order",
+            {**_ORDER, **_SWAP, **_PAY},
+            _exchange,
+            writes=True,
+        ),
+        Tool(
+            "modify_user_address",
+            "change the address in a user's profile",
+            {**_USER, **_ADDRESS},
+            _modify_user_address,
             writes=True,
         ),
         CALCULATE,
         HAND_OVER,
     )
-)  # fmt: skip
+)

@@ -115,8 +115,11 @@ class Wish:
     def said(self, topic: Topic) -> str | None:
         match topic:
             case Topic.ORDER if self.order:
-                return f"The order is {self.order}." if self.order_known else (
-                    f"I do not have the order number at hand. It is the order with the {self.about}.")  # fmt: skip
+                return (
+                    f"The order is {self.order}."
+                    if self.order_known
+                    else (f"I do not have the order number at hand. It is the order with the {self.about}.")
+                )
             case Topic.ITEMS if self.items:
                 return f"It is about the {' and the '.join(map(str, self.items))}."
             case Topic.VARIANT if self.operation in SWAPS:
@@ -125,8 +128,11 @@ class Wish:
             case Topic.PAYMENT if self.payment:
                 return f"Please use {self.payment}."
             case Topic.ADDRESS if self.address:
-                return f"It should go to {self.address}." if self.operation is Operation.ADDRESS else (
-                    f"The new address is {self.address}.")  # fmt: skip
+                return (
+                    f"It should go to {self.address}."
+                    if self.operation is Operation.ADDRESS
+                    else (f"The new address is {self.address}.")
+                )
             case Topic.REASON if self.reason:
                 return "I ordered it by mistake." if self.reason == "ordered by mistake" else "I no longer need it."
             case Topic.WISH:
