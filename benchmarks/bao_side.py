@@ -7,11 +7,11 @@ from typing import Self
 
 import numpy as np
 
-from bao.config import CreditSection, GRPOSection
-from bao.policies.local import load_local
-from bao.shaping import Shaping
+from bao.models.local import load_local
+from bao.train.backends.local import Rollouts, Workers
 from bao.train.grpo import Group, GRPOTrainer
-from bao.train.workers import Rollouts, Workers
+from bao.train.settings import CreditSection, GRPOSection
+from bao.train.shaping import Shaping
 from benchmarks import clock
 from benchmarks.cost import Cost, Phase, Step
 from benchmarks.work import LEARNING_RATE, WEIGHT, Work

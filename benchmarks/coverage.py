@@ -19,8 +19,8 @@ import numpy as np
 from scipy.special import betaincinv, expit, ndtr, ndtri
 from scipy.stats import binom
 
-from bao.measures.compare import sign_flip_p
-from bao.measures.stats import Floats, Interval, difference_interval, rate_interval
+from bao.measures.comparison import sign_flip_p
+from bao.measures.intervals import Floats, Interval, difference_interval, rate_interval
 from bao.measures.transfer import kendall_tau, rank_agreement, reward_translation_rate
 from bao.pareto import Evaluation, frontier, hypervolumes
 

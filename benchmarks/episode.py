@@ -1,7 +1,7 @@
 """An episode as TRL's rollout function plays it, by the rules and limits of our engine."""
 
 from bao.action import parse
-from bao.policies.template import Template
+from bao.models.template import Template
 from bao.task import Task
 from benchmarks.work import Work
 

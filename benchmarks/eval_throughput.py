@@ -26,10 +26,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bao import evaluation, stages
-from bao.config import EvaluationSection, GymSection
 from bao.endpoint.client import usages
-from bao.progress import Progress
+from bao.evaluation.evaluate import evaluate
+from bao.evaluation.settings import EvaluationSection
+from bao.gyms.section import GymSection, task_set
+from bao.report.terminal import TerminalProgress
 
 CONCURRENCY = 64
 LATENCY = 0.2
@@ -98,13 +99,13 @@ def serving() -> Iterator[str]:
 
 def _evaluate(base_url: str, tasks_count: int, rollouts: int, pipe: Any) -> None:
     gym = GymSection(settings={"horizon": HORIZON})
-    tasks = stages.task_set(gym, "test", tasks_count)
+    tasks = task_set(gym, "test", tasks_count)
     settings = EvaluationSection(rollouts=rollouts, concurrency=CONCURRENCY)
     with tempfile.TemporaryDirectory() as folder:
         start, cpu = time.perf_counter(), time.process_time()
         out = Path(folder)
-        judged = evaluation.evaluate(
-            f"openai:stub@{base_url}", gym, tasks, settings, out, Progress(), agent={"mode": "text", "timeout": 30}
+        judged = evaluate(
+            f"openai:stub@{base_url}", gym, tasks, settings, out, TerminalProgress(), agent={"mode": "text", "timeout": 30}
         )
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
         summary = judged.summary()

@@ -25,8 +25,9 @@ import numpy as np
 from rich.table import Table
 
 from bao.action import Action, ActionKind
-from bao.gym import Gym, gym_class, gym_names
-from bao.progress import results_console
+from bao.gym import Gym
+from bao.gyms.registry import gym_class, gym_names
+from bao.report.terminal import results_console
 from bao.rollout.recorded import record
 from bao.task import Task
 

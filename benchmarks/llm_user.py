@@ -11,7 +11,7 @@ of three runs after one that opens the connections:
   alone are up to 1 ms late: an upper bound.
 * ``llm_user_cpu_seconds_per_question``: the CPU seconds above, divided by the number of questions.
 
-And one of the batched engine (`bao.rollout.engine`), with an untrained model of the embedded one's size, four times as many
+And one of the batched engine (`bao.models.engine`), with an untrained model of the embedded one's size, four times as many
 episodes, and a user that takes 500 ms:
 
 * ``llm_user_engine_wall_ratio``: wall seconds of playing, divided by requests x latency / 64, what waiting alone would take. It
@@ -26,9 +26,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from bao.action import Action, ActionKind, Parsed
-from bao.gym import Gym, Outcome
-from bao.policies import Policy
+from bao.action import Action, ActionKind, Outcome, Parsed
+from bao.gym import Gym
+from bao.policy import Policy
 from bao.rollout.episodes import play_all
 from bao.task import Split, Task, TaskSet
 from bao.users.leaks import leak_check
@@ -138,10 +138,10 @@ class _AnyTurn(Questions):
 
 def engine_wall_ratio() -> float:
     """The batched engine's figure. Raises `RuntimeError` where an episode failed."""
-    from bao.config import ModelSection
-    from bao.policies.tiny import TinySize
-    from bao.prompt import PromptForm
-    from bao.rollout.engine import Engine  # torch takes long to import
+    from bao.models.engine import Engine  # torch takes long to import
+    from bao.models.settings import ModelSection
+    from bao.models.tiny import TinySize
+    from bao.policies.prompt import PromptForm
     from bao.rollout.request import GymLimits, Limits, Request
     from tests.small_model import small_local
 

@@ -26,7 +26,7 @@ from cyclopts import App, Parameter
 from rich.table import Table
 
 from bao.errors import BaoError
-from bao.progress import Progress, results_console
+from bao.report.terminal import TerminalProgress, results_console
 from benchmarks import eval_throughput, gym_steps, llm_user
 from benchmarks.cost import UNITS, Phase
 
@@ -54,7 +54,7 @@ def bench(
     if repetitions < 1:
         raise SystemExit(f"--repetitions {repetitions} must be at least 1")
     out.mkdir(parents=True, exist_ok=True)
-    progress = Progress()
+    progress = TerminalProgress()
     start = time.monotonic()
     result = machine() | {"repetitions": repetitions, "quick": quick}
     if only in (None, "gym"):

@@ -28,12 +28,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bao import Action, evaluation, stages
-from bao.evaluation import Judged
-from bao.gym import make
+from bao import Action
+from bao.evaluation.results import EPISODES, SUMMARY, EvaluationResult, find_results
+from bao.gyms.registry import make
 from bao.measures import summarize
-from bao.rollout.episodes import play
-from bao.store import iterate_episodes, stream_episodes
+from bao.recipes import stages
+from bao.rollout.episode import play
+from bao.storage.episodes import iterate_episodes, stream_episodes
 from bao.trajectory import Trajectory, Turn
 
 TIMED = {
@@ -92,13 +93,13 @@ def evaluate(folder: Path, episodes: int, long: bool) -> None:
     for place, name in enumerate(names):
         own = list(played(name, episodes // len(names) + (place < episodes % len(names))))
         told = own if prose is None else (lengthened(one, prose) for one in own)
-        stream_episodes(folder / name / evaluation.EPISODES, told)
-        (folder / name / evaluation.SUMMARY).write_text(json.dumps(summarize(own, resamples=500)), encoding="utf-8")
+        stream_episodes(folder / name / EPISODES, told)
+        (folder / name / SUMMARY).write_text(json.dumps(summarize(own, resamples=500)), encoding="utf-8")
 
 
 def size(folder: Path) -> dict[str, float]:
     """What lies in `folder`."""
-    files = list(folder.rglob(evaluation.EPISODES))
+    files = list(folder.rglob(EPISODES))
     said = sum(
         len(text)
         for path in files
@@ -111,7 +112,7 @@ def size(folder: Path) -> dict[str, float]:
 
 def build(folder: Path, transcript_mb: float | None, results: Any) -> None:
     """Put to `results` the seconds and memory to make the report from the evaluations in `folder`."""
-    judged: list[Judged] = evaluation.find_judged([folder])
+    judged: list[EvaluationResult] = find_results([folder])
     start = time.perf_counter()
     frontier = stages.draw_frontier(judged, folder)
     middle = time.perf_counter()

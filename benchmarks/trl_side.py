@@ -27,9 +27,9 @@ from transformers.utils import logging as transformers_logging
 from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
-from bao.policies.local import load_local
-from bao.policies.template import Template
-from bao.prompt import system_text
+from bao.models.local import load_local
+from bao.models.template import Template
+from bao.policies.prompt import system_text
 from benchmarks import clock
 from benchmarks.cost import Cost, Phase, Step
 from benchmarks.episode import Episode

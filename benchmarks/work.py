@@ -16,15 +16,16 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from bao import stages
-from bao.config import GymSection, load_recipe
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.policies.local import LocalModel, Profile, is_saved, save_local
-from bao.policies.template import Template
+from bao.gyms.section import GymSection, make_gym, task_set
+from bao.models.engine import Limits
+from bao.models.local import LocalModel, Profile, is_saved, save_local
+from bao.models.template import Template
+from bao.policies.prompt import PromptForm
 from bao.progress import Progress
-from bao.prompt import PromptForm
-from bao.rollout.engine import Limits
+from bao.recipes import stages
+from bao.recipes.recipe import load_recipe
 from bao.task import Split, TaskSet
 
 WEIGHT = 0.1
@@ -55,7 +56,7 @@ class Work:
         return self.groups * self.group_size
 
     def tasks(self) -> TaskSet:
-        return stages.task_set(self.gym, Split.TRAIN, self.groups)
+        return task_set(self.gym, Split.TRAIN, self.groups)
 
     def make_gym(self) -> Gym:
         return self.gym_maker()
@@ -63,7 +64,7 @@ class Work:
     @property
     def gym_maker(self) -> "partial[Gym]":
         """Makes a fresh gym, in any process."""
-        return partial(stages.make_gym, self.gym)
+        return partial(make_gym, self.gym)
 
 
 def tiny(out: Path, progress: Progress, *, quick: bool = False) -> Work:

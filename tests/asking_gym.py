@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bao.gym import Outcome
+from bao.action import Outcome
 from bao.gyms.travel import Travel
 from bao.users.llm import Prompt
 from tests.stub_endpoint import Messages

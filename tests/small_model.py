@@ -6,15 +6,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from bao.behavior.synthesize import Demonstration, demonstrations
-from bao.config import SFTSection
-from bao.gym import make
-from bao.policies.local import LocalModel, Profile
-from bao.policies.template import Template
-from bao.policies.tiny import TinySize, make_model, train_tokenizer
-from bao.prompt import PromptForm
+from bao.gyms.registry import make
+from bao.models.local import LocalModel, Profile
+from bao.models.template import Template
+from bao.models.tiny import TinySize, make_model, train_tokenizer
+from bao.policies.prompt import PromptForm
+from bao.train.backends.local import Workers
+from bao.train.demonstrations import Demonstration, demonstrations
+from bao.train.settings import SFTSection
 from bao.train.sft import encode, train_sft
-from bao.train.workers import Workers
 
 SIZE = TinySize(hidden=32, layers=2, heads=4, kv_heads=2, feedforward=64, vocabulary=700, positions=2048)
 WEIGHTS = (0.0, 0.1)

@@ -9,10 +9,10 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import bao
-from bao.action import Action, ActionKind
+from bao.action import Action, ActionKind, Outcome
 from bao.errors import ConfigError, DataError
-from bao.gym import ActionSpace, Gym, Outcome, TextSpace
-from bao.policies import Policy
+from bao.gym import ActionSpace, Gym, TextSpace
+from bao.policy import Policy
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason
 

@@ -8,18 +8,18 @@ import pytest
 CORE = (
     "bao",
     "bao.action",
-    "bao.config",
-    "bao.credit",
-    "bao.shaping",
-    "bao.store",
-    "bao.prompt",
+    "bao.recipes.recipe",
+    "bao.train.credit",
+    "bao.train.shaping",
+    "bao.storage.episodes",
+    "bao.policies.prompt",
     "bao.gyms.travel",
     "bao.gyms.travel.agents",
     "bao.gyms.function",
-    "bao.users.scripted",
+    "bao.gyms.travel.scripted",
     "bao.policies.scripted",
     "bao.rollout.episodes",
-    "bao.behavior.synthesize",
+    "bao.train.demonstrations",
     "bao.measures",
     "bao.pareto",
 )
@@ -39,7 +39,7 @@ def test_no_module_of_the_core_needs_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", ["bao.users.scripted", "bao.gyms.travel.catalogue", "bao.behavior.synthesize"])
+@pytest.mark.parametrize("name", ["bao.gyms.travel.scripted", "bao.gyms.travel.catalogue", "bao.train.demonstrations"])
 def test_a_module_can_be_imported_before_the_others(name: str) -> None:
     done = run(f"import {name}")
     assert done.returncode == 0, done.stderr

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from bao.action import Action, ActionKind, Parsed, parse
-from bao.gym import gym_class, gym_names, make
+from bao.gyms.registry import gym_class, gym_names, make
 from bao.gyms.travel import Travel
 from bao.gyms.travel.tasks import load
-from bao.prompt import system_text
-from bao.rollout.episodes import play
+from bao.policies.prompt import system_text
+from bao.rollout.episode import play
 from bao.task import Task, TaskSet
 from bao.trajectory import StopReason
 from bao.users.llm import Prompt
+from tests.endpoint.test_client import Verdict, healthy, simulator_of
 from tests.stub_endpoint import Kind, StubEndpoint
-from tests.test_endpoint import Verdict, healthy, simulator_of
 
 TESTS = Path(__file__).parent
 NAMES = gym_names()

@@ -182,3 +182,13 @@ def _checked(thinking: str, choice: str, content: str, kinds: Collection[ActionK
 
 def _fault(thinking: str, fault: ParseFault) -> Parsed:
     return Parsed(thinking, Action(ActionKind.NONE, str(fault)), fault)
+
+
+class Outcome(NamedTuple):
+    """What one action led to."""
+
+    reply: str
+    reward: float = 0.0
+    """Normalised so that a whole episode earns at most 1."""
+    done: bool = False
+    success: bool = False

@@ -5,32 +5,25 @@ A gym declares its action kinds and which of them involve the user, and implemen
 gives the agent nothing but the text of its replies, and draws every random choice from its own generator.
 """
 
-import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import gymnasium
 import numpy as np
 
 from bao.action import CHOICES, Action, ActionKind
-from bao.belief import Belief
+from bao.action import Outcome as Outcome
 from bao.errors import ConfigError, DataError, suggest
-from bao.hidden import Hidden
-from bao.outcome import Outcome as Outcome
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 from bao.trajectory import StopReason
 from bao.users.llm import Simulator
-from bao.users.persona import Persona, Talk, Trait, check_supported, read_persona
-
-if TYPE_CHECKING:
-    from bao.policies import Policy
+from bao.users.persona import Persona, PersonaSession, Trait, check_supported, read_persona
 
 MOST_TURNS = 32_767
 """The longest horizon: a trace holds the index of a token's turn in 16 bits."""
-_NO_SETTINGS = frozenset({"self", "args", "kwargs", "settings"})
 
 
 class TextSpace(gymnasium.Space[str]):
@@ -82,6 +75,16 @@ class ActionSpace(gymnasium.Space[Action]):
         return isinstance(other, ActionSpace) and other.kinds == self.kinds
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class Belief(Protocol):
+    """What is possible as far as the transcript tells: that of a perfect listener, not of the agent."""
+
+    def observe(self, action: Action, reply: str) -> float | None:
+        """Take in one turn; the bits that a query told (0: nothing new), or None for what is no query or cannot be said.
+
+        Called for every turn in order, so that what submissions reveal is known too.
+        """
 
 
 class Gym(gymnasium.Env[str, Action]):
@@ -160,9 +163,9 @@ class Gym(gymnasium.Env[str, Action]):
         self._turn = 0
         self._live = False
         self.persona = None if persona is None else read_persona(persona)
-        self._persona_talk: Talk | None = None
+        self._persona_talk: PersonaSession | None = None
         if self.persona is not None:
-            check_supported(self.persona, self)
+            check_supported(self.persona, self.persona_traits(), f"the gym {self.name!r} with user={user!r}")
 
     # What a gym's author writes.
 
@@ -196,12 +199,12 @@ class Gym(gymnasium.Env[str, Action]):
 
     @classmethod
     def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        """The texts that an episode of `task` must not give away, and what may show each (`bao.hidden.Until`)."""
+        """The texts that an episode of `task` must not give away, and what may show each (`bao.task.Until`)."""
         return ()
 
     @classmethod
     @abstractmethod
-    def scripted_policies(cls) -> "Mapping[str, Callable[[Gym, int], Policy]]":
+    def scripted_policies(cls) -> Mapping[str, "Callable[[Gym, int], Policy]"]:
         """Scripted policies by name, each made from the gym that it will play in and a seed.
 
         ``oracle``, ``ask_all``, ``never_ask`` and ``random`` are always there: they bound every plot.
@@ -281,7 +284,9 @@ class Gym(gymnasium.Env[str, Action]):
         opening = self.begin(task)
         if self.persona is not None:
             # Spawning takes nothing from the stream that the gym draws from.
-            self._persona_talk = Talk(self.persona, self, self.np_random.spawn(1)[0])
+            self._persona_talk = PersonaSession(
+                self.persona, self, self.questions, self.submissions, self.horizon, self.np_random.spawn(1)[0]
+            )
         self._live = True  # only now: where `begin` raises, no episode has begun
         return opening, {"task_id": task.id, "turn": 0}
 
@@ -335,42 +340,3 @@ def _simulator(value: Simulator | Mapping[str, Any] | None, name: str) -> Simula
     from bao.users.simulator import simulator  # HTTP and TLS take long to import, and most gyms do without
 
     return simulator(value, name)
-
-
-GROUP = "bao.gyms"
-"""Entry-point group under which packages offer gyms: ``name = "module:Class"``."""
-
-
-def gym_class(name: str) -> type[Gym]:
-    """The gym class of an entry point. Raises `ConfigError` naming the nearest known gym, or what keeps it from loading."""
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in found:
-        raise ConfigError(f"gym={name!r} is unknown: {suggest(name, found)}")
-    try:
-        loaded = found[name].load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"gym={name!r} is installed as {found[name].value!r}, which cannot be loaded ({error}): install its package again, "
-            "or uninstall it"
-        ) from error
-    if not (isinstance(loaded, type) and issubclass(loaded, Gym)):
-        raise ConfigError(f"the entry point {name!r} gives {loaded!r}, which is not a bao.Gym")
-    return loaded
-
-
-def gym_names() -> list[str]:
-    return sorted(entry.name for entry in entry_points(group=GROUP))
-
-
-def make(name: str, **settings: Any) -> Gym:
-    """A gym by name, with its settings: ``bao.make("travel", user="scripted", horizon=12)``."""
-    cls = gym_class(name)
-    try:
-        return cls(**settings)
-    except TypeError as error:
-        makers = [vars(kind)["__init__"] for kind in cls.__mro__ if "__init__" in vars(kind)]
-        known = {key for make_one in makers for key in inspect.signature(make_one).parameters} - _NO_SETTINGS
-        for key in settings:
-            if key not in known:
-                raise ConfigError(f"gym.settings.{key} is no setting of the gym {name!r}: {suggest(key, known)}") from error
-        raise ConfigError(f"the gym {name!r} does not take these settings: {error}") from error

@@ -1,4 +1,4 @@
-"""One task of a gym, and ordered sets of them.
+"""One task of a gym, ordered sets of them, and what a task hides from the agent.
 
 A `Task` is data only: ``data`` holds everything the gym needs, hidden context included, so a task never travels to a policy;
 what the agent may see is the text that the gym's ``reset`` returns. Task files are JSON lines, one task a line, with the
@@ -6,11 +6,12 @@ fields of `Task`.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -131,3 +132,44 @@ class TaskSet(Sequence[Task]):
         if not tasks:
             raise DataError(f"{path} holds no task")
         return cls.of(tasks)
+
+
+class Until(StrEnum):
+    """What may show a hidden text; nothing does before."""
+
+    SOUGHT = "sought"
+    """A search, a tool's result, or a reply to a question or to an answer that hits it."""
+    ASKED = "asked"
+    """A reply to a question to the user (``action``): only the user knows it."""
+    SAID = "said"
+    """The agent's own words: nobody tells it, at most it is confirmed."""
+
+
+class Hidden(NamedTuple):
+    """A text of a task that its episodes must not give away: a title, a rule, a wish that was not stated."""
+
+    text: str
+    until: Until = Until.SAID
+
+
+# A number keeps its sign, decimals and fraction, so that 3 is not found in -3, 3.5 or 7/3. An underscore parts words.
+_TOKEN = re.compile(r"(?<![^\W_])(?<!\.)-?\d+(?:[./]\d+)*(?![^\W_])|[^\W_]+")
+_NUMBER = re.compile(r"-?\d+(?:[./]\d+)*")
+
+
+def words_of(text: str) -> str:
+    """The words and numbers of `text` in lower case, each between blanks; the form in which texts are compared."""
+    return f" {' '.join(_TOKEN.findall(text.casefold()))} "
+
+
+def is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
+def holds(shown: str, text: str) -> bool:
+    """Whether `shown` holds `text` as whole words, whatever the case and the marks between them.
+
+    Paraphrases, translations and words in another form are not found. A text without a word is held by nothing.
+    """
+    sought = words_of(text)
+    return bool(sought.strip()) and sought in words_of(shown)

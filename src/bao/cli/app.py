@@ -1,4 +1,4 @@
-"""The commands. Each is a thin wrapper over `bao.stages`, `bao.evaluation` and `bao.pipeline`."""
+"""The commands. Each is a thin wrapper over `bao.recipes.stages`, `bao.evaluation` and `bao.recipes.run`."""
 
 import json
 from pathlib import Path
@@ -7,16 +7,18 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter, validators
 from rich.console import Console
 
-from bao import __version__, evaluation, stages
+from bao import __version__
 from bao.cli import exchange, judging, listing
 from bao.cli.evaluating import evaluate
 from bao.cli.init import init
 from bao.cli.options import JSON, Out, RecipeName, Set
-from bao.config import load_recipe
 from bao.errors import ConfigError, suggest
-from bao.folder import open_folder
-from bao.gym import gym_class
-from bao.progress import Progress, results_console
+from bao.evaluation.results import EPISODES, find_results
+from bao.gyms.registry import gym_class
+from bao.recipes import stages
+from bao.recipes.recipe import load_recipe
+from bao.report.terminal import TerminalProgress, results_console
+from bao.storage.folder import open_folder
 
 app = App(
     name="bao",
@@ -70,7 +72,7 @@ def sft(recipe: RecipeName = "quickstart", /, *, out: Out, set_: Set = None) -> 
     For example:
         bao sft quickstart --out runs/sft
     """
-    model = stages.warm_start(load_recipe(recipe, set_ or ()), out, Progress())
+    model = stages.warm_start(load_recipe(recipe, set_ or ()), out, TerminalProgress())
     print(f"model: {model}")
 
 
@@ -88,7 +90,7 @@ def train(recipe: RecipeName = "quickstart", /, *, start: Path, out: Out, set_: 
     start
         The model folder to start from.
     """
-    model = stages.reinforce(load_recipe(recipe, set_ or ()), start, out, Progress())
+    model = stages.reinforce(load_recipe(recipe, set_ or ()), start, out, TerminalProgress())
     print(f"model: {model}")
 
 
@@ -111,7 +113,7 @@ def frontier(
     seed
         Seed of the bootstrap.
     """
-    judged = evaluation.find_judged(evaluations)
+    judged = find_results(evaluations)
     open_folder(out, {"evaluations": [path.name for path in evaluations], "objectives": list(objectives), "seed": seed})
     result = stages.draw_frontier(judged, out, objectives, seed=seed)
     results_console().print(listing.frontier(result))
@@ -150,7 +152,7 @@ def report(
     for file in curves or ():
         if not file.is_file():
             raise ConfigError(f"--curves {file} does not exist: give a metrics.jsonl that `bao sft`, `train` or `run` wrote")
-    judged = evaluation.find_judged(evaluations)
+    judged = find_results(evaluations)
     open_folder(out, {"evaluations": [path.name for path in evaluations], "title": title})
     path = stages.make_report(
         title,
@@ -178,15 +180,15 @@ def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: 
     out
         Folder for the results; runs/NAME where not given.
     """
-    from bao.ablation import is_ablation, load_ablation, run_ablation
-    from bao.pipeline import run_recipe
+    from bao.recipes.ablation import is_ablation, load_ablation, run_ablation
+    from bao.recipes.run import run_recipe
 
     if is_ablation(recipe):
         ablation = load_ablation(recipe)
-        run_ablation(ablation, out or Path("runs") / ablation.name, Progress(), tuple(set_ or ()))
+        run_ablation(ablation, out or Path("runs") / ablation.name, TerminalProgress(), tuple(set_ or ()))
         return
     loaded = load_recipe(recipe, set_ or ())
-    run_recipe(loaded, out or Path("runs") / loaded.name, Progress())
+    run_recipe(loaded, out or Path("runs") / loaded.name, TerminalProgress())
 
 
 @show.command
@@ -214,9 +216,9 @@ def transcript(
     from bao.report.archive import row_of
     from bao.report.gallery import Pick, Room, picks
     from bao.report.transcript import print_transcript
-    from bao.store import read_episodes
+    from bao.storage.episodes import read_episodes
 
-    files = sorted(episodes.rglob(evaluation.EPISODES)) if episodes.is_dir() else []
+    files = sorted(episodes.rglob(EPISODES)) if episodes.is_dir() else []
     read = [row for file in files or [episodes] for row in read_episodes(file)]
     rows = [row for row in read if task is None or row.task_id == task]
     chosen = (
@@ -272,7 +274,7 @@ def check_gym(name: Annotated[str, Parameter(help="The gym's name.")], /, *, as_
     For example:
         bao check gym travel
     """
-    from bao.proofs import prove
+    from bao.checks import prove
 
     findings = prove(gym_class(name))
     if as_json:

@@ -5,15 +5,18 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bao import evaluation, stages
 from bao.cli import listing
 from bao.cli.options import Out, Several
-from bao.config import ModelSection, check_recipe, override_setting
 from bao.errors import ConfigError, suggest
-from bao.gym import gym_class
-from bao.measures.table import table
-from bao.progress import Progress, results_console
+from bao.evaluation.evaluate import evaluate as evaluate_policy
+from bao.gyms.registry import gym_class
+from bao.gyms.section import make_gym, task_set
+from bao.models.settings import ModelSection
+from bao.recipes.recipe import check_recipe
+from bao.report.tables import table
+from bao.report.terminal import TerminalProgress, results_console
 from bao.rollout.failures import Failures
+from bao.settings import override_setting
 from bao.task import Split
 from bao.users.settings import model_at
 
@@ -180,22 +183,22 @@ def evaluate(
     _refuse_others(values)
     agent = _agent_settings(policy, values, api_key_env)
     checked = check_recipe(values, "bao eval")
-    stages.make_gym(checked.gym)
+    make_gym(checked.gym)
     if tasks.isdigit():
-        played = stages.task_set(checked.gym, checked.evaluation.split, int(tasks))
+        played = task_set(checked.gym, checked.evaluation.split, int(tasks))
     elif not Path(tasks).exists():
         raise ConfigError(
             f"--tasks {tasks} is neither a number nor a file: say how many of the gym's own tasks, or give a file of tasks"
         )
     else:
         played = gym_class(checked.gym.name).read_tasks(Path(tasks), checked.evaluation.split)
-    judged = evaluation.evaluate(
+    judged = evaluate_policy(
         policy,
         checked.gym,
         played,
         checked.evaluation,
         out,
-        Progress(),
+        TerminalProgress(),
         effort_weight=effort_weight,
         series=name,
         seed=checked.seed,

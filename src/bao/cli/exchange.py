@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bao.formats.exchange import Source, Target, export_episodes, import_episodes
-from bao.progress import Progress
+from bao.report.terminal import TerminalProgress
 
 
 def export(
@@ -31,7 +31,7 @@ def export(
     to
         The format (docs/formats.md shows each).
     """
-    count = export_episodes(folder, to, out, Progress(), force=force)
+    count = export_episodes(folder, to, out, TerminalProgress(), force=force)
     print(f"{count} episodes: {out}")
 
 
@@ -61,5 +61,5 @@ def import_(
     convention
         What counts as user effort in them; the gym's default where not given.
     """
-    count = import_episodes(file, from_, out, Progress(), gym=gym, convention=convention)
+    count = import_episodes(file, from_, out, TerminalProgress(), gym=gym, convention=convention)
     print(f"{count} episodes: {out}")

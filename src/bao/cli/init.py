@@ -23,7 +23,7 @@ def init_gym(
     out
         The new folder; NAME-gym where not given.
     """
-    from bao.scaffold import write_gym_package
+    from bao.cli.scaffold import write_gym_package
 
     folder = write_gym_package(name, out)
     print(f"gym package: {folder}")

@@ -9,18 +9,17 @@ from cyclopts import App
 from rich.table import Table
 from rich.text import Text
 
-from bao import evaluation
 from bao.cli.options import JSON, Several
 from bao.errors import ConfigError
-from bao.evaluation import Judged
-from bao.measures.compare import Comparison, Difference, compare
+from bao.evaluation.results import EvaluationResult, find_results, find_runs, remeasure
+from bao.evaluation.transfer import other_judge, other_user, play_again
+from bao.measures.comparison import Comparison, Difference, compare
 from bao.measures.cost import read_prices
 from bao.measures.diversity import sentence_encoder
 from bao.measures.metrics import measure_tasks
-from bao.measures.table import table
 from bao.measures.transfer import Ratio, Scores, Transfer, transfer
-from bao.progress import Progress, results_console
-from bao.replay import other_judge, other_user, replay
+from bao.report.tables import table
+from bao.report.terminal import TerminalProgress, results_console
 
 
 def add_to(app: App) -> None:
@@ -46,14 +45,14 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
     embedding
         A sentence-transformers model, by name or folder, for embedding_diversity.
     """
-    found = evaluation.find_judged(evaluations)
+    found = find_results(evaluations)
     priced = None if prices is None else read_prices(prices)
     encode = None if embedding is None else sentence_encoder(embedding)
-    summaries = [evaluation.remeasure(judged, prices=priced, encode=encode) for judged in found]
+    summaries = [remeasure(judged, prices=priced, encode=encode) for judged in found]
     results_console().print(table(summaries))
     without = [judged for judged, summary in zip(found, summaries, strict=True) if summary["money"] is None]
     if priced is not None and without:
-        Progress().warn(
+        TerminalProgress().warn(
             f"no money for {', '.join(judged.label for judged in without)}: it takes token counts and a price for "
             f"{', '.join(dict.fromkeys(judged.model() for judged in without))} (the table names {', '.join(priced)})"
         )
@@ -124,19 +123,19 @@ def compare_runs(
         for name, value in of_replays.items():
             if value is not None:
                 raise ConfigError(f"--{name} {value} is for playing again: give --users or --judges too, or leave it out")
-    runs = evaluation.find_runs(evaluations)
+    runs = find_runs(evaluations)
     if len(runs) < 2 and not others:
         raise ConfigError(f"bao compare needs two evaluations, and {evaluations[0]} holds one: name another folder too")
     priced = None if prices is None else read_prices(prices)
     encode = None if embedding is None else sentence_encoder(embedding)
     found = [] if len(runs) < 2 else compare(runs, measure, prices=priced, encode=encode, seed=seed)
-    progress = Progress()
+    progress = TerminalProgress()
     transfers = []
     if others:
         if out is None:
             raise ConfigError("--users and --judges play the policies again: name a folder for that by --out")
-        judged = evaluation.find_judged(evaluations)
-        again = replay(
+        judged = find_results(evaluations)
+        again = play_again(
             judged,
             others,
             out,
@@ -183,17 +182,15 @@ def transfer_runs(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON 
     """
     if not others:
         raise ConfigError(f"bao transfer needs the evaluations under another user too: name their folder after {trained}")
-    base = _scores(evaluation.find_judged([trained]))
-    found = [
-        transfer(base, _scores(evaluation.find_judged([other])), (str(trained), str(other)), seed=seed) for other in others
-    ]
+    base = _scores(find_results([trained]))
+    found = [transfer(base, _scores(find_results([other])), (str(trained), str(other)), seed=seed) for other in others]
     if as_json:
         print(json.dumps({"transfers": [each.to_json() for each in found]}, indent=1))
         return
     results_console().print(_transfers(found))
 
 
-def _scores(evaluations: Sequence[Judged]) -> Scores:
+def _scores(evaluations: Sequence[EvaluationResult]) -> Scores:
     found = {}
     for judged in evaluations:
         measured = measure_tasks(judged.episodes())

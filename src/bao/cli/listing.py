@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bao.action import CHOICES
-from bao.gym import gym_class, gym_names
+from bao.gyms.registry import gym_class, gym_names
 from bao.task import Split
 
 

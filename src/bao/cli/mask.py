@@ -7,16 +7,16 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.text import Text
 
-from bao import stages
-from bao.config import Recipe
 from bao.errors import ConfigError
-from bao.rollout.engine import Engine, Limits, Request
+from bao.gyms.section import make_gym, task_set
+from bao.models.engine import Engine, Limits, Request
+from bao.recipes.recipe import Recipe
 from bao.task import Split
 
 
 def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: int) -> None:
     """Sample one group with the model and print trajectory `index` of it, turn by turn."""
-    from bao.policies.local import load_local
+    from bao.models.local import load_local
     from bao.train.grpo import make_group
 
     settings = recipe.grpo
@@ -24,13 +24,13 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
         raise ConfigError(f"--index {index}: a group has the trajectories 0 to {settings.group_size - 1} (grpo.group_size)")
     loaded = load_local(model, recipe.model.device)
     rng = np.random.default_rng(seed)
-    tasks = stages.task_set(recipe.gym, Split.TRAIN, min(100, settings.tasks))
+    tasks = task_set(recipe.gym, Split.TRAIN, min(100, settings.tasks))
     task = tasks[int(rng.integers(len(tasks)))]
     weight = float(rng.choice(settings.effort_weights))
     engine = Engine(
         loaded.model,
         loaded.template,
-        lambda: stages.make_gym(recipe.gym),
+        lambda: make_gym(recipe.gym),
         limits=Limits(settings.turn_tokens, settings.trajectory_tokens),
         temperature=settings.temperature,
         form=loaded.profile.prompt,

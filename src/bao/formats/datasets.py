@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bao.action import tool_schema
-from bao.atomic import whole_file
 from bao.errors import DataError
 from bao.formats.foreign import Rules, foreign_trajectory
 from bao.formats.messages import messages_of, metadata_of, trajectory_of
+from bao.storage.atomic import atomic_write
 from bao.trajectory import Trajectory
 
 ROW_GROUP = 1000
@@ -86,7 +86,7 @@ def write_datasets(path: Path, trajectories: Iterable[Trajectory]) -> int:
     tools = json.dumps([tool_schema()])
     rows: list[dict[str, Any]] = []
     size = written = 0
-    with whole_file(path) as file, pq.ParquetWriter(file, _SCHEMA, compression="zstd", write_page_index=True) as writer:
+    with atomic_write(path) as file, pq.ParquetWriter(file, _SCHEMA, compression="zstd", write_page_index=True) as writer:
         for trajectory in trajectories:
             rows.append({"messages": messages_of(trajectory), "tools": tools, **metadata_of(trajectory)})
             size += _text_size(trajectory)

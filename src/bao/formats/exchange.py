@@ -8,16 +8,16 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from bao.config import EvaluationSection
 from bao.errors import ConfigError, DataError
-from bao.folder import logger, open_folder
+from bao.evaluation.settings import EvaluationSection
 from bao.formats.datasets import read_datasets, write_datasets
 from bao.formats.foreign import POLICY, Rules, rules
 from bao.formats.inspect_log import write_inspect
 from bao.formats.openai import read_openai, write_openai
 from bao.measures import summarize
 from bao.progress import Progress, Update
-from bao.store import count_episodes, iterate_episodes, stream_episodes
+from bao.storage.episodes import count_episodes, iterate_episodes, stream_episodes
+from bao.storage.folder import logger, open_folder
 from bao.trajectory import Trajectory
 
 EPISODES, SUMMARY = "episodes.parquet", "summary.json"

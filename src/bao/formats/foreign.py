@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bao.action import Action, ActionKind, Parsed, ParseFault, parse
 from bao.errors import ConfigError, DataError, suggest
 from bao.formats.messages import Exchange, content_text, cut, thinking_text, tool_calls
-from bao.gym import gym_class
+from bao.gyms.registry import gym_class
 from bao.trajectory import StopReason, Trajectory, Turn
 
 POLICY = "imported"

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from bao import __version__
-from bao.atomic import whole_file
 from bao.errors import ConfigError, DataError
 from bao.formats.messages import messages_of, metadata_of
-from bao.store import utf8
+from bao.storage.atomic import atomic_write
+from bao.storage.episodes import utf8
 from bao.trajectory import Fault, StopReason, Trajectory
 
 SCORES = ("score", "success", "user_effort")
@@ -52,7 +52,7 @@ def write_inspect(path: Path, trajectories: Iterable[Trajectory], created: datet
     values: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     count = 0
     with (
-        whole_file(path) as file,
+        atomic_write(path) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as log,
         tempfile.SpooledTemporaryFile(_MANY) as summaries,
     ):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bao.action import CHOICES, Action, ActionKind, ParseFault, parse
 from bao.errors import DataError
-from bao.store import utf8
+from bao.storage.episodes import utf8
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
 FORMAT: Literal["1"] = "1"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bao.action import tool_schema
-from bao.atomic import whole_file
 from bao.errors import DataError
 from bao.formats.foreign import Rules, foreign_trajectory
 from bao.formats.messages import messages_of, metadata_of, trajectory_of
+from bao.storage.atomic import atomic_write
 from bao.trajectory import Trajectory
 
 
@@ -22,7 +22,7 @@ def write_openai(path: Path, trajectories: Iterable[Trajectory]) -> int:
     Token traces are left out. Raises `DataError` on a number that JSON does not have (infinity, NaN).
     """
     tools, count = [tool_schema()], 0
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         for count, trajectory in enumerate(trajectories, start=1):
             record = {"messages": messages_of(trajectory), "tools": tools, "metadata": metadata_of(trajectory)}
             try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bao.behavior.tag import Behavior
+from bao.measures.behaviors import Behavior
 
 
 class Direction(StrEnum):
@@ -27,7 +27,7 @@ class Measure:
     direction: Direction
     about: str
     rate: bool = False
-    """Lies in [0, 1]: its interval is `bao.measures.stats.rate_interval`."""
+    """Lies in [0, 1]: its interval is `bao.measures.intervals.rate_interval`."""
 
 
 PASS_AT_U = tuple(range(1, 10))

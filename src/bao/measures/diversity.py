@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bao.errors import ConfigError
+from bao.measures.intervals import Floats
 from bao.measures.redundancy import queries, tokens
-from bao.measures.stats import Floats
 from bao.trajectory import Trajectory
 
 NAN = float("nan")

@@ -13,14 +13,14 @@ from itertools import islice
 
 import numpy as np
 
-from bao.behavior.tag import Behavior, behavior_rates
 from bao.errors import DataError
+from bao.measures.behaviors import Behavior, behavior_rates
 from bao.measures.catalogue import BEHAVIORS, MEASURES
 from bao.measures.cost import Prices, costs
 from bao.measures.diversity import Encode, diversity
+from bao.measures.intervals import Floats, task_means
 from bao.measures.outcomes import outcomes
 from bao.measures.redundancy import redundancy
-from bao.measures.stats import Floats, task_means
 from bao.trajectory import Fault, StopReason, Trajectory
 
 _AT_ONCE = 256

@@ -9,8 +9,8 @@ from bao.errors import DataError
 from bao.measures.catalogue import BEHAVIORS, PASS_AT_U, RATES
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
+from bao.measures.intervals import bootstrap_intervals
 from bao.measures.metrics import measure_tasks
-from bao.measures.stats import bootstrap_intervals
 from bao.trajectory import Trajectory
 
 _ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from bao.errors import DataError
-from bao.measures.stats import Floats, Interval, in_unit_interval, rate_interval, resampled_means
+from bao.measures.intervals import Floats, Interval, in_unit_interval, rate_interval, resampled_means
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import moocore
 import numpy as np
 
-from bao.measures.stats import Floats
+from bao.measures.intervals import Floats
 
 LEVELS = (0.025, 0.5, 0.975)
 """What all but a fortieth of the sets fall short of, the median, and what all but a fortieth attain: a pointwise 95 % band."""

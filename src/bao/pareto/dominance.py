@@ -8,7 +8,7 @@ import moocore
 import numpy as np
 import numpy.typing as npt
 
-from bao.measures.stats import Floats
+from bao.measures.intervals import Floats
 
 Bools = npt.NDArray[np.bool_]
 

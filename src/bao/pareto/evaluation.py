@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bao.errors import DataError
+from bao.measures.intervals import Floats, task_means
 from bao.measures.metrics import measure_tasks
-from bao.measures.stats import Floats, task_means
 from bao.trajectory import Trajectory
 
 

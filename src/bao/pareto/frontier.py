@@ -14,7 +14,7 @@ import numpy as np
 
 from bao.errors import ConfigError, DataError, suggest
 from bao.measures.catalogue import RATES, Direction
-from bao.measures.stats import Floats, Interval, intervals, means, percentile_interval, resampled_means
+from bao.measures.intervals import Floats, Interval, intervals, means, percentile_interval, resampled_means
 from bao.pareto.attainment import LEVELS, attainment_surfaces
 from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
 from bao.pareto.evaluation import Evaluation

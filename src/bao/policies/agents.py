@@ -11,12 +11,12 @@ from bao.endpoint.client import read_key
 from bao.endpoint.settings import checked
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.policies import Policy
 from bao.policies.chat import ChatPolicy
 from bao.policies.loading import load_object, names_object
 from bao.policies.own import OwnAgent
+from bao.policies.prompt import PromptForm
 from bao.policies.settings import ChatSettings, OwnSettings
-from bao.prompt import PromptForm
+from bao.policy import Policy
 
 CHAT = "openai"
 SCHEMES = ("scripted", "local", CHAT)
@@ -39,7 +39,7 @@ class Agent:
     at_once: int
     """Episodes at once, unless told otherwise."""
     prompt: PromptForm | None = None
-    """The form of the system text; None: `bao.prompt.rules_text`."""
+    """The form of the system text; None: `bao.policies.prompt.rules_text`."""
 
 
 def open_agent(policy: str, settings: Mapping[str, Any]) -> Agent:

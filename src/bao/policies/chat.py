@@ -18,10 +18,10 @@ from bao.action import ActionKind, Parsed, tool_schema
 from bao.endpoint.client import Allowance, Blame, Completion, RejectedError, read_key, shared_endpoint
 from bao.endpoint.refusal import OF_ONE_REQUEST, mend
 from bao.errors import ConfigError
-from bao.folder import logger
-from bao.policies import CountedTurn
 from bao.policies.conversation import Conversation
 from bao.policies.settings import ChatSettings
+from bao.policy import CountedTurn
+from bao.storage.folder import logger
 from bao.trajectory import Fault, FaultError, OutOfTokensError
 
 POLICY = Blame(Fault.POLICY_TIMEOUT, Fault.POLICY_MALFORMED, Fault.POLICY_UNAVAILABLE)

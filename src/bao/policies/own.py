@@ -17,11 +17,11 @@ from typing import Any
 
 from bao.action import CHOICES, Action, ActionKind, Parsed, ParseFault, parse, render
 from bao.errors import ConfigError
-from bao.folder import logger
 from bao.policies.calling import Caller, CallTimeoutError
 from bao.policies.conversation import BY_TEXT
 from bao.policies.loading import said
 from bao.policies.settings import OwnSettings
+from bao.storage.folder import logger
 from bao.trajectory import Fault, FaultError
 
 SHAPES = (

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bao.endpoint.settings import EndpointSettings
-from bao.prompt import PromptForm
+from bao.policies.prompt import PromptForm
 
 AgentMode = Literal["auto", "tools", "text"]
 TURN_SECONDS = 600.0

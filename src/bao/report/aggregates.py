@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bao.measures.stats import Interval, bootstrap_intervals, difference_interval, task_means
+from bao.measures.intervals import Interval, bootstrap_intervals, difference_interval, task_means
 from bao.report.archive import EpisodeRow, by_policy
 
 RESAMPLES = 1000
@@ -26,7 +26,7 @@ def differences(rows: Sequence[EpisodeRow]) -> list[dict[str, Any]]:
     """For each two policies that share tasks: ``a``, ``b``, ``tasks`` and, by `PAIRED`, B less A as mean and 95 % interval.
 
     Paired by task: a task's difference is that of its means over each policy's healthy episodes. The intervals are those of
-    `bao.measures.stats.difference_interval`, each for itself.
+    `bao.measures.intervals.difference_interval`, each for itself.
     """
     means = {}
     for label, own in by_policy(rows):

@@ -1,6 +1,6 @@
 """The report of a run: one HTML file that needs no network and runs no text of a model.
 
-The page's own script and style lie in ``web/`` and are written into the file, which names their hashes in its content security
+The page's own script and style lie in `bao.web` and are written into the file, which names their hashes in its content security
 policy: a browser runs nothing else in it. Numbers for the figures travel as JSON in a data block, ready to draw; the episodes,
 by far the largest part, as gzipped rows and blocks of transcripts (`bao.report.archive`), inflated when they are needed.
 """
@@ -154,7 +154,7 @@ def toml_text(settings: Mapping[str, Any], table: str = "") -> str:
 
 
 def _asset(name: str) -> str:
-    return files("bao.report").joinpath("web", name).read_text(encoding="utf-8")
+    return files("bao.web").joinpath(name).read_text(encoding="utf-8")
 
 
 def _base64(packed: bytes) -> str:

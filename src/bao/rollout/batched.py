@@ -11,15 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bao.belief import informed
 from bao.gym import Gym
 from bao.progress import Update
 from bao.rollout.failures import FailurePolicy, Tally
-from bao.rollout.log import Part
+from bao.rollout.information import with_information_gain
 from bao.rollout.plan import digest_of
 from bao.rollout.request import OnEpisode, Request
-from bao.rollout.runner import LOG, Meter, alone, count, missing, write_finished
-from bao.store import episode_row
+from bao.rollout.runner import LOG, Meter, count, missing, write_finished
+from bao.storage.episodes import episode_row
+from bao.storage.folder import folder_lock
+from bao.storage.log import LogFile
 from bao.trajectory import Trajectory
 
 Play = Callable[[Sequence[Request], OnEpisode], object]
@@ -58,16 +59,16 @@ def run_batches(
     """
     with ExitStack() as stack:
         for out in batches:
-            stack.enter_context(alone(out / LOG))
+            stack.enter_context(folder_lock(out / LOG))
         lacking = [(out, index) for out, batch in batches.items() for index in missing(out / LOG, batch)]
-        parts = {out: stack.enter_context(closing(Part(out / LOG))) for out in dict.fromkeys(out for out, _ in lacking)}
+        parts = {out: stack.enter_context(closing(LogFile(out / LOG))) for out in dict.fromkeys(out for out, _ in lacking)}
         whole = sum(map(len, batches.values()))
         tally, meter = Tally(failures, whole), Meter(update, whole - len(lacking), whole)
 
         def note(place: int, trajectory: Trajectory) -> None:
             out, index = lacking[place]
             task = batches[out].requests[index].task
-            row = episode_row(informed(trajectory, listener, task), traced=True)
+            row = episode_row(with_information_gain(trajectory, listener, task), traced=True)
             parts[out].append(index, batches[out].key(index), trajectory.fault, row)
             count(tally, task, trajectory.seed, trajectory.fault, trajectory.fault_detail)
             meter.show(whole - len(lacking) + tally.finished, tally.faults.total())

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bao.gym import Gym
-from bao.policies import Policy
+from bao.policy import Policy
 from bao.task import Task
 
 MakeGym = Callable[[], Gym]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from bao.action import Action
 from bao.gym import Gym
-from bao.policies import Policy
+from bao.policy import Policy
 from bao.task import Task
 
 

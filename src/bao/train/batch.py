@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from bao.policies.local import cache_argument
+from bao.models.local import cache_argument
 from bao.trajectory import TokenTrace
 
 _PART_TOKENS = 512

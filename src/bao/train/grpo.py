@@ -15,19 +15,19 @@ import numpy.typing as npt
 import torch
 
 from bao.action import ActionKind
-from bao.config import CreditSection, GRPOSection
-from bao.credit import advantages, zero_variance
 from bao.errors import ConfigError
-from bao.rollout.engine import Request
-from bao.shaping import Part, Shaped, Shaping, firing_rates, shape
+from bao.models.engine import Request
 from bao.task import Task, TaskSet
 from bao.train import muon
+from bao.train.backends.local import Workers
 from bao.train.checkpoint import Checkpoints
 from bao.train.collapse import ADVICE, Collapse, name_collapse
+from bao.train.credit import advantages, zero_variance
 from bao.train.metrics_log import SECONDS, MetricsLog
 from bao.train.objective import Example, PolicyGradient
+from bao.train.settings import CreditSection, GRPOSection
+from bao.train.shaping import Part, Shaped, Shaping, firing_rates, shape
 from bao.train.trackers import Trackers
-from bao.train.workers import Workers
 from bao.trajectory import TokenTrace, Trajectory
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bao.behavior.synthesize import Demonstration
-from bao.config import SFTSection
-from bao.policies.template import Template
+from bao.models.template import Template
 from bao.train import muon
+from bao.train.backends.local import Workers
 from bao.train.checkpoint import Checkpoints
+from bao.train.demonstrations import Demonstration
 from bao.train.metrics_log import SECONDS, MetricsLog
 from bao.train.objective import Example, Likelihood
+from bao.train.settings import SFTSection
 from bao.train.trackers import Trackers
-from bao.train.workers import Workers
 from bao.trajectory import TokenTrace
 
 Report = Callable[[int, int, dict[str, float]], None]

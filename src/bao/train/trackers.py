@@ -22,9 +22,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from bao.config import LoggingSection
 from bao.errors import ConfigError
 from bao.train.redact import redact
+from bao.train.settings import LoggingSection
 
 STATE = "trackers.json"
 

@@ -9,21 +9,19 @@ Chance comes from a generator spawned from the episode's own, so the gym's rando
 what the user has been asked, and answers, is worded as it would be.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from bao.action import Outcome
 from bao.errors import ConfigError, suggest
-from bao.outcome import Outcome
+from bao.user import User
 from bao.users.repetition import gist, same
 from bao.users.satisfaction import Tally, satisfaction
-
-if TYPE_CHECKING:
-    from bao.gym import Gym
 
 VAGUE = (
     "Hm, let me think about that one.",
@@ -114,23 +112,34 @@ def read_persona(value: "str | Mapping[str, Any] | Persona") -> Persona:
     return Persona(**{field.name: given.get(field.name, getattr(base, field.name)) for field in fields(Persona)})
 
 
-def check_supported(persona: Persona, gym: "Gym") -> None:
-    """Raises `ConfigError` naming the first trait that the gym's user cannot have, and the gym."""
-    supported = gym.persona_traits()
+def check_supported(persona: Persona, supported: Sequence[Trait], where: str) -> None:
+    """Raises `ConfigError` naming the first trait that the user of `where`, a gym, cannot have."""
     for trait in persona.traits:
         if trait not in supported:
             raise ConfigError(
-                f"persona.{trait}={getattr(persona, trait)} is not supported by the gym {gym.name!r} with "
-                f"user={gym.user_backend!r} (supported: {', '.join(supported) or 'no trait'}): leave {trait} out"
+                f"persona.{trait}={getattr(persona, trait)} is not supported by {where} "
+                f"(supported: {', '.join(supported) or 'no trait'}): leave {trait} out"
             )
 
 
-class Talk:
-    """One episode of a user with a persona. `rng` is the persona's own."""
+class PersonaSession:
+    """One episode of `user` with a persona.
 
-    def __init__(self, persona: Persona, gym: "Gym", rng: np.random.Generator) -> None:
-        self._persona = persona
-        self._gym = gym
+    `questions` and `submissions`: the kinds of action that the user answers and judges. `most`: the questions after which a
+    user without patience would have had enough. `rng` is the persona's own.
+    """
+
+    def __init__(
+        self,
+        persona: Persona,
+        user: User,
+        questions: Collection[str],
+        submissions: Collection[str],
+        most: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self._persona, self._user = persona, user
+        self._questions, self._submissions, self._most = questions, submissions, most
         # Decisions and words have streams of their own, so that what is said does not shift what will be decided.
         self._chance, self._words = rng.spawn(2)
         self._answered: list[frozenset[str]] = []
@@ -139,15 +148,15 @@ class Talk:
     @property
     def satisfaction(self) -> float:
         """The estimate for the episode as it stands, in [0, 1]. See `bao.users.satisfaction`."""
-        return satisfaction(self.tally, self._persona.patience or self._gym.horizon)
+        return satisfaction(self.tally, self._persona.patience or self._most)
 
     def respond(self, hook: Callable[[str], Outcome], kind: str, content: str) -> Outcome:
         """What an action leads to: what the gym's `hook` gives, unless the persona comes between."""
-        if kind in self._gym.questions:
+        if kind in self._questions:
             outcome = self._question(hook, content)
         else:
             outcome = hook(content)
-            if kind in self._gym.submissions and outcome.reward <= 0 and not outcome.success:
+            if kind in self._submissions and outcome.reward <= 0 and not outcome.success:
                 self.tally.wrong += 1
         self.tally.earned += outcome.reward
         self.tally.success = outcome.success
@@ -166,18 +175,18 @@ class Talk:
                 return self._leave(ASKED_ALREADY)
             if tally.questions > persona.patience:
                 return self._leave(OUT_OF_PATIENCE)
-        if vague and self._gym.evadable(content):
+        if vague and self._user.evadable(content):
             outcome = Outcome(VAGUE[int(self._words.integers(len(VAGUE)))])
         else:
             if not repeated:
                 self._answered.append(asked)
-            outcome = (self._gym.mistaken(content, self._words) if wrong else None) or hook(content)
+            outcome = (self._user.mistaken(content, self._words) if wrong else None) or hook(content)
         if more and not outcome.done:
             return self._with_more(outcome)
         return outcome
 
     def _with_more(self, outcome: Outcome) -> Outcome:
-        told = self._gym.volunteer(self._words)
+        told = self._user.volunteer(self._words)
         if told is None:
             return outcome
         return Outcome(f"{outcome.reply} {told.reply}", outcome.reward + told.reward, told.done, told.success)

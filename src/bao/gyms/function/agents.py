@@ -14,7 +14,7 @@ from bao.gym import Gym
 from bao.gyms.function.candidates import library, probe_values
 from bao.gyms.function.content import Inputs
 from bao.gyms.function.rules import Undefinedness, Value, compile_rule, parse_rule
-from bao.policies import Policy
+from bao.policy import Policy
 
 PROBES: tuple[Inputs, ...] = (
     (2, 3, 5, 4),

@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from bao.action import ActionKind
-from bao.belief import Belief
-from bao.gym import Gym, Outcome
+from bao.action import ActionKind, Outcome
+from bao.gym import Belief, Gym
 from bao.gyms.function import agents, files, tasks
 from bao.gyms.function.belief import RuleBelief
 from bao.gyms.function.content import PLAIN_INTEGERS, UnreadableError, read_answer, read_probe
 from bao.gyms.function.rules import INPUT_LIMIT, compile_rule, parts_text
-from bao.hidden import Hidden
-from bao.policies import Policy
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 
 _OPENING = "A rule over a, b, c and d is settled. Probe it, look up the test inputs, and give its value on them."
 _UNPROBABLE = Outcome("These are the test inputs; they cannot be probed.")

@@ -18,8 +18,7 @@ from typing import Any
 from bao.errors import ConfigError
 from bao.gyms.function.content import read_number
 from bao.gyms.function.rules import INPUT_LIMIT, VARIABLES, Operator, Rule, Undefinedness, Value, compile_rule, parse_rule
-from bao.hidden import Hidden, Until
-from bao.task import Split, Task, TaskSet
+from bao.task import Hidden, Split, Task, TaskSet, Until
 
 NAME = "function"
 LEVELS = (1, 2, 3, 4)

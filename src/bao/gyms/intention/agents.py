@@ -14,8 +14,8 @@ from bao.gyms.intention.detail import TENTHS, Detail
 from bao.gyms.intention.frames import frames_of
 from bao.gyms.intention.reader import Reader
 from bao.gyms.intention.tasks import load
-from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
+from bao.policy import Policy
 from bao.task import Split
 
 TEMPLATES = (

@@ -20,17 +20,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bao.action import ActionKind
+from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
-from bao.gym import Gym, Outcome
+from bao.gym import Gym
 from bao.gyms.intention import agents, files, tasks
 from bao.gyms.intention.detail import points
 from bao.gyms.intention.llm import Judge, ModelUser
 from bao.gyms.intention.user import Asked, ScriptedUser, User
 from bao.gyms.intention.words import marks, words
-from bao.hidden import Hidden
-from bao.policies import Policy
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 from bao.users.voice import Voice, says, spelled
 
 MOST_CHARACTERS = 500

@@ -22,8 +22,7 @@ from bao.gyms.intention.detail import TENTHS, Detail, best_points
 from bao.gyms.intention.frames import Frame, frames_of
 from bao.gyms.intention.reader import Reader
 from bao.gyms.loading import kept
-from bao.hidden import Hidden, Until, holds
-from bao.task import Split, Task, TaskSet
+from bao.task import Hidden, Split, Task, TaskSet, Until, holds
 
 NAME = "intention"
 LEVELS = (2, 3, 4, 5)

@@ -17,8 +17,8 @@ from bao.gym import Gym
 from bao.gyms.persuade.tasks import Case, Consideration, is_userrl, load
 from bao.gyms.persuade.user import LEVELS_A_TURN
 from bao.gyms.persuade.words import Kind
-from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
+from bao.policy import Policy
 
 ASK_WHY = "Why do you think so, and what weighs with you?"
 

@@ -20,17 +20,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from bao.action import ActionKind
+from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
-from bao.gym import Gym, Outcome
+from bao.gym import Gym
 from bao.gyms.persuade import agents, files, llm, tasks
 from bao.gyms.persuade.llm import QUESTION_MOST, LLMPersuadee
 from bao.gyms.persuade.stance import LEVEL, STANCES, TOP, Stance, read_stance
 from bao.gyms.persuade.user import LEVELS_A_TURN, WORDS_MOST, Persuadee, ScriptedPersuadee
 from bao.gyms.persuade.words import Kind
-from bao.hidden import Hidden
-from bao.policies import Policy
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 
 
 class Persuade(Gym):

@@ -23,8 +23,7 @@ from bao.errors import ConfigError
 from bao.gyms.loading import kept
 from bao.gyms.persuade.stance import TOP
 from bao.gyms.persuade.words import FUNCTION_WORDS, Kind, all_forms
-from bao.hidden import Hidden, Until
-from bao.task import Split, Task, TaskSet
+from bao.task import Hidden, Split, Task, TaskSet, Until
 
 NAME = "persuade"
 LEVELS = (2, 3)

@@ -11,8 +11,8 @@ from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.search import names
 from bao.gyms.search.relations import SORTS, Asked, read_passage, read_question
-from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
+from bao.policy import Policy
 
 _PASSAGE = re.compile(r"^\d+\. ([^:]+): (.+)$", re.MULTILINE)
 _MEANT = re.compile(r"I mean (.+)\.")

@@ -22,18 +22,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bao.action import ActionKind
+from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
-from bao.gym import Gym, Outcome
+from bao.gym import Gym
 from bao.gyms.search import agents, files, tasks
 from bao.gyms.search.corpus import SHOWN, Corpus, read_corpus
 from bao.gyms.search.judge import ExactJudge, Verdict
 from bao.gyms.search.llm import LLMAsker, LLMJudge
 from bao.gyms.search.user import ScriptedAsker
 from bao.gyms.search.world import world
-from bao.hidden import Hidden
-from bao.policies import Policy
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 
 NO_CORPUS = "none"
 """The value of `corpus` for playing with the book closed."""

@@ -31,8 +31,7 @@ from bao.gyms.search.judge import ExactJudge, normal_form
 from bao.gyms.search.relations import RELATIONS, SORTS, Kind, Shape
 from bao.gyms.search.user import TELLABLE, Meant, ScriptedAsker
 from bao.gyms.search.world import Thing, World, world, world_names
-from bao.hidden import Hidden, Until
-from bao.task import Split, Task, TaskSet
+from bao.task import Hidden, Split, Task, TaskSet, Until
 
 NAME = "search"
 LEVELS = (1, 2, 3)

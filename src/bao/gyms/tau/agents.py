@@ -11,8 +11,8 @@ from bao.gyms.tau.retail.shop import databases
 from bao.gyms.tau.retail.tools import REASONS
 from bao.gyms.tau.tasks import load
 from bao.gyms.tau.toolbox import arguments_text
-from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
+from bao.policy import Policy
 from bao.task import Split
 
 

@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bao.action import ActionKind
+from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
-from bao.gym import Gym, Outcome
+from bao.gym import Gym
 from bao.gyms.tau import agents, files, tasks
 from bao.gyms.tau.calls import UnreadableCallError, read_call
 from bao.gyms.tau.common import TRANSFER
@@ -30,9 +30,8 @@ from bao.gyms.tau.llm import OWN_RECITED_MOST, LanguageCustomer, instruction_of
 from bao.gyms.tau.retail import generate
 from bao.gyms.tau.retail.user import ScriptedCustomer
 from bao.gyms.tau.said import Output
-from bao.hidden import Hidden
-from bao.policies import Policy
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 
 SIZES: Mapping[Split, int] = {Split.TRAIN: 600, Split.VALID: 100, Split.TEST: 240}
 _SEARCH_HELP = Outcome("There are three things to look up: [search] tools, [search] policy and [search] help.")

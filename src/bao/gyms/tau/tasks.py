@@ -16,8 +16,7 @@ from bao.gyms.tau.retail.database import Shop, Table
 from bao.gyms.tau.retail.shop import databases
 from bao.gyms.tau.retail.wishes import Topic, Wish, options_text, wish_from_json
 from bao.gyms.tau.said import Output, output
-from bao.hidden import Hidden, Until
-from bao.task import Split, Task
+from bao.task import Hidden, Split, Task, Until
 
 NAME = "tau"
 DATABASES = (*(f"shop-{split}" for split in Split), *DOMAINS)

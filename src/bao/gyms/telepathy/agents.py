@@ -15,8 +15,8 @@ from bao.gym import Gym
 from bao.gyms.telepathy.table import DEPENDS, NO, YES, table
 from bao.gyms.telepathy.tasks import load
 from bao.gyms.telepathy.user import DEPENDS_TEXT, NO_TEXT, YES_TEXT
-from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
+from bao.policy import Policy
 
 _OPENING = re.compile(r"I am thinking of (.+?)\.")
 _VALUE = {YES_TEXT: YES, NO_TEXT: NO, DEPENDS_TEXT: DEPENDS}

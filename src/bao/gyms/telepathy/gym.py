@@ -14,17 +14,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from bao.action import ActionKind
-from bao.belief import Belief
+from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
-from bao.gym import Gym, Outcome
+from bao.gym import Belief, Gym
 from bao.gyms.telepathy import agents, files, tasks
 from bao.gyms.telepathy.belief import EntityBelief
 from bao.gyms.telepathy.llm import QUESTION_CHARACTERS_MOST, ModelJudge, ModelUser
 from bao.gyms.telepathy.user import Judge, ScriptedUser, Verdict
-from bao.hidden import Hidden
-from bao.policies import Policy
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 from bao.users.persona import Trait
 
 _NOBODY = Outcome("Nobody answers questions here. Submit an answer.")

@@ -23,7 +23,7 @@ from bao.gyms.telepathy.user import (
     Verdict,
 )
 from bao.users.llm import Prompt, Simulator
-from bao.users.talk import Talk, folded
+from bao.users.memory import AnswerMemory, folded
 
 QUESTION_CHARACTERS_MOST = 400
 """A longer text is no one question; it is sent back without a call."""
@@ -100,7 +100,7 @@ class ModelUser:
         self._role = _USER.format(thing=_described(puzzle))
         self._of_table = puzzle.entity is not None
         self._model = model
-        self._talk = Talk[Word]()
+        self._talk = AnswerMemory[Word]()
 
     def reply(self, question: str) -> str:
         """The answer to one question. Raises `FaultError`, and then remembers nothing of it.

@@ -114,8 +114,8 @@ _AT_THE_START: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^(?:used|useful|helpful|involved|good) (?:in|at) (?=\w+ing\b)", "for "),
         (r"^(?:for the purpose of|purpose is to|its purpose to|its (?:main )?(?:purpose|function|use) to) ", "for "),
         (
-            r"^(?:found|find|see|seen|located|situated|kept|keep|met|meet|encounter|encountered|spot|spotted|come across|stored|"
-            r"store|belong|belongs|used|use|live|lives|living|exist|exists|occur|occurs|grow|grows|grown|come|comes|"
+            r"^(?:found|find|see|seen|located|situated|kept|keep|met|meet|encounter|encountered|spot|spotted|come across|"
+            r"stored|store|belong|belongs|used|use|live|lives|living|exist|exists|occur|occurs|grow|grows|grown|come|comes|"
             r"originate|originates|reside|dwell|inhabit|placed|present|play|played|bought|lives out|native|indigenous|endemic|"
             r"originally) "
             r"(?=(?:in|at|inside|within|around|near|from|to|on|throughout|under|underground|outdoors|outside|indoors|underwater)\b)",

@@ -21,8 +21,7 @@ from bao.errors import ConfigError
 from bao.gyms.loading import kept
 from bao.gyms.telepathy.table import NO, YES, Entity, make_entity, table
 from bao.gyms.telepathy.words import name_key
-from bao.hidden import Hidden
-from bao.task import Split, Task, TaskSet
+from bao.task import Hidden, Split, Task, TaskSet
 
 NAME = "telepathy"
 LEVELS = (1, 2)

@@ -18,8 +18,8 @@ from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE, VALUES_PER_ATTRIBUTE
 from bao.gyms.travel.tasks import load
-from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
+from bao.policy import Policy
 
 _MATTER = re.compile(r"For the (\w+) (\w+) and (\w+) matter((?:, \w+ should be \w+)*)\.")
 _SHOULD = re.compile(r"(\w+) should be (\w+)")

@@ -12,20 +12,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bao.action import ActionKind
-from bao.belief import Belief
+from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
-from bao.gym import Gym, Outcome
-from bao.gyms.travel import agents, tasks
+from bao.gym import Belief, Gym
+from bao.gyms.travel import agents, scripted, tasks
 from bao.gyms.travel.belief import WishBelief
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
 from bao.gyms.travel.llm import MOST_CHARACTERS, ModelTraveller
 from bao.gyms.travel.tasks import LEVELS, Booking, Source, generate, load
 from bao.gyms.travel.user import Traveller
-from bao.hidden import Hidden
-from bao.policies import Policy
-from bao.task import Split, Task, TaskSet
-from bao.users import scripted
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 
 BEST, ACCEPTABLE = 1.0, 0.8
 SHOWN = 3

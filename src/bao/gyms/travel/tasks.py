@@ -22,8 +22,7 @@ import numpy as np
 from bao.errors import ConfigError
 from bao.gyms.loading import kept
 from bao.gyms.travel.catalogue import ASPECTS, VALUES_PER_ATTRIBUTE
-from bao.hidden import Hidden, Until
-from bao.task import Split, Task
+from bao.task import Hidden, Split, Task, Until
 
 LEVELS = (2, 3, 4, 5)
 """Number of aspects in a trip."""

@@ -14,8 +14,8 @@ from bao.gym import Gym
 from bao.gyms.turtle.tasks import load, own_tasks
 from bao.gyms.turtle.user import Reply
 from bao.gyms.turtle.words import lexicon, terms, tokens
-from bao.policies import Policy
 from bao.policies.scripted import RandomPolicy
+from bao.policy import Policy
 from bao.task import Split
 
 _OPENING = re.compile(r"Title: (.*)\nSurface: (.*)", re.DOTALL)

@@ -20,16 +20,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bao.action import ActionKind
+from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
-from bao.gym import Gym, Outcome
+from bao.gym import Gym
 from bao.gyms.turtle import agents, files, tasks
 from bao.gyms.turtle.llm import ModelUser
 from bao.gyms.turtle.tasks import Story, exact, load
 from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, Reply, ScriptedUser, StoryUser, check
-from bao.hidden import Hidden
-from bao.policies import Policy
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet
 
 
 def score(weights: tuple[Fraction, ...], verdicts: tuple[Fraction, ...]) -> Fraction:

@@ -26,7 +26,7 @@ from bao.gyms.turtle.user import (
 )
 from bao.gyms.turtle.words import tokens
 from bao.users.llm import Prompt, Simulator
-from bao.users.talk import Talk, folded
+from bao.users.memory import AnswerMemory, folded
 
 
 class Word(StrEnum):
@@ -115,7 +115,7 @@ class ModelUser:
         self._judge_role = _JUDGE.format(story=story, count=self._count, statements=statements)
         self._model = model
         self._judge = judge
-        self._talk = Talk[Word]()
+        self._talk = AnswerMemory[Word]()
         self._judged: dict[str, Judgement] = {}
 
     def reply(self, question: str) -> Reply:

@@ -21,8 +21,7 @@ from typing import Any
 from bao.errors import ConfigError
 from bao.gyms.loading import kept
 from bao.gyms.turtle.concepts import Concept, parse_concepts
-from bao.hidden import Hidden, Until
-from bao.task import Split, Task, TaskSet
+from bao.task import Hidden, Split, Task, TaskSet, Until
 
 NAME = "turtle"
 LEVELS = (2, 3)

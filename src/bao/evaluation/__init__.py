@@ -1,0 +1,1 @@
+"""Judging a policy: settings, playing, results, and the same policy under other users and judges."""

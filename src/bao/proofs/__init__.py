@@ -1,5 +1,0 @@
-"""What can be proved of a gym without a model."""
-
-from bao.proofs.gym import PROOFS, prove
-
-__all__ = ["PROOFS", "prove"]

@@ -1,0 +1,181 @@
+"""Arms against each other: the same recipe with some settings changed, under several seeds, at equal numbers of trajectories.
+
+Arms whose warm start is the same share it. What an arm reaches is its frontier's hypervolume on the test tasks, and what its
+two ends are like (`Measure`); arms are compared seed by seed, so that what they share cancels.
+"""
+
+import json
+import tomllib
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from rich.table import Table
+from scipy import stats
+
+from bao.errors import ConfigError
+from bao.evaluation.results import EvaluationResult
+from bao.pareto import Evaluation, frontier
+from bao.recipes import stages
+from bao.recipes.recipe import Recipe, check_recipe, load_recipe
+from bao.recipes.run import judge_model
+from bao.report.terminal import TerminalProgress, results_console
+from bao.settings import Section
+from bao.storage.folder import open_folder
+from bao.trajectory import Trajectory
+
+RESULT = "ablation.json"
+
+
+class Measure(StrEnum):
+    """What is compared. All but the first and the last are at the least effort weight, the generous end."""
+
+    HYPERVOLUME = "hypervolume"
+    SCORE = "score"
+    SUCCESS = "success"
+    EFFORT = "user_effort"
+    INVOLVEMENT = "involvement_rate"
+    LEAST_EFFORT = "user_effort_at_greatest_weight"
+
+
+class Ablation(Section):
+    """A recipe of arms."""
+
+    name: str
+    base: str
+    """The recipe that every arm starts from: a bundled one or a TOML file."""
+    seeds: tuple[int, ...]
+    arms: dict[str, dict[str, Any]]
+    """For each arm the settings that it changes, as tables of the recipe."""
+
+    def recipe(self, arm: str, seed: int, overrides: tuple[str, ...] = ()) -> Recipe:
+        values = load_recipe(self.base, overrides).model_dump(mode="json", exclude_none=True)
+        for section, changes in self.arms[arm].items():
+            values[section] = {**values[section], **changes} if isinstance(changes, dict) else changes
+        return check_recipe({**values, "name": f"{self.name}-{arm}", "seed": seed}, f"arm {arm}")
+
+
+def is_ablation(source: str) -> bool:
+    """Whether a recipe file or bundled recipe describes arms."""
+    return "arms" in _values(source)
+
+
+def load_ablation(source: str) -> Ablation:
+    """Raises `ConfigError` naming what is wrong, arms' settings included."""
+    try:
+        ablation = Ablation.model_validate(_values(source))
+    except ValidationError as error:
+        lines = [f"{source}: {'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
+    for arm in ablation.arms:
+        ablation.recipe(arm, 0)
+    return ablation
+
+
+def _values(source: str) -> dict[str, Any]:
+    path = Path(source) if source.endswith(".toml") else files("bao.recipes").joinpath(f"{source}.toml")
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}  # the recipe's own reader says what is wrong
+
+
+def run_ablation(ablation: Ablation, out: Path, progress: TerminalProgress, overrides: tuple[str, ...] = ()) -> Path:
+    """Run every arm under every seed into `out`, going on where an earlier run stopped; the path of the result.
+
+    Beside it lies the frontier of the arms, each point with the episodes of all seeds.
+    """
+    open_folder(out, {**ablation.model_dump(mode="json"), "overrides": list(overrides)})
+    found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ablation.arms}
+    rows: list[dict[str, Any]] = []
+    starts: dict[str, Path] = {}
+    pooled: dict[str, dict[str, list[Trajectory]]] = {arm: {} for arm in ablation.arms}
+    for seed in ablation.seeds:
+        for arm in ablation.arms:
+            recipe = ablation.recipe(arm, seed, overrides)
+            key = json.dumps([recipe.seed, recipe.model_dump(mode="json", include={"gym", "model", "sft"}), _prompts(recipe)])
+            start = starts.setdefault(key, out / f"seed-{seed}" / arm / "sft")
+            progress.console.print(f"{arm}, seed {seed}", highlight=False)
+            warm = stages.warm_start(recipe, start, progress)
+            trained = stages.reinforce(recipe, warm, out / f"seed-{seed}" / arm / "bao", progress)
+            judged = judge_model(recipe, "bao", trained, out / f"seed-{seed}" / arm, progress)
+            for each in judged:
+                pooled[arm].setdefault(each.label.replace("bao", arm, 1), []).extend(each.episodes())
+            evaluations = [_evaluation(each, arm, seed) for each in judged]
+            result = frontier(evaluations, seed=seed, resamples=recipe.evaluation.resamples).to_json()
+            volume = next(iter(result["hypervolume"].values()))
+            found[arm].append(_reached(volume["mean"], [each.summary() for each in judged]))
+            rows.append({"arm": arm, "seed": seed, "hypervolume": volume, "points": result["points"]})
+    first = next(iter(ablation.arms))
+    names = list(Measure)
+    result = {
+        "name": ablation.name,
+        "seeds": list(ablation.seeds),
+        "runs": rows,
+        "means": {arm: {name: over_seeds([run[name] for run in runs]) for name in names} for arm, runs in found.items()},
+        "differences": {
+            arm: {name: over_seeds([b[name] - a[name] for a, b in zip(runs, found[first], strict=True)]) for name in names}
+            for arm, runs in found.items()
+            if arm != first
+        },
+    }
+    path = out / RESULT
+    path.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    points = [Evaluation.of(rows, label=label, series=arm) for arm, parts in pooled.items() for label, rows in parts.items()]
+    stages.write_frontier(frontier(points), out)
+    results_console().print(view(result, first))
+    return path
+
+
+def over_seeds(values: list[float]) -> dict[str, float]:
+    """Mean over seeds with a 95 % t interval; without one (equal to the mean) for a single seed."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return {"mean": mean, "low": mean, "high": mean}
+    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def view(result: dict[str, Any], first: str) -> Table:
+    """The arms side by side."""
+    table = Table(
+        "Arm",
+        *(name.replace("_", " ") for name in Measure),
+        title=f"Means over seeds with 95 % t intervals, and how much more {first} has, seed by seed",
+    )
+    for arm, means in result["means"].items():
+        table.add_row(arm, *(_interval(means[name]) for name in Measure))
+    for arm, differences in result["differences"].items():
+        table.add_row(f"{first} less {arm}", *(_interval(differences[name]) for name in Measure))
+    return table
+
+
+def _reached(volume: float, summaries: list[dict[str, Any]]) -> dict[str, float]:
+    """What one run reached; `summaries` of its operating points, the least effort weight first."""
+    generous, sparing = summaries[0], summaries[-1]
+    return {
+        Measure.HYPERVOLUME: volume,
+        Measure.SCORE: generous["score"]["mean"],
+        Measure.SUCCESS: generous["success"]["mean"],
+        Measure.EFFORT: generous["user_effort"]["mean"],
+        Measure.INVOLVEMENT: generous["user_involvement_rate"]["mean"],
+        Measure.LEAST_EFFORT: sparing["user_effort"]["mean"],
+    }
+
+
+def _evaluation(judged: EvaluationResult, arm: str, seed: int) -> Evaluation:
+    label = judged.label.replace("bao", f"{arm} seed {seed}", 1)
+    return Evaluation.of(judged.episodes(), label=label, series=f"{arm} seed {seed}")
+
+
+def _prompts(recipe: Recipe) -> list[Any]:
+    return [recipe.grpo.conditioned, list(recipe.grpo.effort_weights)]
+
+
+def _interval(value: dict[str, float]) -> str:
+    return f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"

@@ -1,0 +1,57 @@
+"""How long a recipe will take on this machine: a short probe of its speed times what the recipe has to do."""
+
+import time
+
+import torch
+
+from bao.recipes.recipe import Recipe
+from bao.train.backends.local import worker_count
+
+PROBE_SECONDS = 1.0
+_TOKENS_PER_EPISODE = 320
+"""Prompt and completion of a travel episode in the small model's tokens, measured over the teacher's."""
+_OVER_PROBE = 1.5
+"""Cost of a token in training over that of the probe: padding, the LM head, the optimiser. Sampling one costs as much, all
+measured on two cores over a whole run of the quickstart."""
+_FIXED_SECONDS = 20.0
+"""Demonstrations, processes, frontier and report."""
+
+
+def minutes(recipe: Recipe) -> float:
+    """Estimated minutes of a whole recipe with the embedded model (a model of one's own is only known by running it)."""
+    rate = training_tokens_per_second(recipe)
+    supervised = recipe.sft.demonstrations * recipe.sft.epochs * _TOKENS_PER_EPISODE
+    sampled = recipe.grpo.steps * recipe.grpo.groups * recipe.grpo.group_size * _TOKENS_PER_EPISODE
+    weights = len(recipe.evaluation.effort_weights or recipe.grpo.effort_weights) if recipe.grpo.conditioned else 1
+    judged = 2 * weights * recipe.evaluation.tasks * recipe.evaluation.rollouts * _TOKENS_PER_EPISODE
+    work = supervised + 2 * sampled + judged
+    return float((_OVER_PROBE * work / rate + _FIXED_SECONDS) / 60.0)
+
+
+def training_tokens_per_second(recipe: Recipe) -> float:
+    """Tokens per second of training the recipe's small model with all its workers, from one thread timed for about a second."""
+    from transformers import Qwen3Config, Qwen3Model
+
+    section = recipe.model
+    model = Qwen3Model(
+        Qwen3Config(
+            vocab_size=section.vocabulary,
+            hidden_size=section.hidden,
+            intermediate_size=section.feedforward,
+            num_hidden_layers=section.layers,
+            num_attention_heads=section.heads,
+            num_key_value_heads=section.kv_heads,
+            head_dim=section.hidden // section.heads,
+        )
+    )
+    ids = torch.zeros((8, _TOKENS_PER_EPISODE), dtype=torch.long)
+    model(input_ids=ids).last_hidden_state.sum().backward()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    start, passes = time.perf_counter(), 0
+    while time.perf_counter() - start < PROBE_SECONDS:
+        model(input_ids=ids).last_hidden_state.sum().backward()
+        passes += 1
+    rate = passes * ids.numel() / (time.perf_counter() - start)
+    torch.set_num_threads(threads)
+    return rate * worker_count(recipe.model)

@@ -1,0 +1,252 @@
+"""The stages of a run around its evaluations (`bao.evaluation`): warm start, reinforcement, frontier, report.
+
+Each takes what it needs and a folder, leaves its result there, and does nothing where the result is there already; so a run
+that was stopped goes on where it stopped. `bao.cli` wraps them as commands.
+"""
+
+import copy
+import json
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bao.errors import ConfigError
+from bao.gyms.section import check_scripted, make_gym, requests_at_once, scripted_policy, task_set
+from bao.progress import Progress
+from bao.recipes.recipe import Recipe
+from bao.rollout.episodes import play_all
+from bao.storage.folder import logger, open_folder, relative_to
+from bao.task import Split
+from bao.train.demonstrations import Demonstration, Rejection, counts, demonstrations
+from bao.train.shaping import check_weights, largest_paying_weight
+
+if TYPE_CHECKING:
+    from bao.evaluation.results import EvaluationResult
+    from bao.models.local import LocalModel
+    from bao.pareto import Frontier
+    from bao.train.trackers import Trackers
+
+FRONTIER, REPORT = "frontier.json", "report.html"
+MODEL = "model"
+MOST_TASKS = 1_000_000
+
+
+def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
+    """The largest effort weight at which acting pays on this gym, from its oracle.
+
+    Warns of weights that silence some tasks; raises `ConfigError` on one that silences the gym.
+    """
+    tasks = task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks))
+    make_policy = partial(scripted_policy, "oracle", "oracle")
+    concurrency = min(requests_at_once(recipe.gym), default=1)
+    episodes = play_all(partial(make_gym, recipe.gym), make_policy, tasks.tasks, concurrency=concurrency)
+    try:
+        warnings = check_weights(recipe.grpo.effort_weights, episodes)
+    except ConfigError as error:
+        raise ConfigError(f"grpo.effort_weights={list(recipe.grpo.effort_weights)}: {error}") from error
+    for warning in warnings:
+        progress.warn(f"grpo.effort_weights: {warning}")
+    return largest_paying_weight(episodes)
+
+
+def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]]:
+    """The demonstrations of a recipe, and why others were rejected. Raises `ConfigError` where hardly any is kept."""
+    check_scripted(recipe.gym, [recipe.sft.teacher])
+    gym = make_gym(recipe.gym)
+    rejected: Counter[Rejection] = Counter()
+    found = demonstrations(
+        gym,
+        gym.scripted_policies()[recipe.sft.teacher],
+        task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks),
+        recipe.sft.demonstrations,
+        np.random.default_rng([recipe.seed, 1]),
+        effort_weights=recipe.grpo.effort_weights if recipe.grpo.conditioned else (),
+        form=recipe.model.prompt,
+        rejected=rejected,
+    )
+    try:
+        return list(found), rejected
+    except ValueError as error:
+        raise ConfigError(
+            f"sft.teacher={recipe.sft.teacher!r} shows hardly anything worth imitating (rejected: {counts(rejected)}): give "
+            "it more turns (gym.settings.horizon) or easier tasks (gym.levels), or name another teacher"
+        ) from error
+
+
+def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
+    """Demonstrations, model and SFT; the folder of the warm-started model."""
+    from bao.models import local
+    from bao.train.backends.local import Workers, worker_count
+    from bao.train.sft import encode, train_sft
+    from bao.train.trackers import require
+
+    prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
+    open_folder(out, {**recipe.model_dump(mode="json", include={"seed", "gym", "model", "sft"}), "prompts": prompts})
+    target = out / MODEL
+    if local.is_saved(target):
+        return target
+    local.check_device(recipe.model.device)
+    require(recipe.logging)
+    with progress.task("demonstrations", None):
+        kept, rejected = demonstrate(recipe)
+    logger.info("%d demonstrations kept, rejected: %s", len(kept), counts(rejected))
+    start = _initial_model(recipe, kept)
+    with progress.task("encoding", None):
+        traces = [encode(demonstration, start.template) for demonstration in kept]
+    count = worker_count(recipe.model)
+    with (
+        progress.task("warm start", None) as update,
+        Workers(start.model, start.template, None, count=count) as workers,
+        _trackers(recipe, out, progress) as trackers,
+    ):
+        train_sft(workers, traces, recipe.sft, recipe.seed, out, update, trackers=trackers)
+    local.save_local(target, start)
+    return target
+
+
+def _trackers(recipe: Recipe, out: Path, progress: Progress) -> "Trackers":
+    from bao.train.trackers import Trackers
+
+    settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
+    return Trackers(recipe.logging, out, f"{recipe.name}-{out.name}", recipe.name, settings, progress.warn)
+
+
+def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel":
+    from bao.models import local, tiny
+    from bao.models.template import Template
+
+    profile = local.Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())
+    if recipe.model.path is not None:
+        loaded = local.load_local(Path(recipe.model.path), recipe.model.device)
+        return loaded._replace(profile=profile)
+    section = recipe.model
+    size = tiny.TinySize(
+        section.hidden, section.layers, section.heads, section.kv_heads, section.feedforward, section.vocabulary
+    )
+    texts = ("\n".join([d.system, d.opening, *(part for turn in d.turns for part in turn[:2])]) for d in kept[:3000])
+    tokenizer = tiny.train_tokenizer(texts, section.vocabulary)
+    model: Any = tiny.make_model(tokenizer, size, recipe.seed)
+    return local.LocalModel(model.to(local.check_device(section.device)), Template(tokenizer), profile)
+
+
+def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Path:
+    """GRPO from the model in `start`; the folder of the trained model."""
+    from bao.models import local
+    from bao.rollout.request import GymLimits, Limits
+    from bao.train.backends.local import Rollouts, Workers, worker_count
+    from bao.train.grpo import GRPOTrainer
+    from bao.train.trackers import require
+
+    local.check_folder(start)
+    open_folder(out, {"start": relative_to(start, out), **recipe.model_dump(mode="json", exclude={"evaluation", "logging"})})
+    target = out / MODEL
+    if local.is_saved(target):
+        return target
+    require(recipe.logging)
+    largest = check_effort_weights(recipe, progress)
+    logger.info("acting pays up to an effort weight of %.3f", largest)
+    loaded = local.load_local(start, recipe.model.device)
+    settings, autocast = recipe.grpo, recipe.model.dtype == "bfloat16"
+    rollouts = Rollouts(
+        partial(make_gym, recipe.gym),
+        Limits(settings.turn_tokens, settings.trajectory_tokens),
+        settings.rows,
+        settings.temperature,
+        recipe.model.prompt,
+        "training",
+        autocast,
+        GymLimits(at_once=min(requests_at_once(recipe.gym), default=0)),
+    )
+    reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
+    count = worker_count(recipe.model)
+    with (
+        Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers,
+        _trackers(recipe, out, progress) as trackers,
+    ):
+        trainer = GRPOTrainer(
+            workers,
+            task_set(recipe.gym, Split.TRAIN, settings.tasks),
+            settings,
+            recipe.shaping.build(),
+            recipe.credit,
+            seed=recipe.seed,
+            out=out,
+            autocast=autocast,
+            trackers=trackers,
+        )
+        with progress.task("reinforcement", settings.steps) as update:
+            trainer.train(update, warn=progress.warn)
+    profile = local.Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())
+    local.save_local(target, loaded._replace(profile=profile))
+    return target
+
+
+def draw_frontier(
+    judged: "Sequence[EvaluationResult]",
+    out: Path,
+    objectives: Sequence[str] = ("score", "user_effort"),
+    *,
+    unions: Sequence[tuple[str, ...]] = (),
+    seed: int = 0,
+    resamples: int = 1000,
+) -> dict[str, Any]:
+    """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
+    from bao.pareto import Evaluation, frontier
+
+    evaluations = [Evaluation.of(each.stream(), label=each.label, series=each.series, only=objectives) for each in judged]
+    return write_frontier(frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples), out)
+
+
+def write_frontier(found: "Frontier", out: Path) -> dict[str, Any]:
+    """Leave a frontier in `out` as ``frontier.json``, ``frontier.png`` and ``frontier.svg``; its content."""
+    from bao.report import write_frontier_figures
+
+    result = found.to_json()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / FRONTIER).write_text(json.dumps(result, indent=1), encoding="utf-8")
+    write_frontier_figures(out, result)
+    return result
+
+
+def make_report(
+    title: str,
+    judged: "Sequence[EvaluationResult]",
+    frontier_result: dict[str, Any],
+    out: Path,
+    *,
+    curves: dict[str, list[dict[str, Any]]] | None = None,
+    settings: dict[str, Any] | None = None,
+    notes: Sequence[str] = (),
+    transcript_mb: float | None = None,
+) -> Path:
+    """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.report.page.TRANSCRIPT_MB`)."""
+    from bao.report import ReportData, write_report
+    from bao.report.page import TRANSCRIPT_MB
+
+    path = out / REPORT
+    write_report(
+        path,
+        ReportData(
+            title=title,
+            frontier=frontier_result,
+            summaries=[(j.label, j.series, j.summary()) for j in judged],
+            curves=curves or {},
+            episodes={j.label: j.stream() for j in judged},
+            notes=notes,
+            settings=settings or {j.label: j.settings() for j in judged if j.settings()},
+            folders={j.label: shlex.quote(_from_here(j.folder)) for j in judged},
+            transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
+        ),
+    )
+    return path
+
+
+def _from_here(folder: Path) -> str:
+    """A folder's path from where the command runs; its bare name where it lies elsewhere, as the page may travel."""
+    full = folder.resolve()
+    return str(full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full.name)

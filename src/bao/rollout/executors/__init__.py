@@ -1,0 +1,1 @@
+"""Who plays a plan: threads, processes, a Ray cluster."""

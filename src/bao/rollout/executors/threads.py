@@ -1,0 +1,61 @@
+"""Threads of this process that play a plan."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from bao.gym import Gym
+from bao.rollout.executors.base import ExecutionSettings, Note
+from bao.rollout.executors.pool import Pool
+from bao.rollout.information import with_information_gain
+from bao.rollout.plan import Plan
+from bao.storage.episodes import episode_row
+from bao.storage.log import LogFile
+
+
+class ThreadExecutor:
+    """Threads of this process, which log what they play."""
+
+    def __init__(self, plan: Plan, folder: Path, running: ExecutionSettings) -> None:
+        self._plan = plan
+        self._part = LogFile(folder)
+        self._pool = Pool(plan, running.concurrency, tries=running.failures.tries, timeout=running.episode_timeout)
+
+    @property
+    def at_once(self) -> int:
+        return self._pool.at_once
+
+    def play(self, indices: Sequence[int]) -> Iterator[Sequence[Note]]:
+        source, ahead = iter(indices), 2 * self._pool.ceiling
+        while True:
+            while self.outstanding < ahead and (index := next(source, None)) is not None:
+                self.submit(index)
+            if not self.outstanding:
+                return
+            yield self.collect()
+
+    @property
+    def outstanding(self) -> int:
+        """Episodes that were submitted and have not come back."""
+        return self._pool.outstanding
+
+    def submit(self, index: int) -> None:
+        self._pool.submit(index)
+
+    def collect(self) -> list[Note]:
+        """What has finished, after waiting a moment for the first."""
+        notes = []
+        for index, trajectory in self._pool.collect():
+            row = episode_row(with_information_gain(trajectory, self._listener, self._plan[index].task))
+            self._part.append(index, self._plan.key(index), trajectory.fault, row)
+            notes.append(Note(index, trajectory.fault, trajectory.fault_detail))
+        return notes
+
+    def close(self) -> None:
+        self._pool.close()
+        self._part.close()
+
+    @cached_property
+    def _listener(self) -> Gym:
+        """A gym of this thread's own, for what its episodes told."""
+        return self._plan.make_gym()

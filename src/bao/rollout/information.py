@@ -1,0 +1,29 @@
+"""How many bits each query of an episode told, where its gym keeps track of what is still possible."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bao.gym import Gym
+from bao.task import Task
+from bao.trajectory import Trajectory
+
+
+def with_information(episodes: Sequence[Trajectory], gym: Gym, tasks: Iterable[Task]) -> list[Trajectory]:
+    """`episodes` with the information of each turn, as far as `gym` knows it; unchanged where it does not.
+
+    `tasks` holds the tasks that were played; an episode of another task is left as it is.
+    """
+    known = {task.id: task for task in tasks}
+    return [with_information_gain(episode, gym, known.get(episode.task_id)) for episode in episodes]
+
+
+def with_information_gain(episode: Trajectory, gym: Gym, task: Task | None) -> Trajectory:
+    """`episode` of `task` with the information of each turn; unchanged where `gym` knows none."""
+    belief = gym.belief(task) if task is not None else None
+    if belief is None:
+        return episode
+    turns = []
+    for turn in episode.turns:
+        bits = None if turn.parse_fault is not None else belief.observe(turn.action, turn.reply)
+        turns.append(turn if bits is None else replace(turn, information=bits))
+    return replace(episode, turns=tuple(turns))

@@ -1,0 +1,125 @@
+"""The folder of a result: its resolved settings, its log, and whether it may be continued."""
+
+import logging
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from bao.errors import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+CONFIG, LOG = "config.toml", "log.txt"
+_LOCK = "lock"
+logger = logging.getLogger("bao")
+logger.addHandler(logging.NullHandler())
+
+
+def open_folder(out: Path, settings: Mapping[str, Any]) -> None:
+    """Make `out`, write its ``config.toml`` and log to its ``log.txt``; logs of the folders above it go on too.
+
+    A folder that was begun with the same settings is continued. One with others is refused (`ConfigError` naming the first
+    setting that differs), so that results of two settings never mix; where it holds no result yet, it takes the new ones.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise ConfigError(f"--out {out} cannot be made a folder ({error.strerror}): name another") from error
+    text = tomli_w.dumps(_plain(settings))
+    config = out / CONFIG
+    begun = config.is_file()
+    if begun and _holds_results(out):
+        _refuse_other(out, _read(config), _plain(settings))
+    else:
+        partial = out / f".{CONFIG}"
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, config)
+    _log_to(out / LOG)
+    logger.info("%s %s", "continued" if begun else "begun", out)
+
+
+def _holds_results(out: Path) -> bool:
+    """Whether anything but settings and logs lies in `out`."""
+    return any(path.is_file() and path.name not in (CONFIG, LOG, f".{CONFIG}") for path in out.rglob("*"))
+
+
+def _read(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{config} is damaged ({error}): remove --out {config.parent}, or name another folder") from error
+
+
+def _refuse_other(out: Path, there: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    old, new = dict(_flat(there)), dict(_flat(now))
+    for name in [*new, *old]:
+        if old.get(name) != new.get(name):
+            raise ConfigError(
+                f"--out {out} holds results of other settings ({name} is {_shown(old, name)} there and {_shown(new, name)} "
+                "now): name another folder, or remove this one"
+            )
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return repr(values[name]) if name in values else "not set"
+
+
+def _log_to(path: Path) -> None:
+    for handler in list(logger.handlers):
+        if isinstance(handler, logging.FileHandler):
+            folder = Path(handler.baseFilename).parent
+            if folder == path.parent.absolute() or folder not in path.absolute().parents:
+                logger.removeHandler(handler)
+                handler.close()
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _plain(value: Any) -> Any:
+    """Nested plain values for TOML, which has no null: what is None is left out."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def relative_to(path: Path, out: Path) -> str:
+    """`path` as seen from `out`, so that the two may be moved together without becoming another setting."""
+    return Path(os.path.relpath(path, out)).as_posix()
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Nobody else works in `folder`, as long as this process lives. (Without a lock on systems that have no ``flock``.)"""
+    folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    with (folder / _LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"another process is at work on --out {folder.parent}: wait for it, or name another folder"
+            ) from None
+        yield

@@ -1,1 +1,0 @@
-"""Files that `bao init` writes, with ``{{name}}`` and the like in them: package data, read by `bao.scaffold`."""

@@ -1,0 +1,1 @@
+"""The script and style of our pages: package data, read by `bao.report`."""
