@@ -15,12 +15,12 @@ import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bao import __version__
 from bao.errors import ConfigError, DataError
 from bao.formats.messages import messages_of, metadata_of
 from bao.storage.atomic import atomic_write
@@ -185,7 +185,7 @@ def _header(
             "dataset": {"name": utf8(first.gym), "samples": len(epochs), "sample_ids": list(epochs)},
             "model": utf8(first.policy),
             "config": {"epochs": max(epochs.values())},
-            "packages": {"bao-agents": __version__},
+            "packages": {"bao-agents": version("bao-agents")},
             "task_args": arguments,
             "task_args_passed": arguments,
             "scorers": [{"name": name, "metrics": [{"name": "mean"}, {"name": "stderr"}]} for name in SCORES],

@@ -1,1 +1,0 @@
-"""Behaviour enhancement: demonstrations that show the four behaviours, and how often trajectories show them."""
