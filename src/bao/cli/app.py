@@ -144,8 +144,8 @@ def report(
     curves
         A metrics.jsonl to draw as learning curves; may be repeated.
     transcript_mb
-        Most megabytes of transcripts in the page, 12 where not given: the gallery's, then a seeded sample of tasks. The page
-        names the command that prints any other.
+        The most megabytes of transcripts in the page; default 12. The gallery's come first, then a seeded sample of tasks.
+        The page names the command that prints any other.
     """
     from bao.train.metrics_log import read_metrics
 
@@ -169,7 +169,7 @@ def report(
 def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: Set = None) -> None:
     """Run a recipe from demonstrations to report.
 
-    The same command over the same folder goes on where it stopped.
+    The same command over the same folder continues where it stopped.
 
     For example:
         bao run quickstart
@@ -178,7 +178,7 @@ def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: 
     Parameters
     ----------
     out
-        Folder for the results; runs/NAME where not given.
+        Folder for the results; default runs/NAME.
     """
     from bao.recipes.ablation import is_ablation, load_ablation, run_ablation
     from bao.recipes.run import run_recipe
@@ -195,7 +195,7 @@ def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: 
 def transcript(
     episodes: Path, /, *, index: int = 0, task: str | None = None, pick: Literal["worst", "expensive", "disputed"] | None = None
 ) -> None:
-    """Print an episode, user-involving turns marked.
+    """Print an episode; turns that involve the user are marked.
 
     For example:
         bao show transcript runs/ask_all --index 3
@@ -210,8 +210,8 @@ def transcript(
     task
         Count only the episodes of this task (its id).
     pick
-        Begin with the lowest return, with the most user turns, or with the tasks that are solved by one policy or seed and
-        not by another, of which both episodes are printed. Says why.
+        worst: the lowest return of each policy. expensive: the most user turns of each. disputed: both episodes of a task that
+        one policy or seed solves and another does not. The reason is printed too.
     """
     from bao.report.archive import row_of
     from bao.report.gallery import Pick, Room, picks
@@ -246,7 +246,7 @@ def transcript(
 def mask(recipe: RecipeName = "quickstart", /, *, model: Path, index: int = 0, seed: int = 0, set_: Set = None) -> None:
     """Sample one group and print a trajectory's tokens coloured by loss and advantage.
 
-    Tokens without loss are dim; those with a positive advantage are green, with a negative one red, and the shade is its size.
+    Tokens without loss are dim. A positive advantage is green, a negative one red; the shade shows its size.
 
     For example:
         bao show mask quickstart --model runs/quickstart/bao/model
@@ -269,7 +269,7 @@ def mask(recipe: RecipeName = "quickstart", /, *, model: Path, index: int = 0, s
 def check_gym(name: Annotated[str, Parameter(help="The gym's name.")], /, *, as_json: JSON = False) -> None:
     """Prove a gym sound: gold answers score, splits are disjoint, nothing hidden shows, one seed is one episode.
 
-    Exit status 1 where a promise is broken.
+    Exit status 1 if a promise is broken.
 
     For example:
         bao check gym travel

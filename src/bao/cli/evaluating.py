@@ -24,8 +24,8 @@ EvalSet = Annotated[
     list[str] | None,
     Parameter(
         name=["--set", "-s"],
-        help="A setting of the gym, the evaluation, the agent or how a local model runs, in place of what the options say, "
-        "such as gym.settings.llm.timeout=20, agent.body.top_k=20 or model.dtype=bfloat16; may be repeated.",
+        help="A setting of the gym, the evaluation, the agent or how a local model runs; overrides the options. For example "
+        "gym.settings.llm.timeout=20, agent.body.top_k=20 or model.dtype=bfloat16. May be repeated.",
     ),
 ]
 
@@ -83,66 +83,65 @@ def evaluate(
         scripted:NAME (`bao gyms` lists them), local:PATH of a model folder, openai:MODEL@BASE_URL of an OpenAI-compatible
         endpoint, or your own agent in Python as MODULE:OBJECT or FILE.py:OBJECT (docs/agents.md).
     name
-        What tables and plots call it; the policy's own name where not given.
+        The agent's name in tables and plots; default: the policy's own name.
     gym
         The gym to play.
     tasks
         How many of the gym's own tasks, or a file of tasks.
     split
-        The split that the tasks are from.
+        The split of the gym's own tasks.
     levels
-        Difficulty levels, such as --levels 2 3; all where not given.
+        Difficulty levels, such as --levels 2 3; default: all.
     horizon
-        The most turns of an episode; the gym's own where not given.
+        The most turns of an episode; default: the gym's own.
     convention
-        What counts as user effort (`bao gyms` lists the conventions); the gym's default where not given.
+        Which actions count as user effort (`bao gyms` lists the conventions); default: the gym's first.
     user
-        Who plays the user: scripted, or llm for a model (`bao gyms` lists which gyms have which).
+        Who plays the user: scripted (rules) or llm (a language model); `bao gyms` lists those of each gym.
     user_model
         The model that plays the user, as MODEL@BASE_URL of an OpenAI-compatible endpoint; implies --user llm.
     judge_model
-        The model that judges what rules cannot, as MODEL@BASE_URL; the user's model where not given.
+        The model that judges what rules cannot, as MODEL@BASE_URL; default: the user's model.
     api_key_env
-        The environment variable that holds the key of the endpoints named here; no key is sent where not given.
+        The environment variable that holds the key of the endpoints named here; default: no key is sent.
     agent_mode
-        How an openai: model takes an action: by calling the tool, in text, or (auto) by the tool where its endpoint takes one.
+        How an openai: model takes an action: tools, text, or auto (tools if its endpoint supports them, else text).
     turn_timeout
-        Seconds that an openai: model or your own agent may take for one turn; 600 where not given.
+        Seconds that an openai: model or your own agent may take for one turn; default 600.
     top_p
         Nucleus sampling of an openai: model.
     concurrency
-        The most episodes at once, of an agent that is asked turn by turn; of a local model, those that wait for the user's
-        model. Fewer while an endpoint is overtaxed. Where not given: 1 of your own agent, else as many as the models that
-        take part may get requests.
+        The most episodes at once; with a local model, the most that wait for the user's model at once. Fewer while an
+        endpoint is overloaded. Default: 1 with your own agent, else as many as the models may get requests.
     persona
-        How the user takes being asked: patient, busy, vague, chatty or unreliable (docs/personas.md).
+        How the user reacts to questions: patient, busy, vague, chatty or unreliable (docs/personas.md).
     workers
         Processes that share these episodes; one that dies is replaced.
     ray
         Address of a Ray cluster that plays them instead, such as --ray auto; needs the extra ray.
     failures
-        What is made of an episode that ends in a fault: fail_fast stops, retry tries again and leaves it out, minimum_viable
-        does so too and stops where too small a share is healthy.
+        What happens if an episode ends in a fault. fail_fast: the run stops. retry: it is tried again, then left out.
+        minimum_viable: as retry, but the run stops if too few episodes are healthy.
     retries
         Further tries of an episode that ended in a fault.
     minimum_healthy
-        The share of episodes that has to be healthy under minimum_viable.
+        The share of episodes that must be healthy under minimum_viable.
     episode_timeout
-        Seconds that one try of an episode may take (of a local model: that its gym may); later it is a fault.
+        Seconds that one try of an episode may take (with a local model: that its gym may take); then it is a fault.
     effort_weight
-        The price of a user-involving turn that a conditioned policy, a model behind an endpoint or your own agent is told.
+        The price of a user turn, stated in the prompt of a conditioned policy, an openai: model or your own agent.
     rollouts
         Episodes per task.
     temperature
-        Sampling temperature of a local or openai: model; 0, which is greedy, where not given.
+        Sampling temperature of a local or openai: model; default 0 (greedy).
     turn_tokens
-        The most tokens of one turn of a local or openai: model (4096 of the latter where not given).
+        The most tokens of one turn of a local or openai: model; default of the latter 4096.
     trajectory_tokens
-        The most tokens of one episode: of a local model its prompt left out, of an openai: model those that it writes.
+        The most tokens of one episode: with a local model, without its prompt; with an openai: model, those that it writes.
     seed
         Seed of the episodes and of the bootstrap.
     device
-        Where a local model runs; cpu where not given.
+        Where a local model runs; default cpu.
     """
     if user_model is not None and user not in (None, "llm"):
         raise ConfigError(f"--user {user} and --user-model contradict each other: leave one out")
@@ -229,14 +228,14 @@ def _refuse_idle(policy: str, given: dict[str, Any]) -> None:
 
 
 def _refuse_others(values: dict[str, Any]) -> None:
-    """Raises `ConfigError` on what `bao eval` would read and never heed."""
+    """Raises `ConfigError` on settings that `bao eval` would read and never use."""
     for name in values:
         if name not in (known := ("gym", "evaluation", "agent", "model", "seed")):
             raise ConfigError(f"--set {name}.. is no setting of an evaluation: {suggest(name, known)}")
     played_how = values["evaluation"]
     for name, instead in {"tasks": "--tasks", "effort_weights": "--effort-weight", "scripted": "scripted:NAME"}.items():
         if isinstance(played_how, dict) and name in played_how:
-            raise ConfigError(f"--set evaluation.{name} is a recipe's: give {instead}")
+            raise ConfigError(f"--set evaluation.{name} works in recipes only: give {instead}")
 
 
 def _agent_settings(policy: str, values: dict[str, Any], api_key_env: str | None) -> dict[str, Any]:

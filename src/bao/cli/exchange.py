@@ -57,9 +57,9 @@ def import_(
     from_
         The format (docs/formats.md shows each).
     gym
-        The gym whose rules conversations are read under that bao did not write.
+        The gym whose rules apply to conversations that bao did not write.
     convention
-        What counts as user effort in them; the gym's default where not given.
+        Which actions count as user effort in them; default: the gym's first.
     """
     count = import_episodes(file, from_, out, TerminalProgress(), gym=gym, convention=convention)
     print(f"{count} episodes: {out}")

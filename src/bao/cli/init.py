@@ -1,4 +1,4 @@
-"""``bao init``: begin something of one's own."""
+"""``bao init``: begin something of your own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ def init_gym(
     Parameters
     ----------
     out
-        The new folder; NAME-gym where not given.
+        The new folder; default NAME-gym.
     """
     from bao.cli.scaffold import write_gym_package
 

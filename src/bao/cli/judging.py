@@ -78,8 +78,8 @@ def compare_runs(
 ) -> None:
     """Compare evaluations measure by measure, paired by task: differences, intervals, p-values, tasks still missing.
 
-    More than two give all pairs, their p-values adjusted (Holm). With other users or judges the same policies are played again
-    under each of them, and it is told how much of each score survives there and whether the ranking does.
+    More than two give all pairs, with p-values adjusted (Holm). With --users or --judges the same policies are played again
+    under each of these. The result shows how much of each score survives there, and whether the ranking does.
 
     For example:
         bao compare runs/before runs/after
@@ -90,9 +90,9 @@ def compare_runs(
     Parameters
     ----------
     evaluations
-        Two or more folders of `bao eval`, or folders of such folders; with other users or judges one will do.
+        Two or more folders of `bao eval`, or folders of such folders; with --users or --judges, one is enough.
     measure
-        A measure by name (docs/measures.md), or all; may be repeated. The usual ones where not given.
+        A measure by name (docs/measures.md), or all; may be repeated. Default: the usual ones.
     prices
         A TOML file of prices per million tokens, for money.
     users
@@ -101,11 +101,11 @@ def compare_runs(
     judges
         Other models that judge, as MODEL@BASE_URL.
     out
-        Folder for what is played under other users and judges; the same command goes on where it stopped.
+        Folder for what is played under other users and judges; the same command continues where it stopped.
     tasks
-        The file that the tasks were read from, where they are not the gym's own.
+        The file that the tasks were read from, if they are not the gym's own.
     api_key_env
-        The environment variable that holds the key of all endpoints that take part; no key is sent where not given.
+        The environment variable that holds the key of all endpoints; default: no key is sent.
     concurrency
         The most episodes at once under other users and judges, as for `bao eval`.
     workers
@@ -163,7 +163,7 @@ def compare_runs(
 
 
 def transfer_runs(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = False) -> None:
-    """See how much of the score survives another user or judge, and whether the ranking does.
+    """Show how much of the score survives another user or judge, and whether the ranking does.
 
     Each folder holds evaluations of the same policies under one user.
 

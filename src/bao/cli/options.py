@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-Out = Annotated[Path, Parameter(help="Folder for the result; the same command over the same folder goes on where it stopped.")]
+Out = Annotated[Path, Parameter(help="Folder for the result; the same command over this folder continues where it stopped.")]
 RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]
 Set = Annotated[
     list[str] | None,
