@@ -23,7 +23,7 @@ from bao.models.settings import ModelSection
 from bao.recipes.recipe import load_recipe
 from bao.recipes.run import judge_model
 from bao.report.terminal import TerminalProgress
-from bao.rollout.batched import Batch, run_batches
+from bao.rollout.batched import FolderRequests, run_batches
 from bao.rollout.failures import FailurePolicy, Failures, FaultsError
 from bao.rollout.request import OnEpisode, Request
 from bao.rollout.runner import LOG
@@ -41,8 +41,8 @@ FILE = "episodes.parquet"
 PYTHON = ("-c", "from bao.cli import main; main()")
 
 
-def batch(weight: float | None = None, **settings: Any) -> Batch:
-    return Batch([Request(task, seed, weight) for seed, task in enumerate(TASKS)], settings)
+def batch(weight: float | None = None, **settings: Any) -> FolderRequests:
+    return FolderRequests([Request(task, seed, weight) for seed, task in enumerate(TASKS)], settings)
 
 
 def episode(request: Request, fault: Fault | None = None) -> Trajectory:
@@ -82,7 +82,7 @@ class Playing:
             note(place, episode(request, Fault.USER_TIMEOUT if self.faulty(request) else None))
 
 
-def run(batches: dict[Path, Batch], play: Playing, failures: FailurePolicy | None = None) -> None:
+def run(batches: dict[Path, FolderRequests], play: Playing, failures: FailurePolicy | None = None) -> None:
     run_batches(batches, FILE, Travel(), play, failures or FailurePolicy(), lambda *_: None)
 
 

@@ -23,7 +23,7 @@ from bao.measures import summarize
 from bao.models.settings import ModelSection
 from bao.policies.prompt import rules_text, system_text
 from bao.progress import Progress
-from bao.rollout.batched import Batch, run_batches
+from bao.rollout.batched import FolderRequests, run_batches
 from bao.rollout.executors.base import ExecutionSettings
 from bao.rollout.failures import FailurePolicy
 from bao.rollout.plan import MakePolicy, Plan, tasks_digest
@@ -373,7 +373,7 @@ def _play_local(
     for weight, out in folders.items():
         rng = np.random.default_rng([seed, 2])  # the same seeds at every weight, so that points can be compared in pairs
         requests = [Request(task, int(rng.integers(2**31)), weight) for task in tasks for _ in range(settings.rollouts)]
-        batches[out] = Batch(requests, identity)
+        batches[out] = FolderRequests(requests, identity)
 
     def play(requests: Sequence[Request], note: OnEpisode) -> None:
         # Starting processes costs seconds, which a few episodes do not repay.

@@ -28,7 +28,7 @@ Play = Callable[[Sequence[Request], OnEpisode], object]
 
 
 @dataclass(frozen=True)
-class Batch:
+class FolderRequests:
     """The episodes of one folder."""
 
     requests: Sequence[Request]
@@ -49,7 +49,7 @@ class Batch:
 
 
 def run_batches(
-    batches: Mapping[Path, Batch], file: str, listener: Gym, play: Play, failures: FailurePolicy, update: Update
+    batches: Mapping[Path, FolderRequests], file: str, listener: Gym, play: Play, failures: FailurePolicy, update: Update
 ) -> None:
     """Have played what the folders lack of their batches, then write the `file` of each.
 
