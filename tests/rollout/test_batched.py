@@ -30,7 +30,7 @@ from bao.rollout.runner import LOG
 from bao.storage.episodes import read_episodes
 from bao.storage.folder import LOG as LOG_FILE
 from bao.storage.log import scan
-from bao.train.metrics_log import read_metrics
+from bao.train.tracking.metrics_log import read_metrics
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory
 from tests.rollout.test_runner import ended, started, untimed
 from tests.small_model import asking_local

@@ -25,11 +25,11 @@ from bao.train.backends.local import Rollouts, Workers
 from bao.train.batch import collate, score
 from bao.train.collapse import Collapse, name_collapse
 from bao.train.grpo import GRPOTrainer, make_group
-from bao.train.metrics_log import SECONDS, read_metrics
 from bao.train.objective import Example
 from bao.train.settings import CreditSection, GRPOSection, SFTSection
 from bao.train.sft import encode, train_sft
 from bao.train.shaping import Shaping
+from bao.train.tracking.metrics_log import SECONDS, read_metrics
 from tests.small_model import WEIGHTS, small_local, travel_demonstrations
 
 GRPO = GRPOSection(

@@ -147,7 +147,7 @@ def report(
         The most megabytes of transcripts in the page; default 12. The gallery's come first, then a seeded sample of tasks.
         The page names the command that prints any other.
     """
-    from bao.train.metrics_log import read_metrics
+    from bao.train.tracking.metrics_log import read_metrics
 
     for file in curves or ():
         if not file.is_file():

@@ -18,7 +18,7 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
 
     Folders: ``sft`` and ``bao`` (models, metrics), ``eval/LABEL`` (episodes, summaries), then the frontier and the report.
     """
-    from bao.train.metrics_log import read_metrics
+    from bao.train.tracking.metrics_log import read_metrics
 
     settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
     open_folder(out, settings)

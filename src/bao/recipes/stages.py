@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bao.evaluation.results import EvaluationResult
     from bao.models.local import LocalModel
     from bao.pareto import Frontier
-    from bao.train.trackers import Trackers
+    from bao.train.tracking.trackers import Trackers
 
 FRONTIER, REPORT = "frontier.json", "report.html"
 MODEL = "model"
@@ -83,7 +83,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     from bao.models import local
     from bao.train.backends.local import Workers, worker_count
     from bao.train.sft import encode, train_sft
-    from bao.train.trackers import require
+    from bao.train.tracking.trackers import require
 
     prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
     open_folder(out, {**recipe.model_dump(mode="json", include={"seed", "gym", "model", "sft"}), "prompts": prompts})
@@ -110,10 +110,12 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
 
 
 def _trackers(recipe: Recipe, out: Path, progress: Progress) -> "Trackers":
-    from bao.train.trackers import Trackers
+    from bao.train.tracking.base import Start
+    from bao.train.tracking.trackers import Trackers
 
-    settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
-    return Trackers(recipe.logging, out, f"{recipe.name}-{out.name}", recipe.name, settings, progress.warn)
+    section, settings = recipe.logging, recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
+    start = Start(section.project, f"{recipe.name}-{out.name}", recipe.name, out, settings, section.online)
+    return Trackers(section.trackers, start, progress.warn)
 
 
 def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel":
@@ -140,7 +142,7 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     from bao.rollout.request import GymLimits, Limits
     from bao.train.backends.local import Rollouts, Workers, worker_count
     from bao.train.grpo import GRPOTrainer
-    from bao.train.trackers import require
+    from bao.train.tracking.trackers import require
 
     local.check_folder(start)
     open_folder(out, {"start": relative_to(start, out), **recipe.model_dump(mode="json", exclude={"evaluation", "logging"})})

@@ -23,11 +23,11 @@ from bao.train.backends.local import Workers
 from bao.train.checkpoint import Checkpoints
 from bao.train.collapse import ADVICE, Collapse, name_collapse
 from bao.train.credit import advantages, zero_variance
-from bao.train.metrics_log import SECONDS, MetricsLog
 from bao.train.objective import Example, PolicyGradient
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Part, Shaped, Shaping, firing_rates, shape
-from bao.train.trackers import Trackers
+from bao.train.tracking.metrics_log import SECONDS, MetricsLog
+from bao.train.tracking.trackers import Trackers
 from bao.trajectory import TokenTrace, Trajectory
 
 

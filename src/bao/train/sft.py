@@ -14,10 +14,10 @@ from bao.train import muon
 from bao.train.backends.local import Workers
 from bao.train.checkpoint import Checkpoints
 from bao.train.demonstrations import Demonstration
-from bao.train.metrics_log import SECONDS, MetricsLog
 from bao.train.objective import Example, Likelihood
 from bao.train.settings import SFTSection
-from bao.train.trackers import Trackers
+from bao.train.tracking.metrics_log import SECONDS, MetricsLog
+from bao.train.tracking.trackers import Trackers
 from bao.trajectory import TokenTrace
 
 Report = Callable[[int, int, dict[str, float]], None]

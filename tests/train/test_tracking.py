@@ -15,14 +15,15 @@ import pytest
 from bao.errors import ConfigError
 from bao.models import local
 from bao.recipes.recipe import check_recipe
-from bao.train.metrics_log import read_metrics
-from bao.train.redact import redact
 from bao.train.settings import LoggingSection
-from bao.train.trackers import STATE, Start, Trackers, require
+from bao.train.tracking.base import Start
+from bao.train.tracking.metrics_log import read_metrics
+from bao.train.tracking.redact import redact
+from bao.train.tracking.trackers import STATE, Trackers, require
 
 
 class Fake:
-    """A tracker that keeps what it is sent, and breaks at the step it is told to."""
+    """A tracker that keeps what it is sent, and breaks at a given step."""
 
     def __init__(self, start: Start, sent: list[Any], breaks_at: int | None = None) -> None:
         self.run, self.start, self.sent, self.breaks_at = start.run or f"run-{len(sent)}", start, sent, breaks_at
@@ -38,8 +39,8 @@ class Fake:
 
 
 def trackers(folder: Path, warnings: list[str], **openers: Any) -> Trackers:
-    section = LoggingSection.model_construct(trackers=tuple(openers), project="bao", online=False)
-    return Trackers(section, folder, "run", "group", {"gym": {"name": "travel"}}, warnings.append, openers)
+    start = Start("bao", "run", "group", folder, {"gym": {"name": "travel", "settings": {"api_key": "abc"}}}, False)
+    return Trackers(tuple(openers), start, warnings.append, openers)
 
 
 def steps(sent: list[Any]) -> list[int]:
@@ -156,9 +157,8 @@ def test_what_a_tracker_begins_with_holds_no_secret(tmp_path: Path) -> None:
         seen.append(start)
         return Fake(start, [])
 
-    section = LoggingSection.model_construct(trackers=("a",), project="p", online=False)
-    Trackers(section, tmp_path, "n", "g", {"gym": {"settings": {"api_key": "abc"}}}, print, {"a": opener})
-    assert seen[0].settings == {"gym": {"settings": {"api_key": "***"}}}
+    trackers(tmp_path, [], a=opener)
+    assert seen[0].settings == {"gym": {"name": "travel", "settings": {"api_key": "***"}}}
 
 
 def test_an_unknown_tracker_is_named_with_the_nearest() -> None:
@@ -167,14 +167,15 @@ def test_an_unknown_tracker_is_named_with_the_nearest() -> None:
 
 
 def test_a_tracker_that_is_not_installed_names_the_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bao.train.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("bao.train.tracking.trackers.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"logging\.trackers names 'wandb', which is not installed: pip install wandb"):
         require(LoggingSection(trackers=("wandb",)))
 
 
 def test_a_folder_of_a_trackers_name_is_not_taken_for_it(tmp_path: Path) -> None:
     code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; sys.modules.pop('wandb', None)\n" + (
-        "from importlib.machinery import PathFinder\nimport bao.train.trackers as t\nfrom bao.config import LoggingSection\n"
+        "from importlib.machinery import PathFinder\nimport bao.train.tracking.trackers as t\n"
+        "from bao.train.settings import LoggingSection\n"
         f"t.find_spec = lambda name: PathFinder.find_spec(name, [{str(tmp_path)!r}])\n"
         "from bao.errors import ConfigError\n"
         "try: t.require(LoggingSection(trackers=('wandb',)))\nexcept ConfigError: print('refused')"
@@ -188,7 +189,7 @@ def test_a_killed_and_resumed_training_sends_each_step_once(tmp_path: Path, monk
     from bao.recipes import stages
     from bao.recipes.recipe import load_recipe
     from bao.report.terminal import TerminalProgress
-    from bao.train import trackers
+    from bao.train.tracking import trackers
     from tests.recipes.test_stages import TINY
     from tests.small_model import small_local
 
@@ -225,12 +226,12 @@ def test_a_killed_and_resumed_training_sends_each_step_once(tmp_path: Path, monk
 REAL = """
 import sys
 from pathlib import Path
-from bao.config import LoggingSection
-from bao.train.trackers import Trackers
+from bao.train.tracking.base import Start
+from bao.train.tracking.trackers import Trackers
 name, folder, first, last = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 settings = {"seed": 0, "grpo": {"effort_weights": [0.0, 0.1]}, "gym": {"settings": {"api_key": "abc-secret-abc"}}}
 warnings = []
-with Trackers(LoggingSection(trackers=(name,), project="p"), folder, "run", "group", settings, warnings.append) as trackers:
+with Trackers((name,), Start("p", "run", "group", folder, settings, False), warnings.append) as trackers:
     for step in range(first, last + 1):
         trackers.log(step, {"loss": 1 / step, "score/w=0.1": 0.5, "seconds/rollout": 2.0})
 assert not warnings, warnings

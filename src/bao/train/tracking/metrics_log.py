@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bao.train.trackers import Trackers
+from bao.train.tracking.trackers import Trackers
 
 SECONDS = "seconds/"
 """Prefix of the metrics that measure the machine, not the run: all others repeat exactly under one config."""
@@ -14,7 +14,7 @@ SECONDS = "seconds/"
 class MetricsLog:
     """Appends rows to ``metrics.jsonl``. Rows after `resume_step` are dropped first, so that a resumed run repeats none.
 
-    `trackers` are told of each row, and closed by whoever opened them.
+    `trackers` get each row too, and are closed by their owner.
     """
 
     def __init__(self, directory: Path, resume_step: int = 0, trackers: Trackers | None = None) -> None:
