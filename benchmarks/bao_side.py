@@ -8,8 +8,10 @@ from typing import Self
 import numpy as np
 
 from bao.models.local import load_local
-from bao.train.backends.local import Rollouts, Workers
-from bao.train.grpo import Group, GRPOTrainer
+from bao.models.workers import Rollouts, Workers
+from bao.train.backends.local import LocalBackend
+from bao.train.groups import Group
+from bao.train.grpo import GRPOTrainer
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
 from benchmarks import clock
@@ -57,7 +59,8 @@ class BaoSide:
             trajectory_tokens=work.limits.trajectory_tokens,
             micro_batch_tokens=64,  # fewer than any group has: a group at a time, which is TRL's micro-batch here
         )
-        self._trainer = _EveryGroup(self._workers, work.tasks(), settings, Shaping(), CreditSection(), seed=0, out=out)
+        backend = LocalBackend(self._workers, settings)
+        self._trainer = _EveryGroup(backend, work.tasks(), settings, Shaping(), CreditSection(), seed=0, out=out)
 
     def step(self) -> Step:
         start = clock.now()

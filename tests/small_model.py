@@ -10,11 +10,13 @@ from bao.gyms.registry import make
 from bao.models.local import LocalModel, Profile
 from bao.models.template import Template
 from bao.models.tiny import TinySize, make_model, train_tokenizer
+from bao.models.workers import Workers
 from bao.policies.prompt import PromptForm
-from bao.train.backends.local import Workers
+from bao.train.backends.local import LocalBackend
 from bao.train.demonstrations import Demonstration, demonstrations
+from bao.train.examples import encode
 from bao.train.settings import SFTSection
-from bao.train.sft import encode, train_sft
+from bao.train.sft import train_sft
 
 SIZE = TinySize(hidden=32, layers=2, heads=4, kv_heads=2, feedforward=64, vocabulary=700, positions=2048)
 WEIGHTS = (0.0, 0.1)
@@ -43,6 +45,10 @@ def small_local(seed: int = 0, size: TinySize = SIZE) -> LocalModel:
     return LocalModel(make_model(tokenizer, size, seed), Template(tokenizer), Profile(PromptForm.BRIEF, WEIGHTS))
 
 
+def supervised(local: LocalModel, settings: SFTSection) -> LocalBackend:
+    return LocalBackend(Workers(local.model, local.template, None), settings)
+
+
 def asking_local(text: str = "[action] Which area?") -> LocalModel:
     """A model that has learned to write `text` in every turn: greedily always, at temperature 1 now and then."""
     local = small_local()
@@ -52,5 +58,5 @@ def asking_local(text: str = "[action] Which area?") -> LocalModel:
     ]
     with TemporaryDirectory() as folder:
         settings = SFTSection(epochs=4, warmup=5, learning_rate=1e-2)
-        train_sft(Workers(local.model, local.template, None), traces, settings, 0, Path(folder))
+        train_sft(supervised(local, settings), traces, settings, 0, Path(folder))
     return local

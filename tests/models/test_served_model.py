@@ -16,11 +16,11 @@ from bao.action import render
 from bao.models.local import LocalModel, Profile, load_local, save_local
 from bao.policies.prompt import PromptForm
 from bao.storage.episodes import read_episodes
-from bao.train.backends.local import Workers
+from bao.train.examples import encode
 from bao.train.settings import SFTSection
-from bao.train.sft import encode, train_sft
+from bao.train.sft import train_sft
 from tests.command_line import bao
-from tests.small_model import WEIGHTS, small_local, travel_demonstrations
+from tests.small_model import WEIGHTS, small_local, supervised, travel_demonstrations
 
 pytest.importorskip("fastapi", reason="transformers serve needs transformers[serving]")
 
@@ -30,8 +30,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that has learned to say something readable: no more is needed to tell talks apart."""
     local = small_local()
     traces = [encode(demonstration, local.template) for demonstration in travel_demonstrations(1200)]
-    with Workers(local.model, local.template, None) as workers:
-        train_sft(workers, traces, SFTSection(warmup=10), 0, tmp_path_factory.mktemp("sft"))
+    settings = SFTSection(warmup=10)
+    train_sft(supervised(local, settings), traces, settings, 0, tmp_path_factory.mktemp("sft"))
     folder = tmp_path_factory.mktemp("served") / "model"
     save_local(folder, LocalModel(local.model, local.template, Profile(PromptForm.BRIEF, WEIGHTS)))
     return folder

@@ -13,10 +13,10 @@ import pytest
 from pydantic import BaseModel
 
 from bao.models.engine import Engine
+from bao.models.workers import Rollouts, Workers
 from bao.policies.prompt import PromptForm
 from bao.rollout.calls import Calls, LateError
 from bao.rollout.request import GymLimits, Limits, Request
-from bao.train.backends.local import Rollouts, Workers
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
 from bao.users.llm import Prompt, Simulator
 from bao.users.simulator import simulator

@@ -17,7 +17,7 @@ from bao.task import Split
 def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: int) -> None:
     """Sample one group with the model and print trajectory `index` of it, turn by turn."""
     from bao.models.local import load_local
-    from bao.train.grpo import make_group
+    from bao.train.groups import make_group
 
     settings = recipe.grpo
     if not 0 <= index < settings.group_size:

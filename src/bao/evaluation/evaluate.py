@@ -344,7 +344,7 @@ def _play_local(
     """Play a local model into the folders of its effort weights. Where models take part in the gym, at most
     ``settings.concurrency`` episodes wait for them at once, and no more than they may get requests."""
     from bao.models.local import load_local, weights_digest
-    from bao.train.backends.local import Rollouts, Workers, worker_count
+    from bao.models.workers import Rollouts, Workers, worker_count
 
     loaded, failures = load_local(path, model.device), _failures(settings)
     limits = requests_at_once(gym)

@@ -4,8 +4,8 @@ import time
 
 import torch
 
+from bao.models.workers import worker_count
 from bao.recipes.recipe import Recipe
-from bao.train.backends.local import worker_count
 
 PROBE_SECONDS = 1.0
 _TOKENS_PER_EPISODE = 320

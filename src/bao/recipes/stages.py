@@ -81,8 +81,10 @@ def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]
 def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     """Demonstrations, model and SFT; the folder of the warm-started model."""
     from bao.models import local
-    from bao.train.backends.local import Workers, worker_count
-    from bao.train.sft import encode, train_sft
+    from bao.models.workers import Workers, worker_count
+    from bao.train.backends.local import LocalBackend
+    from bao.train.examples import encode
+    from bao.train.sft import train_sft
     from bao.train.tracking.trackers import require
 
     prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
@@ -104,7 +106,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
         Workers(start.model, start.template, None, count=count) as workers,
         _trackers(recipe, out, progress) as trackers,
     ):
-        train_sft(workers, traces, recipe.sft, recipe.seed, out, update, trackers=trackers)
+        train_sft(LocalBackend(workers, recipe.sft), traces, recipe.sft, recipe.seed, out, update, trackers=trackers)
     local.save_local(target, start)
     return target
 
@@ -139,8 +141,9 @@ def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel
 def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Path:
     """GRPO from the model in `start`; the folder of the trained model."""
     from bao.models import local
+    from bao.models.workers import Rollouts, Workers, worker_count
     from bao.rollout.request import GymLimits, Limits
-    from bao.train.backends.local import Rollouts, Workers, worker_count
+    from bao.train.backends.local import LocalBackend
     from bao.train.grpo import GRPOTrainer
     from bao.train.tracking.trackers import require
 
@@ -153,7 +156,7 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     largest = check_effort_weights(recipe, progress)
     logger.info("acting pays up to an effort weight of %.3f", largest)
     loaded = local.load_local(start, recipe.model.device)
-    settings, autocast = recipe.grpo, recipe.model.dtype == "bfloat16"
+    settings = recipe.grpo
     rollouts = Rollouts(
         partial(make_gym, recipe.gym),
         Limits(settings.turn_tokens, settings.trajectory_tokens),
@@ -161,7 +164,7 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
         settings.temperature,
         recipe.model.prompt,
         "training",
-        autocast,
+        recipe.model.dtype == "bfloat16",
         GymLimits(at_once=min(requests_at_once(recipe.gym), default=0)),
     )
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
@@ -171,14 +174,13 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
         _trackers(recipe, out, progress) as trackers,
     ):
         trainer = GRPOTrainer(
-            workers,
+            LocalBackend(workers, settings),
             task_set(recipe.gym, Split.TRAIN, settings.tasks),
             settings,
             recipe.shaping.build(),
             recipe.credit,
             seed=recipe.seed,
             out=out,
-            autocast=autocast,
             trackers=trackers,
         )
         with progress.task("reinforcement", settings.steps) as update:

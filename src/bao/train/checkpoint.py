@@ -7,19 +7,14 @@ before.
 
 import json
 import os
-import pickle
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
 from bao.errors import DataError
+from bao.train.backend import Backend
 
-WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.pt", "state.json"
+STATE = "state.json"
 
 
 class Checkpoints:
@@ -29,30 +24,19 @@ class Checkpoints:
         self.directory = directory
         self._keep = keep
 
-    def save(
-        self, step: int, model: torch.nn.Module, optimizers: Sequence[torch.optim.Optimizer], state: dict[str, Any]
-    ) -> Path:
+    def save(self, step: int, backend: Backend, state: dict[str, Any]) -> Path:
         """Write the checkpoint of `step`; `state` is JSON. Raises `OSError` on a full disk, leaving older ones whole."""
-        self.directory.mkdir(parents=True, exist_ok=True)
         target = self.directory / f"step-{step:06d}"
         partial = self.directory / f".partial-{step:06d}"
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        # Tied weights share memory, which safetensors refuses; one name each is enough, since loading ties them again.
-        seen: set[int] = set()
-        weights = {}
-        for name, tensor in model.state_dict().items():
-            if tensor.data_ptr() not in seen:
-                seen.add(tensor.data_ptr())
-                weights[name] = tensor.contiguous()
+        partial.mkdir(parents=True)
         try:
-            save_file(weights, partial / WEIGHTS)
-            torch.save([optimizer.state_dict() for optimizer in optimizers], partial / OPTIMIZER)
-        except (SafetensorError, RuntimeError) as error:
+            backend.save(partial)
+        except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
-            reason = str(error).splitlines()[0]
-            raise OSError(f"the checkpoint {target} cannot be written ({reason}); is the disk full?") from error
-        (partial / STATE).write_text(json.dumps({"step": step, **state}), encoding="utf-8")
+            raise OSError(f"the checkpoint {target} cannot be written ({error}); is the disk full?") from error
+        state = {"step": step, "version": backend.version, **state}
+        (partial / STATE).write_text(json.dumps(state), encoding="utf-8")
         for path in [*partial.iterdir(), partial]:
             _flush(path)
         if target.exists():
@@ -67,54 +51,29 @@ class Checkpoints:
         """Steps of the whole checkpoints, oldest first."""
         return sorted(int(path.name[5:]) for path in self.directory.glob("step-*") if (path / STATE).is_file())
 
-    def restore(self, model: torch.nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Any] | None:
+    def restore(self, backend: Backend) -> dict[str, Any] | None:
         """Load the newest checkpoint; its state, or None where there is none.
 
-        Raises `DataError` on a damaged checkpoint and on one of another architecture, naming the first tensor that differs.
+        Raises `DataError` on a damaged checkpoint and on one of another model.
         """
         steps = self.steps()
         if not steps:
             return None
         path = self.directory / f"step-{steps[-1]:06d}"
-        load_weights(model, path / WEIGHTS)
+        backend.load(path)
         try:
-            for optimizer, kept in zip(optimizers, torch.load(path / OPTIMIZER, weights_only=True), strict=True):
-                optimizer.load_state_dict(kept)
             state: dict[str, Any] = json.loads((path / STATE).read_text(encoding="utf-8"))
-        except (RuntimeError, ValueError, KeyError, OSError, EOFError, pickle.UnpicklingError) as error:
-            # torch's own text on a file that it cannot unpickle advises to trust the file.
-            foreign = isinstance(error, pickle.UnpicklingError) or not str(error)
-            reason = f"{OPTIMIZER} holds no tensors" if foreign else str(error).splitlines()[0]
-            raise DataError(
-                f"the checkpoint {path} is damaged ({reason}): remove this folder to go on from the one before"
-            ) from error
+            backend.version = state.get("version", state["step"])  # which older checkpoints do not have
+        except (ValueError, KeyError, OSError) as error:
+            raise damaged(path, error) from error
         return state
 
 
-def load_weights(model: torch.nn.Module, path: Path) -> None:
-    """Load a weights file into `model`. Raises `DataError` where it is damaged or belongs to another architecture."""
-    try:
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DataError(
-            f"{path} is no readable weights file ({error}): remove its folder to go on from the one before"
-        ) from error
-    own = model.state_dict()
-    for name, tensor in weights.items():
-        if name not in own or own[name].shape != tensor.shape:
-            have = tuple(own[name].shape) if name in own else "nothing"
-            raise DataError(
-                f"{path} is of another architecture: {name} is {tuple(tensor.shape)} there and {have} in this model; set the "
-                "recipe's [model] section as it was, or start in an empty --out folder"
-            )
-    covered = {own[name].data_ptr() for name in weights}
-    missing = [name for name, tensor in own.items() if tensor.data_ptr() not in covered]
-    if missing:
-        raise DataError(
-            f"{path} is of another architecture: it holds no {missing[0]}; set the recipe's [model] section as it was, or "
-            "start in an empty --out folder"
-        )
-    model.load_state_dict(weights, strict=False)
+def damaged(path: Path, reason: object) -> DataError:
+    """The error for a checkpoint that cannot be read, with the first line of the reason."""
+    return DataError(
+        f"the checkpoint {path} is damaged ({str(reason).splitlines()[0]}): remove this folder to go on from the one before"
+    )
 
 
 def _flush(path: Path) -> None:

@@ -1,37 +1,21 @@
-"""What an update minimises, as objects that any process can apply: examples in, gradients and sums out.
+"""What an update minimises, as values that any process can apply (`bao.models.workers.Loss`): examples in, gradients out."""
 
-Each adds the gradient of its share of an update to the model's ``.grad`` and returns sums to log. `count`, the number of loss
-positions of the whole update, normalises every share alike, so that shares add up to the gradient of the whole.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from bao.train.batch import collate, score, split_by_tokens
+from bao.errors import ConfigError
+from bao.train.batch import Batch, collate, score, split_by_tokens
+from bao.train.examples import Example
 from bao.train.loss import clipped_policy_loss, k3
-from bao.trajectory import TokenTrace
+from bao.train.settings import GRPOSection
 
-
-@dataclass(frozen=True)
-class Example:
-    """A trace to learn from; ``advantages`` [turns] where the objective credits turns."""
-
-    trace: TokenTrace
-    advantages: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-
-
-class Objective(Protocol):
-    """Adds gradients to `model` for groups of examples (a group's prompt is forwarded once)."""
-
-    def __call__(
-        self, model: Any, reference: Any, groups: Sequence[Sequence[Example]], count: int, pad_id: int
-    ) -> dict[str, float]: ...
+Groups = Sequence[Sequence[Example]]
 
 
 @dataclass(frozen=True)
@@ -40,66 +24,72 @@ class Likelihood:
 
     micro_batch_tokens: int = 4096
 
-    def __call__(
-        self, model: Any, reference: Any, groups: Sequence[Sequence[Example]], count: int, pad_id: int
-    ) -> dict[str, float]:
-        sums = {"loss": 0.0, "entropy": 0.0, "tokens": 0.0}
-        device = next(model.parameters()).device
-        traces = [[example.trace for example in group] for group in groups]
-        for indices in split_by_tokens(traces, self.micro_batch_tokens):
-            batch = collate([trace for i in indices for trace in traces[i]], pad_id, device)
+    def __call__(self, model: Any, reference: Any, groups: Groups, count: int, pad_id: int, autocast: bool) -> dict[str, float]:
+        def loss(examples: list[Example], batch: Batch) -> tuple[Tensor, dict[str, float]]:
             scored = score(model, batch, share_prompt=False)
-            loss = -scored.logprob.sum()
-            (loss / count).backward()  # type: ignore[no-untyped-call]
-            sums["loss"] += loss.item()
-            sums["entropy"] += float(scored.entropy.sum())
-            sums["tokens"] += batch.tokens
-        return sums
+            return -scored.logprob.sum(), {"entropy": float(scored.entropy.sum()), "tokens": batch.tokens}
+
+        return _accumulate(model, groups, count, pad_id, self.micro_batch_tokens, loss)
 
 
 @dataclass(frozen=True)
 class PolicyGradient:
     """The clipped turn-level objective, with a KL term to a reference and an entropy bonus where they are given a weight."""
 
-    clip: float
-    kl: float
-    entropy: float
-    temperature: float
-    micro_batch_tokens: int
-    share_prompt: bool
-    autocast: bool = False
+    settings: GRPOSection
 
-    def __call__(
-        self, model: Any, reference: Any, groups: Sequence[Sequence[Example]], count: int, pad_id: int
-    ) -> dict[str, float]:
-        sums = {"loss": 0.0, "clipped": 0.0, "kl_to_sampler": 0.0, "kl": 0.0, "entropy": 0.0}
-        device = next(model.parameters()).device
-        traces = [[example.trace for example in group] for group in groups]
-        for indices in split_by_tokens(traces, self.micro_batch_tokens):
-            examples = [example for i in indices for example in groups[i]]
-            batch = collate([example.trace for example in examples], pad_id, device)
+    def __call__(self, model: Any, reference: Any, groups: Groups, count: int, pad_id: int, autocast: bool) -> dict[str, float]:
+        settings = self.settings
+
+        def precision(batch: Batch) -> AbstractContextManager[Any]:
+            return torch.autocast(batch.ids.device.type, dtype=torch.bfloat16) if autocast else nullcontext()
+
+        def loss(examples: list[Example], batch: Batch) -> tuple[Tensor, dict[str, float]]:
             table = np.zeros((len(examples), max(len(example.advantages) for example in examples)), dtype=np.float32)
             for i, example in enumerate(examples):
                 table[i, : len(example.advantages)] = example.advantages
-            advantage = torch.from_numpy(table).to(device).gather(1, batch.turn.clamp(min=0))[batch.loss_mask]
-            with self._precision(device):
-                scored = score(
-                    model, batch, self.temperature, share_prompt=self.share_prompt, entropy_gradient=self.entropy > 0
-                )
-            policy = clipped_policy_loss(scored.logprob, batch.sampled_logprob, advantage, self.clip)
-            loss = policy.total - self.entropy * scored.entropy.sum()
-            if self.kl:
-                with torch.no_grad(), self._precision(device):
-                    other = score(reference, batch, self.temperature, share_prompt=self.share_prompt)
+            turns = batch.turn.clamp(min=0)
+            advantage = torch.from_numpy(table).to(turns.device).gather(1, turns)[batch.loss_mask]
+            share = settings.share_prompt
+            with precision(batch):
+                scored = score(model, batch, settings.temperature, share_prompt=share, entropy_gradient=settings.entropy > 0)
+            policy = clipped_policy_loss(scored.logprob, batch.sampled_logprob, advantage, settings.clip)
+            total = policy.total - settings.entropy * scored.entropy.sum()
+            kl = 0.0
+            if settings.kl:
+                if reference is None:
+                    raise ConfigError(f"grpo.kl={settings.kl} needs a reference: give the workers a copy of the starting model")
+                with torch.no_grad(), precision(batch):
+                    other = score(reference, batch, settings.temperature, share_prompt=share)
                 divergence = k3(scored.logprob, other.logprob).sum()
-                loss = loss + self.kl * divergence
-                sums["kl"] += divergence.item()
-            (loss / count).backward()  # type: ignore[no-untyped-call]
-            sums["loss"] += loss.item()
-            sums["clipped"] += float(policy.clipped)
-            sums["kl_to_sampler"] += float(policy.kl_to_sampler)
-            sums["entropy"] += float(scored.entropy.detach().sum())
-        return sums
+                total = total + settings.kl * divergence
+                kl = divergence.item()
+            return total, {
+                "clipped": float(policy.clipped),
+                "kl_to_sampler": float(policy.kl_to_sampler),
+                "kl": kl,
+                "entropy": scored.entropy.sum().item(),
+            }
 
-    def _precision(self, device: torch.device) -> AbstractContextManager[Any]:
-        return torch.autocast(device.type, dtype=torch.bfloat16) if self.autocast else nullcontext()
+        return _accumulate(model, groups, count, pad_id, settings.micro_batch_tokens, loss)
+
+
+def _accumulate(
+    model: Any,
+    groups: Groups,
+    count: int,
+    pad_id: int,
+    budget: int,
+    loss: Callable[[list[Example], Batch], tuple[Tensor, dict[str, float]]],
+) -> dict[str, float]:
+    """Backpropagate ``loss / count`` over micro-batches of whole groups of about `budget` tokens; the sums of what it logs."""
+    sums: dict[str, float] = {}
+    device = next(model.parameters()).device
+    for indices in split_by_tokens([[example.trace for example in group] for group in groups], budget):
+        examples = [example for i in indices for example in groups[i]]
+        batch = collate([example.trace for example in examples], pad_id, device)
+        total, logged = loss(examples, batch)
+        (total / count).backward()  # type: ignore[no-untyped-call]
+        for name, value in {"loss": total.item(), **logged}.items():
+            sums[name] = sums.get(name, 0.0) + value
+    return sums

@@ -1,110 +1,65 @@
 """The supervised warm start: cross-entropy on the agent's tokens of demonstrations, through the same traces, template and masks
-as reinforcement."""
+as reinforcement.
+
+Simplifications: no demonstrations are held out, since the policy is judged by playing; batches hold traces of similar length
+instead of packing several into a row; the learning rate follows the number of updates, so training cannot be prolonged.
+"""
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from bao.models.template import Template
-from bao.train import muon
-from bao.train.backends.local import Workers
+from bao.progress import Update
+from bao.train.backend import Backend
 from bao.train.checkpoint import Checkpoints
-from bao.train.demonstrations import Demonstration
-from bao.train.objective import Example, Likelihood
+from bao.train.examples import Example, batches, loss_positions
+from bao.train.objective import Likelihood
 from bao.train.settings import SFTSection
 from bao.train.tracking.metrics_log import SECONDS, MetricsLog
 from bao.train.tracking.trackers import Trackers
 from bao.trajectory import TokenTrace
 
-Report = Callable[[int, int, dict[str, float]], None]
-"""Called after each update with (updates done, updates in all, metrics)."""
-
-
-def encode(demonstration: Demonstration, template: Template) -> TokenTrace:
-    """A demonstration as a trace: ``turn`` is -1 on observations and on turns that carry no loss."""
-    ids: list[int] = []
-    turn: list[int] = []
-    for index, (text, reply, loss) in enumerate(demonstration.turns):
-        written = template.turn_ids(text)
-        ids += written
-        turn += [index if loss else -1] * len(written)
-        if index < len(demonstration.turns) - 1:
-            observation = template.observation_ids(reply, True)
-            ids += observation
-            turn += [-1] * len(observation)
-    return TokenTrace(
-        np.array(template.prompt_ids(demonstration.system, demonstration.opening), np.int32),
-        np.array(ids, np.int32),
-        np.array(turn, np.int16),
-        np.zeros(len(ids), np.float32),
-    )
+CHECKPOINT_EVERY = 100
 
 
 def train_sft(
-    workers: Workers,
+    backend: Backend,
     traces: Sequence[TokenTrace],
     settings: SFTSection,
     seed: int,
     out: Path,
-    report: Report | None = None,
+    report: Update | None = None,
     *,
     trackers: Trackers | None = None,
 ) -> None:
-    """Fine-tune `workers`' model in place on `traces`; resumes from checkpoints in `out`.
-
-    Batches hold traces of similar length, in an order drawn from (`seed`, epoch).
-    """
-    model = workers.model
-    batches = [batch for epoch in range(settings.epochs) for batch in _batches(traces, settings.batch_size, seed, epoch)]
-    optimizers = muon.choose(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
+    """Fine-tune the weights of `backend` on `traces`; resumes from checkpoints in `out`. `report` is called each update."""
+    drawn = [batch for epoch in range(settings.epochs) for batch in batches(traces, settings.batch_size, seed, epoch)]
     checkpoints = Checkpoints(out / "checkpoints", keep=1)
-    state = checkpoints.restore(model, optimizers)
+    state = checkpoints.restore(backend)
     done = state["step"] if state else 0
     with MetricsLog(out, done, trackers) as log:
-        for step, indices in enumerate(batches, start=1):
-            if step <= done:
-                continue
+        for step, indices in enumerate(drawn[done:], start=done + 1):
             start = time.perf_counter()
-            rate = settings.learning_rate * schedule(step, len(batches), settings.warmup)
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-            count = sum(int((traces[i].turn >= 0).sum()) for i in indices)
-            sums = workers.accumulate(Likelihood(), [[Example(traces[i])] for i in indices], count)
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
+            rate = settings.learning_rate * schedule(step, len(drawn), settings.warmup)
+            count = loss_positions(traces[i] for i in indices)
+            sums = backend.forward_backward(Likelihood(), [[Example(traces[i])] for i in indices], count)
             metrics = {
                 "loss": sums["loss"] / count,
                 "entropy": sums["entropy"] / count,
-                "grad_norm": float(norm),
+                "grad_norm": backend.step(rate, settings.max_grad_norm),
                 "learning_rate": rate,
                 "tokens": sums["tokens"],
-                SECONDS + "step": time.perf_counter() - start,
             }
+            metrics[SECONDS + "step"] = time.perf_counter() - start
             log.write(step, metrics)
             if report is not None:
-                report(step, len(batches), metrics)
-            if step % 100 == 0 and step < len(batches):
-                checkpoints.save(step, model, optimizers, {})
+                report(step, len(drawn), metrics)
+            if step % CHECKPOINT_EVERY == 0 and step < len(drawn):
+                checkpoints.save(step, backend, {})
 
 
 def schedule(step: int, total: int, warmup: int) -> float:
     """Share of the learning rate at `step` of `total` (from 1): linear rise over `warmup`, then a cosine to 2 %."""
     rise = min(1.0, step / max(1, warmup))
     return rise * max(0.02, 0.5 * (1.0 + math.cos(math.pi * (step - 1) / total)))
-
-
-def _batches(traces: Sequence[TokenTrace], size: int, seed: int, epoch: int) -> list[list[int]]:
-    rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(len(traces)).tolist()
-    batches = []
-    for begin in range(0, len(order), size * 16):
-        block = sorted(order[begin : begin + size * 16], key=lambda i: len(traces[i].ids))
-        batches += [block[i : i + size] for i in range(0, len(block), size)]
-    return [batches[i] for i in rng.permutation(len(batches))]

@@ -1,0 +1,55 @@
+"""What an update learns from: traces with their advantages, demonstrations as traces, and the batches they come in."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from bao.models.template import Template
+from bao.train.demonstrations import Demonstration
+from bao.trajectory import TokenTrace
+
+
+@dataclass(frozen=True)
+class Example:
+    """A trace to learn from; ``advantages`` [turns] where the objective credits turns."""
+
+    trace: TokenTrace
+    advantages: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+
+def encode(demonstration: Demonstration, template: Template) -> TokenTrace:
+    """A demonstration as a trace: ``turn`` is -1 on observations and on turns that carry no loss."""
+    ids: list[int] = []
+    turn: list[int] = []
+    for index, (text, reply, loss) in enumerate(demonstration.turns):
+        written = template.turn_ids(text)
+        ids += written
+        turn += [index if loss else -1] * len(written)
+        if index < len(demonstration.turns) - 1:
+            observation = template.observation_ids(reply, True)
+            ids += observation
+            turn += [-1] * len(observation)
+    return TokenTrace(
+        np.array(template.prompt_ids(demonstration.system, demonstration.opening), np.int32),
+        np.array(ids, np.int32),
+        np.array(turn, np.int16),
+        np.zeros(len(ids), np.float32),
+    )
+
+
+def loss_positions(traces: Iterable[TokenTrace]) -> int:
+    """Tokens that carry loss."""
+    return sum(int((trace.turn >= 0).sum()) for trace in traces)
+
+
+def batches(traces: Sequence[TokenTrace], size: int, seed: int, epoch: int) -> list[list[int]]:
+    """The indices of `traces` in batches of `size` of similar length, in an order drawn from (`seed`, `epoch`)."""
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(traces)).tolist()
+    found = []
+    for begin in range(0, len(order), size * 16):
+        block = sorted(order[begin : begin + size * 16], key=lambda i: len(traces[i].ids))
+        found += [block[i : i + size] for i in range(0, len(block), size)]
+    return [found[i] for i in rng.permutation(len(found))]

@@ -1,0 +1,253 @@
+"""Reinforcement draws what it says, repeats and resumes exactly, refuses stale rollouts, and names a collapse."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bao.action import ParseFault
+from bao.errors import ConfigError
+from bao.gyms.registry import make
+from bao.gyms.travel import Travel
+from bao.models.workers import Rollouts, Workers
+from bao.policies.prompt import PromptForm
+from bao.rollout.request import Limits, Request
+from bao.train.backend import Backend
+from bao.train.backends.local import LocalBackend
+from bao.train.collapse import Collapse, name_collapse
+from bao.train.groups import make_group
+from bao.train.grpo import GRPOTrainer
+from bao.train.settings import CreditSection, GRPOSection
+from bao.train.shaping import Shaping
+from bao.train.tracking.metrics_log import SECONDS, read_metrics
+from bao.trajectory import Fault
+from tests.small_model import WEIGHTS, small_local
+from tests.train.fake_backend import FakeBackend
+
+GRPO = GRPOSection(
+    steps=3,
+    groups=3,
+    group_size=3,
+    tasks=20,
+    effort_weights=WEIGHTS,
+    turn_tokens=20,
+    trajectory_tokens=150,
+    rows=16,
+    checkpoint_every=1,
+    learning_rate=1e-3,
+)
+TASKS = Travel.task_set("train", 20, (2,))
+ROLLOUTS = Rollouts(partial(make, "travel", horizon=6), Limits(20, 150), rows=16, form=PromptForm.BRIEF, policy="training")
+
+
+def trainer(out: Path, backend: Backend | None = None, **changes: Any) -> GRPOTrainer:
+    settings = GRPO.model_copy(update=changes)
+    if backend is None:
+        local = small_local()
+        reference = copy.deepcopy(local.model) if settings.kl else None
+        backend = LocalBackend(Workers(local.model, local.template, ROLLOUTS, reference=reference), settings)
+    return GRPOTrainer(backend, TASKS, settings, Shaping(), CreditSection(), seed=0, out=out)
+
+
+def comparable(path: Path) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if not k.startswith(SECONDS)} for row in read_metrics(path)]
+
+
+def drawn(backend: FakeBackend) -> list[tuple[str, float | None]]:
+    """The task and the weight of each group, in order; a group's requests must agree on both."""
+    groups = []
+    for requests in backend.sampled:
+        for i in range(0, len(requests), GRPO.group_size):
+            ((task, weight),) = {(each.task.id, each.effort_weight) for each in requests[i : i + GRPO.group_size]}
+            groups.append((task, weight))
+    return groups
+
+
+def test_each_pass_draws_every_task_once_and_the_weights_in_equal_shares(tmp_path: Path) -> None:
+    backend = FakeBackend()
+    trainer(tmp_path, backend, steps=10, groups=4).train()
+    groups = drawn(backend)
+    for begin in (0, 20):
+        assert sorted(task for task, _ in groups[begin : begin + 20]) == sorted(task.id for task in TASKS)
+    assert [task for task, _ in groups[:20]] != [task for task, _ in groups[20:]]
+    for step in range(10):
+        assert Counter(weight for _, weight in groups[4 * step : 4 * step + 4]) == {0.0: 2, 0.1: 2}
+    assert len({each.seed for requests in backend.sampled for each in requests}) == 120
+
+
+def test_a_policy_that_is_not_conditioned_gets_no_weight(tmp_path: Path) -> None:
+    backend = FakeBackend()
+    trainer(tmp_path, backend, steps=1, conditioned=False, effort_weights=(0.1,)).train()
+    assert {weight for _, weight in drawn(backend)} == {None}
+
+
+def test_a_step_updates_once_a_minibatch_at_the_rate_of_its_line(tmp_path: Path) -> None:
+    backend = FakeBackend()
+    trainer(tmp_path, backend, steps=4, groups=4, minibatches=2, warmup=2, final_learning_rate=0.2).train()
+    assert [len(update) for update in backend.learned] == [2] * 8
+    assert backend.rates == pytest.approx([1e-3 * share for share in (0.5, 0.5, 0.8, 0.8, 0.6, 0.6, 0.4, 0.4)])
+    assert backend.version == 8
+
+
+@pytest.mark.parametrize(("changes", "updates"), [({}, 0), ({"kl": 0.1}, 2), ({"entropy": 0.1}, 2)])
+def test_groups_without_variance_are_forwarded_only_where_another_term_needs_them(
+    tmp_path: Path, changes: dict[str, float], updates: int
+) -> None:
+    backend = FakeBackend(lambda seed: 0.5)
+    trainer(tmp_path, backend, steps=1, **changes).train()
+    assert len(backend.learned) == len(backend.rates) == updates
+
+
+def test_a_resumed_run_goes_on_at_the_step_after_its_checkpoint(tmp_path: Path) -> None:
+    whole, first, second = FakeBackend(), FakeBackend(), FakeBackend()
+    trainer(tmp_path / "whole", whole, steps=6).train()
+
+    def stop(done: int, total: int, metrics: Any) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "half", first, steps=6, checkpoint_every=2).train(stop)
+    trainer(tmp_path / "half", second, steps=6, checkpoint_every=2).train()
+    assert first.sampled == whole.sampled[:3]
+    assert second.sampled == whole.sampled[2:]
+    assert second.version == whole.version == 6 * GRPO.minibatches
+    assert comparable(tmp_path / "half" / "metrics.jsonl") == comparable(tmp_path / "whole" / "metrics.jsonl")
+
+
+def test_a_checkpoint_without_a_version_goes_on_too(tmp_path: Path) -> None:
+    """Those of earlier releases hold none."""
+    trainer(tmp_path, FakeBackend(), steps=2).train()
+    state = tmp_path / "checkpoints" / "step-000001" / "state.json"
+    state.write_text(json.dumps({k: v for k, v in json.loads(state.read_text()).items() if k != "version"}))
+    resumed = FakeBackend()
+    trainer(tmp_path, resumed, steps=2).train()
+    assert resumed.version == 3
+
+
+def test_stale_rollouts_are_never_trained_on(tmp_path: Path) -> None:
+    backend = FakeBackend(lag=1)
+    with pytest.raises(RuntimeError, match="stale"):
+        trainer(tmp_path, backend).train()
+    assert backend.learned == []
+
+
+def test_a_step_whose_episodes_all_break_ends_training(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="fault"):
+        trainer(tmp_path, FakeBackend(fault=Fault.USER_UNAVAILABLE)).train()
+
+
+def test_two_runs_of_one_config_agree(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        trainer(tmp_path / name).train()
+    first, second = comparable(tmp_path / "a" / "metrics.jsonl"), comparable(tmp_path / "b" / "metrics.jsonl")
+    assert len(first) == 3
+    assert first == second
+
+
+def test_a_resumed_run_gives_the_metrics_of_one_left_alone(tmp_path: Path) -> None:
+    trainer(tmp_path / "whole").train()
+
+    def stop(done: int, whole: int, metrics: dict[str, float]) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "half").train(report=stop)
+    trainer(tmp_path / "half").train()
+    assert comparable(tmp_path / "half" / "metrics.jsonl") == comparable(tmp_path / "whole" / "metrics.jsonl")
+
+
+@pytest.mark.slow
+def test_a_run_killed_with_sigkill_and_resumed_gives_the_metrics_of_one_left_alone(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.train.test_grpo import trainer; "
+        "trainer(Path(sys.argv[1]), steps=8).train(); print('done')"
+    )
+
+    def start(name: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / name)], cwd=Path(__file__).parents[2], env=environment
+        )
+
+    assert start("whole").wait(300) == 0
+    killed = start("killed")
+    metrics = tmp_path / "killed" / "metrics.jsonl"
+    deadline = time.monotonic() + 300
+    while len(read_metrics(metrics)) < 3 and time.monotonic() < deadline and killed.poll() is None:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(60)
+    assert 3 <= len(read_metrics(metrics)) < 8
+    assert start("killed").wait(300) == 0
+    assert comparable(metrics) == comparable(tmp_path / "whole" / "metrics.jsonl")
+    assert len(comparable(metrics)) == 8
+
+
+def test_metrics_name_every_penalty_and_stop_reason(tmp_path: Path) -> None:
+    trainer(tmp_path, steps=1).train()
+    row = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
+    for name in ("reward", "user_effort", "entropy", "kl_to_sampler", "zero_variance", "unparsable", "grad_norm"):
+        assert np.isfinite(row[name])
+    assert {"penalty/information_seeking", "penalty/over_thinking", "penalty/unparsable"} <= set(row)
+    assert sum(value for name, value in row.items() if name.startswith("stop/")) == pytest.approx(1.0)
+    assert any((tmp_path / "tensorboard").iterdir())
+
+
+def test_groups_are_never_mixed() -> None:
+    mixed = FakeBackend().sample([Request(TASKS[0], 1, 0.1), Request(TASKS[1], 2, 0.1)])
+    with pytest.raises(ValueError, match="group"):
+        make_group(TASKS[0], 0.1, mixed, Shaping(), CreditSection())
+
+
+def test_several_weights_need_a_policy_that_is_told_them(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"grpo\.conditioned"):
+        trainer(tmp_path, FakeBackend(), conditioned=False)
+
+
+def test_kl_and_entropy_terms_move_the_gradient(tmp_path: Path) -> None:
+    plain, regular = trainer(tmp_path / "a", steps=1), trainer(tmp_path / "b", steps=1, kl=0.1, entropy=0.01)
+    plain.train()
+    regular.train()
+    pairs = zip(plain.backend.model.parameters(), regular.backend.model.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in pairs)
+
+
+def row(**values: float) -> dict[str, float]:
+    return {"unparsable": 0.0, "answered": 1.0, "zero_variance": 0.2, "score": 0.8, **values}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row()] * 5, None),
+        ([row(answered=0.02)] * 3, Collapse.SILENCE),
+        ([row(answered=0.02)] * 2, None),
+        ([row(unparsable=0.9, answered=0.0)] * 3, Collapse.BABBLE),
+        ([row(zero_variance=1.0, score=0.1)] * 3, Collapse.FROZEN),
+        ([row(zero_variance=1.0, score=0.99)] * 3, None),
+    ],
+)
+def test_a_collapse_is_named_once_three_steps_agree(rows: list[dict[str, float]], expected: Collapse | None) -> None:
+    assert name_collapse(rows) == expected
+
+
+def test_a_collapse_is_warned_of_once_by_name_and_with_advice(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    trainer(tmp_path, FakeBackend(unreadable=ParseFault.NO_ACTION), steps=5).train(warn=warnings.append)
+    assert len(warnings) == 1
+    assert "step 3: " in warnings[0]
+    assert "babble" in warnings[0]
+    assert "learning_rate" in warnings[0]
