@@ -1,6 +1,6 @@
-"""A backend without a model: what it plays is decided by each request's seed, and it keeps what a loop asks of it."""
+"""A backend without a model: each request's seed decides what comes of it, and what a loop asks for is kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,15 @@ from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
 
 class FakeBackend:
-    """Plays one turn for each request, which earns what `reward` makes of the seed, with weights `lag` updates old."""
+    """Plays one answer for each request, with weights `lag` updates old; it earns `reward`, or a share that the seed sets."""
 
     def __init__(
-        self,
-        reward: Callable[[int], float] = lambda seed: seed / 2**31,
-        *,
-        lag: int = 0,
-        unreadable: ParseFault | None = None,
-        fault: Fault | None = None,
+        self, *, lag: int = 0, reward: float | None = None, unreadable: ParseFault | None = None, fault: Fault | None = None
     ) -> None:
         self.version, self.lag, self.reward, self.unreadable, self.fault = 0, lag, reward, unreadable, fault
         self.sampled: list[list[Request]] = []
-        self.learned: list[list[list[Any]]] = []
-        """The traces of each update, group by group."""
+        self.learned: list[list[list[TokenTrace]]] = []
+        """The groups of traces of each update."""
         self.rates: list[float] = []
 
     def sample(self, requests: Sequence[Request], *, unit: int = 1) -> list[Trajectory]:
@@ -34,11 +29,11 @@ class FakeBackend:
         return [self._play(request) for request in requests]
 
     def _play(self, request: Request) -> Trajectory:
-        turn = Turn("", Action("answer", "x"), "", self.reward(request.seed), False, self.unreadable, 2)
+        reward = request.seed / 2**31 if self.reward is None else self.reward
+        turn = Turn("", Action("answer", "x"), "", reward, False, self.unreadable, 2)
         trace = TokenTrace(np.zeros(3), np.zeros(2), np.zeros(2), np.zeros(2), self.version - self.lag)
-        stop = StopReason.FAULT if self.fault else StopReason.FINISH
-        names = ("travel", request.task.id, "fake", request.seed, "go")
-        return Trajectory(*names, (turn,), stop, False, 4, "", request.effort_weight, fault=self.fault, trace=trace)
+        names, stop = ("travel", request.task.id, "fake", request.seed, "go"), StopReason.FINISH
+        return Trajectory(*names, (turn,), stop, False, 4, effort_weight=request.effort_weight, fault=self.fault, trace=trace)
 
     def forward_backward(self, loss: Any, groups: Sequence[Sequence[Any]], count: int) -> dict[str, float]:
         self.learned.append([[example.trace for example in group] for group in groups])
@@ -50,7 +45,7 @@ class FakeBackend:
         return 1.0
 
     def save(self, folder: Path) -> None:
-        (folder / "weights").write_text(str(self.version))
+        (folder / "weights").touch()
 
     def load(self, folder: Path) -> None:
         assert (folder / "weights").is_file()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bao.errors import DataError
+from bao.storage.atomic import sync_folder
 from bao.train.backend import Backend
 
 STATE = "state.json"
@@ -37,12 +38,14 @@ class Checkpoints:
             raise OSError(f"the checkpoint {target} cannot be written ({error}); is the disk full?") from error
         state = {"step": step, "version": backend.version, **state}
         (partial / STATE).write_text(json.dumps(state), encoding="utf-8")
-        for path in [*partial.iterdir(), partial]:
-            _flush(path)
+        for file in partial.iterdir():
+            with file.open("rb+") as written:
+                os.fsync(written.fileno())
+        sync_folder(partial)
         if target.exists():
             shutil.rmtree(target)
         os.replace(partial, target)
-        _flush(self.directory)
+        sync_folder(self.directory)
         for old in self.steps()[: -self._keep]:
             shutil.rmtree(self.directory / f"step-{old:06d}")
         return target
@@ -74,11 +77,3 @@ def damaged(path: Path, reason: object) -> DataError:
     return DataError(
         f"the checkpoint {path} is damaged ({str(reason).splitlines()[0]}): remove this folder to go on from the one before"
     )
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
