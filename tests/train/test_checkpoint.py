@@ -81,7 +81,7 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
 
 def test_muon_takes_the_hidden_matrices_and_leaves_the_rest_to_adamw() -> None:
     model = small_local().model
-    muon, adamw = optimizers(model, 1e-2, 0.0)
+    muon, adamw = optimizers("muon", model, 1e-2, 0.0)
     assert isinstance(muon, Muon)
     count = sum(len(group["params"]) for optimizer in (muon, adamw) for group in optimizer.param_groups)
     assert count == len(list(model.parameters()))

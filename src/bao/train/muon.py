@@ -48,20 +48,15 @@ class Muon(torch.optim.Optimizer):
                 parameter.add_(orthogonalise(update), alpha=-group["lr"] * 0.2 * max(parameter.shape) ** 0.5)
 
 
-def optimizers(
-    model: torch.nn.Module, lr: float, weight_decay: float, betas: tuple[float, float] = (0.9, 0.98)
-) -> list[torch.optim.Optimizer]:
-    """Muon for the hidden matrices of `model` and AdamW for embeddings, head, norms and biases, under one learning rate."""
+def optimizers(name: str, model: torch.nn.Module, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
+    """The optimisers that a setting names, under one learning rate.
+
+    ``adamw`` takes every weight; ``muon`` leaves to AdamW all but the hidden matrices: embeddings, head, norms and biases.
+    """
     matrices: list[Tensor] = []
     others: list[Tensor] = []
-    for name, parameter in model.named_parameters():
-        hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
+    for key, parameter in model.named_parameters():
+        hidden = name == "muon" and parameter.ndim == 2 and "embed" not in key and "lm_head" not in key
         (matrices if hidden else others).append(parameter)
-    return [Muon(matrices, lr), torch.optim.AdamW(others, lr=lr, betas=betas, weight_decay=weight_decay)]
-
-
-def choose(name: str, model: torch.nn.Module, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
-    """The optimisers of a setting: ``muon`` as in `optimizers`, ``adamw`` for every weight."""
-    if name == "muon":
-        return optimizers(model, lr, weight_decay)
-    return [torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=weight_decay)]
+    adamw = torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.98), weight_decay=weight_decay)
+    return [Muon(matrices, lr), adamw] if matrices else [adamw]

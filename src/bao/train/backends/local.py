@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from bao.errors import DataError
 from bao.models.workers import Loss, Workers
 from bao.rollout.request import Request
-from bao.train import muon
 from bao.train.checkpoint import damaged
 from bao.train.examples import Example
+from bao.train.muon import optimizers
 from bao.train.settings import GRPOSection, SFTSection
 from bao.trajectory import Trajectory
 
@@ -25,7 +25,7 @@ class LocalBackend:
 
     def __init__(self, workers: Workers, settings: SFTSection | GRPOSection) -> None:
         self.workers, self.model, self.version = workers, workers.model, 0
-        self.optimizers = muon.choose(settings.optimizer, self.model, settings.learning_rate, settings.weight_decay)
+        self.optimizers = optimizers(settings.optimizer, self.model, settings.learning_rate, settings.weight_decay)
 
     def sample(self, requests: Sequence[Request], *, unit: int = 1) -> list[Trajectory]:
         return self.workers.rollout(requests, unit=unit, weights_version=self.version)
