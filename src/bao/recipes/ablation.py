@@ -24,6 +24,7 @@ from bao.recipes.recipe import Recipe, check_recipe, load_recipe
 from bao.recipes.run import judge_model
 from bao.report.terminal import TerminalProgress, results_console
 from bao.settings import Section
+from bao.storage.atomic import atomic_text
 from bao.storage.folder import open_folder
 from bao.trajectory import Trajectory
 
@@ -125,7 +126,7 @@ def run_ablation(ablation: Ablation, out: Path, progress: TerminalProgress, over
         },
     }
     path = out / RESULT
-    path.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    atomic_text(path, json.dumps(result, indent=1))
     points = [Evaluation.of(rows, label=label, series=arm) for arm, parts in pooled.items() for label, rows in parts.items()]
     stages.write_frontier(frontier(points), out)
     results_console().print(view(result, first))

@@ -15,6 +15,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
 from bao.errors import DataError
+from bao.storage.atomic import atomic_write
 
 PALETTE = ("#0035ff", "#6a0000", "#235835", "#8458d3", "#8d6a00", "#a70972", "#007b9e", "#352c35")
 """One colour a series, as in the page on a light ground: any two differ by 20 or more (CIE 1976) under the common colour
@@ -55,10 +56,13 @@ def write_frontier_figures(directory: Path, frontier: Mapping[str, Any]) -> None
     Raises `DataError` where there are fewer than two objectives or no point.
     """
     figure = frontier_figure(frontier)
-    directory.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
-        figure.savefig(directory / "frontier.png")
-        figure.savefig(directory / "frontier.svg", metadata={"Date": None})
+    with (
+        matplotlib.rc_context(STYLE),  # type: ignore[arg-type, unused-ignore]
+        atomic_write(directory / "frontier.png") as png,
+        atomic_write(directory / "frontier.svg") as svg,
+    ):
+        figure.savefig(png, format="png")
+        figure.savefig(svg, format="svg", metadata={"Date": None})
 
 
 def frontier_figure(frontier: Mapping[str, Any]) -> Figure:

@@ -10,9 +10,7 @@ import hashlib
 import html
 import json
 import math
-import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -24,6 +22,7 @@ from bao.report.aggregates import differences, distributions, effort_by_turn
 from bao.report.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
 from bao.report.figure import UNITS
 from bao.report.gallery import Pick, Room, gallery
+from bao.storage.atomic import atomic_write
 from bao.trajectory import Trajectory
 
 CURVE_LIMIT = 600
@@ -77,15 +76,9 @@ class ReportData:
 
 def write_report(path: Path, data: ReportData) -> None:
     """Write the report to `path` as one HTML file, making its folder; an existing file is replaced, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            for piece in _pieces(data, path.parent):
-                file.write(piece.encode("utf-8", errors="replace"))  # a model's text may hold lone surrogates
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        for piece in _pieces(data, path.parent):
+            file.write(piece.encode("utf-8", errors="replace"))  # a model's text may hold lone surrogates
 
 
 def render_report(data: ReportData) -> str:

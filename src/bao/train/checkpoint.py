@@ -6,7 +6,6 @@ before.
 """
 
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bao.errors import DataError
+from bao.storage.atomic import atomic_folder
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.pt", "state.json"
 
@@ -33,11 +33,7 @@ class Checkpoints:
         self, step: int, model: torch.nn.Module, optimizers: Sequence[torch.optim.Optimizer], state: dict[str, Any]
     ) -> Path:
         """Write the checkpoint of `step`; `state` is JSON. Raises `OSError` on a full disk, leaving older ones whole."""
-        self.directory.mkdir(parents=True, exist_ok=True)
         target = self.directory / f"step-{step:06d}"
-        partial = self.directory / f".partial-{step:06d}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
         # Tied weights share memory, which safetensors refuses; one name each is enough, since loading ties them again.
         seen: set[int] = set()
         weights = {}
@@ -46,19 +42,13 @@ class Checkpoints:
                 seen.add(tensor.data_ptr())
                 weights[name] = tensor.contiguous()
         try:
-            save_file(weights, partial / WEIGHTS)
-            torch.save([optimizer.state_dict() for optimizer in optimizers], partial / OPTIMIZER)
+            with atomic_folder(target, replace=True) as folder:
+                save_file(weights, folder / WEIGHTS)
+                torch.save([optimizer.state_dict() for optimizer in optimizers], folder / OPTIMIZER)
+                (folder / STATE).write_text(json.dumps({"step": step, **state}), encoding="utf-8")
         except (SafetensorError, RuntimeError) as error:
-            shutil.rmtree(partial, ignore_errors=True)
             reason = str(error).splitlines()[0]
             raise OSError(f"the checkpoint {target} cannot be written ({reason}); is the disk full?") from error
-        (partial / STATE).write_text(json.dumps({"step": step, **state}), encoding="utf-8")
-        for path in [*partial.iterdir(), partial]:
-            _flush(path)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(partial, target)
-        _flush(self.directory)
         for old in self.steps()[: -self._keep]:
             shutil.rmtree(self.directory / f"step-{old:06d}")
         return target
@@ -115,11 +105,3 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
             "start in an empty --out folder"
         )
     model.load_state_dict(weights, strict=False)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from bao.errors import ConfigError
+from bao.storage.atomic import atomic_text
 from bao.train.redact import redact
 from bao.train.settings import LoggingSection
 
@@ -230,9 +231,7 @@ class Trackers:
             )
 
     def _save(self) -> None:
-        part = self._path.with_name(f".{STATE}")
-        part.write_text(json.dumps(self._sent), encoding="utf-8")
-        part.replace(self._path)
+        atomic_text(self._path, json.dumps(self._sent))
 
 
 def _read_state(path: Path) -> dict[str, dict[str, Any]]:
