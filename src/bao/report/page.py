@@ -18,9 +18,9 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from bao.measures.catalogue import MEASURES
 from bao.report.aggregates import differences, distributions, effort_by_turn
 from bao.report.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
-from bao.report.figure import UNITS
 from bao.report.gallery import Pick, Room, gallery
 from bao.storage.atomic import atomic_write
 from bao.trajectory import Trajectory
@@ -122,7 +122,10 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
         "episodes": len(archive.rows),
         "folders": data.folders,
-        "units": UNITS,
+        "measures": {
+            name: {field: getattr(measure, field) for field in ("label", "symbol", "unit", "about", "direction")}
+            for name, measure in MEASURES.items()
+        },
         "story_fields": STORY_FIELDS,
         "turn_fields": TURN_FIELDS,
         "settings": toml_text(data.settings),
