@@ -90,7 +90,7 @@ def test_muon_takes_the_hidden_matrices_and_leaves_the_rest_to_adamw() -> None:
 def test_a_full_disk_leaves_the_checkpoint_before_whole_and_says_what_it_was(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk: the weights meet the lower one, the optimiser the higher one."""
     code = (
-        "import resource, sys; from pathlib import Path; from tests.test_checkpoint import Checkpoints, trained\n"
+        "import resource, sys; from pathlib import Path; from tests.train.test_checkpoint import Checkpoints, trained\n"
         "model, optimizer = trained(); checkpoints = Checkpoints(Path(sys.argv[1]))\n"
         "checkpoints.save(1, model, [optimizer], {})\n"
         "for limit in (2_000, 200_000):\n"
