@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from bao.errors import DataError
-from bao.measures.behaviors import Behavior
 from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_AT_U, RATES
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
@@ -78,5 +77,5 @@ def measured_in(summary: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     """The measures of a summary by their names in `bao.measures.catalogue.MEASURES`, each as mean, low and high."""
     values = {name: summary.get(name) for name in MEASURES}
     values |= {f"pass_at_u_{k}": value for k, value in summary.get("pass_at_u", {}).items()}
-    values |= {BEHAVIORS[Behavior(name)]: value for name, value in summary.get("behaviors", {}).items()}
+    values |= {f"behavior_{name}": value for name, value in summary.get("behaviors", {}).items()}
     return {name: value for name, value in values.items() if value is not None}
