@@ -27,9 +27,9 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
-        if error.filename is None or os.fspath(error.filename) == os.fspath(part):  # a full disk names no file
-            error.filename, error.filename2 = os.fspath(path), None
-        raise
+        if error.errno is None or error.filename not in (None, str(part)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names no file
     finally:
         part.unlink(missing_ok=True)
     if durable:
