@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bao.trajectory import Fault, FaultError
-from bao.users.leaks import Leak
+from bao.users.leaks import LeakProblem
 from bao.users.llm import Check, Prompt, Reply, fence
 
 Respond = Callable[[Prompt, type[BaseModel]], Any]
@@ -41,7 +41,7 @@ class FakeSimulator:
             if problem is None:
                 return reply
             self.problems.append(problem)
-        fault = Fault.USER_LEAK if isinstance(self.problems[-1], Leak) else Fault.USER_MALFORMED
+        fault = Fault.USER_LEAK if isinstance(self.problems[-1], LeakProblem) else Fault.USER_MALFORMED
         raise FaultError(fault, self.problems[-1])
 
     @property

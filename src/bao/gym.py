@@ -318,7 +318,7 @@ class Gym(gymnasium.Env[str, Action]):
             stop = StopReason.MAX_TURNS
         info: dict[str, Any] = {"turn": turn, "involves_user": self._involves[kind], "success": success, "stop": stop}
         if talk is not None:
-            if talk.tally.left:
+            if talk.experience.left:
                 info["stop"] = StopReason.USER_LEFT
             info["satisfaction"] = talk.satisfaction
         return reply, reward, done, truncated, info

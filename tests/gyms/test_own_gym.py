@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 import bao
-from bao.cli.scaffold import write_gym_package
+from bao.cli.init import write_gym_package
 from bao.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

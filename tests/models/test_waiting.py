@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from bao.models.engine import Engine
 from bao.models.workers import Rollouts, Workers
 from bao.policies.prompt import PromptForm
-from bao.rollout.calls import Calls, LateError
 from bao.rollout.request import GymLimits, Limits, Request
+from bao.rollout.waiting import LateError, WaitingPool
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
 from bao.users.llm import Prompt, Simulator
 from bao.users.simulator import simulator
@@ -254,7 +254,7 @@ def test_calls_after_the_end_are_not_begun() -> None:
         begun.append(number)
         release.wait(60)
 
-    calls: Calls[int] = Calls(2)
+    calls: WaitingPool[int] = WaitingPool(2)
     for number in range(6):
         calls.submit(number, partial(call, number))
     while len(begun) < 2:
@@ -267,7 +267,7 @@ def test_calls_after_the_end_are_not_begun() -> None:
 
 def test_a_call_that_is_late_makes_room_for_the_next() -> None:
     release = threading.Event()
-    calls: Calls[str] = Calls(1)
+    calls: WaitingPool[str] = WaitingPool(1)
     calls.submit("late", partial(release.wait, 60), 0.05)
     calls.submit("next", lambda: "done")
     found = []
@@ -284,7 +284,7 @@ def test_a_call_that_is_late_makes_room_for_the_next() -> None:
 
 
 def test_a_call_that_came_back_too_late_is_late_though_nobody_looked_meanwhile() -> None:
-    calls: Calls[str] = Calls(1)
+    calls: WaitingPool[str] = WaitingPool(1)
     calls.submit("slow", partial(time.sleep, 0.05), 0.01)
     while calls._returned.empty():
         time.sleep(0.01)

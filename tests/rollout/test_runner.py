@@ -187,7 +187,7 @@ def test_nothing_of_another_plan_is_reused(tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_work_on_one_folder(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from tests.test_runner import *; played(Path(sys.argv[1]), plan())"
+    code = "import sys; from pathlib import Path; from tests.rollout.test_runner import *; played(Path(sys.argv[1]), plan())"
 
     def second(*_: Any) -> None:
         done = subprocess.run(

@@ -35,7 +35,7 @@ from bao.train.shaping import PenaltyVariant, over_thinking
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory, Turn
 from bao.users.persona import ASKED_ALREADY, OUT_OF_PATIENCE, PRESETS, VAGUE, Persona, Trait, read_persona
 from bao.users.repetition import gist, same
-from bao.users.satisfaction import Tally, satisfaction
+from bao.users.satisfaction import UserExperience, satisfaction
 
 SUPPORTED = {
     "function": set(),
@@ -504,19 +504,19 @@ def test_without_a_persona_the_info_holds_no_satisfaction() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tally", "patience", "expected"),
+    ("experience", "patience", "expected"),
     [
-        (Tally(), 4, 0.25),
-        (Tally(success=True), 4, 1.0),
-        (Tally(questions=3, repeated=1, success=True), 4, 0.6875),
-        (Tally(questions=9, success=True), 4, 0.75),
-        (Tally(questions=2, wrong=2, earned=0.5), 4, 0.25 + 0.375 - 0.125 - 0.25 * 2 / 3),
-        (Tally(questions=4, repeated=3, wrong=3), 4, 0.0),
-        (Tally(left=True, earned=0.8), 4, 0.0),
+        (UserExperience(), 4, 0.25),
+        (UserExperience(success=True), 4, 1.0),
+        (UserExperience(questions=3, repeated=1, success=True), 4, 0.6875),
+        (UserExperience(questions=9, success=True), 4, 0.75),
+        (UserExperience(questions=2, wrong=2, earned=0.5), 4, 0.25 + 0.375 - 0.125 - 0.25 * 2 / 3),
+        (UserExperience(questions=4, repeated=3, wrong=3), 4, 0.0),
+        (UserExperience(left=True, earned=0.8), 4, 0.0),
     ],
 )
-def test_satisfaction_in_worked_numbers(tally: Tally, patience: int, expected: float) -> None:
-    assert satisfaction(tally, patience) == pytest.approx(expected)
+def test_satisfaction_in_worked_numbers(experience: UserExperience, patience: int, expected: float) -> None:
+    assert satisfaction(experience, patience) == pytest.approx(expected)
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.floats(0, 1), st.booleans(), st.integers(1, 20))
@@ -527,12 +527,12 @@ def test_satisfaction_is_in_its_range_and_falls_with_every_cost(
         counts = {"questions": questions, "repeated": repeated, "wrong": wrong}
         for name, count in more.items():
             counts[name] += count
-        return satisfaction(Tally(**counts, earned=earned, success=success), patience)
+        return satisfaction(UserExperience(**counts, earned=earned, success=success), patience)
 
     assert 0 <= value() <= 1
     for name in ("questions", "repeated", "wrong"):
         assert value(**{name: 1}) <= value()
-    assert satisfaction(Tally(questions, repeated, wrong, earned, True), patience) >= value()
+    assert satisfaction(UserExperience(questions, repeated, wrong, earned, True), patience) >= value()
 
 
 def test_wrong_submissions_count_and_tool_calls_do_not() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bao.users.leaks import Leak, leak_check, leaks, words
+from bao.users.leaks import LeakProblem, leak_check, leaks, words
 from bao.users.replies import MOST_CHARACTERS, MalformedError, form_of, read_reply, strip_thoughts
 
 
@@ -249,8 +249,8 @@ def test_what_the_agent_has_seen_is_no_secret() -> None:
 
     check = leak_check([STORY, "keeper"], "reply", known=["A man switched off the light, so a ship ran aground. Why?"])
     assert check(Said(reply="switched off the light so a ship ran aground")) is None
-    assert isinstance(check(Said(reply="a ship ran aground and many people drowned")), Leak)
-    assert isinstance(check(Said(reply="He was the keeper")), Leak)
+    assert isinstance(check(Said(reply="a ship ran aground and many people drowned")), LeakProblem)
+    assert isinstance(check(Said(reply="He was the keeper")), LeakProblem)
     assert leak_check(["keeper"], known=["Was he a keeper?"])(Said(reply="Yes, a keeper.")) is None
 
 
@@ -264,9 +264,9 @@ def test_only_the_named_fields_are_searched_and_all_of_them_where_none_is_named(
 
     reply = Outer(thought="an elephant", inner=Inner(notes=["nothing"]))
     assert leak_check(["elephant"], "inner")(reply) is None
-    assert isinstance(leak_check(["elephant"], "thought")(reply), Leak)
-    assert isinstance(leak_check(["nothing"], "inner")(reply), Leak)
-    assert isinstance(leak_check(["nothing"])(reply), Leak)
+    assert isinstance(leak_check(["elephant"], "thought")(reply), LeakProblem)
+    assert isinstance(leak_check(["nothing"], "inner")(reply), LeakProblem)
+    assert isinstance(leak_check(["nothing"])(reply), LeakProblem)
 
 
 def test_the_finding_does_not_repeat_the_secret() -> None:

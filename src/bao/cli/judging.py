@@ -13,6 +13,7 @@ from bao.cli.options import JSON, Several
 from bao.errors import ConfigError
 from bao.evaluation.results import EvaluationResult, find_results, find_runs, remeasure
 from bao.evaluation.transfer import other_judge, other_user, play_again
+from bao.measures.catalogue import interval_text
 from bao.measures.comparison import Comparison, Difference, compare
 from bao.measures.cost import read_prices
 from bao.measures.diversity import sentence_encoder
@@ -213,14 +214,13 @@ def _comparison(pair: Comparison, several: bool) -> Table:
 
 
 def _row(row: Difference) -> Sequence[Text]:
-    interval = row.difference
     more = "-" if row.more_tasks is None else "settled" if row.adjusted_p < 0.05 else f"{row.more_tasks:,}"
     return [
         Text(cell)
         for cell in (
             _number(row.a),
             _number(row.b),
-            f"{interval.mean:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}]",
+            interval_text(row.difference.to_json(), "+.3g"),
             f"{row.adjusted_p:.4f}",
             str(row.tasks),
             row.better or "not told apart",
@@ -255,10 +255,7 @@ def _transfers(found: Sequence[Transfer]) -> Table:
 
 
 def _ratio(rate: Ratio) -> str:
-    def shown(value: float | None) -> str:
-        return "-" if value is None else f"{value:.2f}"
-
-    return f"{shown(rate.value)} [{shown(rate.low)}, {shown(rate.high)}]"
+    return interval_text({"mean": rate.value, "low": rate.low, "high": rate.high}, ".2f")
 
 
 __all__ = ["add_to"]

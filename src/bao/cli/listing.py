@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bao.action import CHOICES
 from bao.gyms.registry import gym_class, gym_names
+from bao.measures.catalogue import interval_text
 from bao.task import Split
 
 
@@ -66,7 +67,7 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 def frontier(result: Mapping[str, Any]) -> Table:
     """The points of a ``frontier.json`` as a table, its hypervolumes below."""
     names = [objective["name"] for objective in result["objectives"]]
-    volumes = ", ".join(f"{series} {_interval(value)}" for series, value in result["hypervolume"].items())
+    volumes = ", ".join(f"{series} {interval_text(value)}" for series, value in result["hypervolume"].items())
     view = Table(title="means with 95 % intervals over tasks", title_justify="left", caption_justify="left")
     view.caption = Text(f"hypervolume: {volumes}")
     view.add_column("Policy", overflow="fold")
@@ -75,14 +76,10 @@ def frontier(result: Mapping[str, Any]) -> Table:
     view.add_column("Non-dominated\n(how surely)", justify="right")
     view.add_column("Surely dominated by", overflow="fold")
     for point in result["points"]:
-        values = [_interval(point["values"][name]) for name in names]
+        values = [interval_text(point["values"][name]) for name in names]
         share = f"{'yes' if point['non_dominated'] else 'no'} ({point['non_dominated_probability']:.2f})"
         view.add_row(Text(point["label"]), *values, share, Text(", ".join(point["dominated_by"])))
     return view
-
-
-def _interval(value: Mapping[str, float]) -> str:
-    return f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
 
 
 def model_usage() -> list[str]:

@@ -15,6 +15,7 @@ from bao.measures.comparison import Run
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.rollout.runner import LOG as UNFINISHED
+from bao.storage.atomic import atomic_text
 from bao.storage.episodes import iterate_episodes, read_episodes
 from bao.storage.folder import CONFIG
 from bao.trajectory import Trajectory
@@ -71,9 +72,8 @@ class EvaluationResult:
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    part = folder / f".{SUMMARY}"
-    part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
-    part.replace(folder / SUMMARY)
+    """Leave `summary` in `folder`, whole or not at all."""
+    atomic_text(folder / SUMMARY, json.dumps(summary, indent=1))
 
 
 def remeasure(judged: EvaluationResult, *, prices: Prices | None = None, encode: Encode | None = None) -> dict[str, Any]:

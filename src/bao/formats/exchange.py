@@ -1,7 +1,6 @@
 """Export a folder of evaluations to another tool's format, and import such a file as one."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bao.errors import ConfigError, DataError
+from bao.evaluation.results import EPISODES, SUMMARY, write_summary
 from bao.evaluation.settings import EvaluationSection
 from bao.formats.datasets import read_datasets, write_datasets
 from bao.formats.foreign import POLICY, Rules, rules
@@ -19,8 +19,6 @@ from bao.progress import Progress, Update
 from bao.storage.episodes import count_episodes, iterate_episodes, stream_episodes
 from bao.storage.folder import logger, open_folder
 from bao.trajectory import Trajectory
-
-EPISODES, SUMMARY = "episodes.parquet", "summary.json"
 
 
 class Source(StrEnum):
@@ -138,6 +136,4 @@ def _summarize(out: Path, progress: Progress) -> None:
     except DataError as error:
         progress.say(f"{out} gets no {SUMMARY}: {error}")
         return
-    part = out / f".{SUMMARY}"
-    part.write_text(json.dumps(summary, indent=1), encoding="utf-8")
-    part.replace(out / SUMMARY)
+    write_summary(out, summary)

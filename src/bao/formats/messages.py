@@ -75,7 +75,7 @@ class Exchange(NamedTuple):
     reply: str
 
 
-class Talk(NamedTuple):
+class ConversationParts(NamedTuple):
     """A conversation cut into the parts of an episode."""
 
     system: str
@@ -177,7 +177,7 @@ def trajectory_of(messages: Sequence[Any], metadata: Mapping[str, Any]) -> Traje
     )
 
 
-def cut(messages: Sequence[Any]) -> Talk:
+def cut(messages: Sequence[Any]) -> ConversationParts:
     """Cut a conversation into system text, opening and exchanges.
 
     System and developer messages come first, user messages up to the first assistant's are the opening, and what follows an
@@ -207,7 +207,7 @@ def cut(messages: Sequence[Any]) -> Talk:
             exchanges[-1][1].append(text)
         else:
             raise DataError(f"message {number} has the role {message.get('role')!r}, which does not fit there")
-    return Talk(
+    return ConversationParts(
         "\n".join(head["system"]),
         "\n".join(head["user"]),
         tuple(Exchange(message, "\n".join(replies)) for message, replies, _ in exchanges),

@@ -1,6 +1,6 @@
-"""The measures by name: what each is, which way is better, and whether it is a rate.
+"""The measures by name: what each is and counts, which way is better, and how it is called and printed.
 
-One list for the summaries, the comparison, the frontier's objectives and the documentation (docs/measures.md).
+One list for summaries, comparisons, objectives, tables, the progress bar, figures, the report's page and docs/measures.md.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,12 @@ class Direction(StrEnum):
     """Descriptive: neither way is better by itself."""
 
 
+def interval_text(value: Mapping[str, float | None], digits: str = ".3f", between: str = " ") -> str:
+    """``0.794 [0.783, 0.807]``: mean, low and high of `value`, each in the format `digits`, a missing one as ``-``."""
+    mean, low, high = ("-" if value[end] is None else format(value[end], digits) for end in ("mean", "low", "high"))
+    return f"{mean}{between}[{low}, {high}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One measure of an episode."""
@@ -28,6 +34,25 @@ class Measure:
     about: str
     rate: bool = False
     """Lies in [0, 1]: its interval is `bao.measures.intervals.rate_interval`."""
+    label: str = ""
+    """What readers see; the name in plain words where not given."""
+    symbol: str = ""
+    """Its letter in formulas."""
+    unit: str = ""
+    """What an axis counts, where the label does not say."""
+    digits: int | None = 2
+    """After the decimal point; None: three significant ones."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", self.label or self.name.replace("_", " "))
+
+    def short(self, words: int) -> str:
+        """The label, or the symbol where the label has more than `words` words."""
+        return self.symbol if self.symbol and len(self.label.split()) > words else self.label
+
+    def text(self, value: Mapping[str, float], between: str = " ") -> str:
+        """A mean with its interval, as `interval_text` prints it."""
+        return interval_text(value, ".3g" if self.digits is None else f".{self.digits}f", between)
 
 
 PASS_AT_U = tuple(range(1, 10))
@@ -39,27 +64,39 @@ BEHAVIORS = {behavior: f"behavior_{behavior}" for behavior in Behavior}
 _MAX, _MIN, _NONE = Direction.MAX, Direction.MIN, Direction.NONE
 
 _ALL = (
-    Measure("score", _MAX, "task return R", rate=True),
+    Measure("score", _MAX, "task return R", rate=True, symbol="R", unit="mean return"),
     Measure("best_score", _MAX, "the best return among a task's episodes", rate=True),
-    Measure("success", _MAX, "share of the episodes that solved their task", rate=True),
-    *(Measure(f"pass_at_u_{k}", _MAX, f"solved within the first {k} user-involving turns", rate=True) for k in PASS_AT_U),
-    Measure("user_effort", _MIN, "user-involving turns, U"),
-    Measure("user_involvement_rate", _MIN, "user-involving turns per turn, UR", rate=True),
-    Measure("turns", _MIN, "turns of an episode"),
-    Measure("tokens", _MIN, "tokens that the agent wrote (words where its policy has no tokens)"),
-    Measure("unparsable", _MIN, "share of the turns without a readable action", rate=True),
-    Measure("satisfaction", _MAX, "estimate of the user's satisfaction, where the user has a persona", rate=True),
+    Measure("success", _MAX, "share of the episodes that solved their task", rate=True, unit="share of episodes"),
+    *(
+        Measure(f"pass_at_u_{k}", _MAX, f"solved within the first {k} user-involving turns", rate=True, label=f"Pass@U-{k}")
+        for k in PASS_AT_U
+    ),
+    Measure("user_effort", _MIN, "user-involving turns, U", symbol="U", unit="turns"),
+    Measure("user_involvement_rate", _MIN, "user-involving turns per turn, UR", rate=True, symbol="UR", unit="share of turns"),
+    Measure("turns", _MIN, "turns of an episode", unit="per episode", digits=1),
+    Measure("tokens", _MIN, "tokens that the agent wrote (words where its policy has no tokens)", unit="per episode", digits=0),
+    Measure("unparsable", _MIN, "share of the turns without a readable action", rate=True, unit="share of turns"),
+    Measure(
+        "satisfaction",
+        _MAX,
+        "estimate of the user's satisfaction, where the user has a persona; not validated on people",
+        rate=True,
+        label="satisfaction (estimate)",
+    ),
     Measure("seconds", _MIN, "wall seconds of an episode"),
     Measure("seconds_per_turn", _MIN, "wall seconds of a turn"),
-    Measure("tokens_in", _MIN, "tokens that the agent's model read, each call's whole prompt"),
-    Measure("tokens_out", _MIN, "tokens that the agent's model wrote"),
-    Measure("money", _MIN, "price of the tokens read and written, in the price table's currency"),
+    Measure("tokens_in", _MIN, "tokens that the agent's model read, each call's whole prompt", digits=0),
+    Measure("tokens_out", _MIN, "tokens that the agent's model wrote", digits=0),
+    Measure("money", _MIN, "price of the tokens read and written, in the price table's currency", digits=None),
     Measure("repeated", _MIN, "share of the queries that repeat an earlier one of the episode", rate=True),
     Measure("zero_information", _MIN, "share of the queries that told nothing new, where the gym can tell", rate=True),
     Measure("bits_per_query", _MAX, "information per query, where the gym can tell"),
     Measure("self_bleu", _MIN, "how alike an episode's queries are, by words", rate=True),
-    Measure("embedding_diversity", _MAX, "how unlike an episode's queries are, by embedding"),
-    *(Measure(name, _NONE, f"share of the turns whose thinking shows {b.words}", rate=True) for b, name in BEHAVIORS.items()),
+    Measure("embedding_diversity", _MAX, "how unlike an episode's queries are, by embedding", digits=3),
+    *(
+        Measure(name, _NONE, f"share of the turns whose thinking shows {b.words}", rate=True, label=b.replace("_", " "))
+        for b, name in BEHAVIORS.items()
+    ),
 )
 
 MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in _ALL}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bao.errors import DataError
-from bao.measures.catalogue import BEHAVIORS, PASS_AT_U, RATES
+from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_AT_U, RATES
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.intervals import bootstrap_intervals
@@ -71,3 +71,11 @@ def summarize(
         "stop": {reason: float(shares.mean()) for reason, shares in measured.stop.items()},
         "behaviors": {str(behavior): values[name] for behavior, name in BEHAVIORS.items()},
     }
+
+
+def measured_in(summary: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    """The measures of a summary by their names in `bao.measures.catalogue.MEASURES`, each as mean, low and high."""
+    values = {name: summary.get(name) for name in MEASURES}
+    values |= {f"pass_at_u_{k}": value for k, value in summary.get("pass_at_u", {}).items()}
+    values |= {f"behavior_{name}": value for name, value in summary.get("behaviors", {}).items()}
+    return {name: value for name, value in values.items() if value is not None}

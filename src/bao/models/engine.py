@@ -28,9 +28,9 @@ from bao.models.forward import Forward, forward_of
 from bao.models.kv import RowCache
 from bao.models.template import Template
 from bao.policies.prompt import PromptForm, system_text
-from bao.rollout.calls import Calls, LateError
 from bao.rollout.episode import NEVER_PASS
 from bao.rollout.request import GymLimits, Limits, OnEpisode, Request
+from bao.rollout.waiting import LateError, WaitingPool
 from bao.trajectory import Fault, FaultError, StopReason, TokenTrace, Trajectory, Turn
 
 
@@ -185,7 +185,7 @@ class _Run:
         self.rows: list[_Episode] = []
         self.cache = RowCache(self.most)
         self.device = engine._device
-        self.calls: Calls[_Episode] | None = Calls(self.gym_limits.at_once) if self.gym_limits.at_once else None
+        self.calls: WaitingPool[_Episode] | None = WaitingPool(self.gym_limits.at_once) if self.gym_limits.at_once else None
 
     def loop(self) -> None:
         try:
@@ -281,7 +281,7 @@ class _Run:
             return
         then(result)
 
-    def _hear(self, calls: Calls[_Episode], idle: bool) -> bool:
+    def _hear(self, calls: WaitingPool[_Episode], idle: bool) -> bool:
         """Take what gyms have answered, waiting a moment for the first where nothing else is to be done; whether any has."""
         answered = calls.collect(wait=idle and calls.outstanding > 0)
         for episode, result, error, seconds in answered:

@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 from bao.errors import ConfigError, DataError
 from bao.models.template import Template
 from bao.policies.prompt import PromptForm
+from bao.storage.atomic import atomic_text
 
 PROFILE = "bao.json"
 """Beside a model's own files: how it is prompted, and the effort weights it was trained with."""
@@ -84,9 +85,7 @@ def save_local(path: Path, local: LocalModel) -> None:
     except SafetensorError as error:
         raise OSError(f"the model cannot be written to {path} ({error}); is the disk full?") from error
     text = json.dumps({"prompt": str(local.profile.prompt), "effort_weights": list(local.profile.effort_weights)})
-    partial = path / f".{PROFILE}"
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path / PROFILE)
+    atomic_text(path / PROFILE, text)
 
 
 def read_profile(path: Path) -> Profile:

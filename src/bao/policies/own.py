@@ -74,8 +74,8 @@ class OwnAgent:
         call = Caller(self.seconds)
         agent = call(self._make)
         if self._is_function:
-            talk = _Talk(agent)
-            return call, talk.begin, talk.act
+            made = _FunctionAgent(agent)
+            return call, made.begin, made.act
         act = getattr(agent, "act", None)
         if not callable(act):
             raise WrongShapeError(f"it makes {_a(agent)} without an act(observation): {SHAPES}")
@@ -134,7 +134,7 @@ class OwnPolicy:
             raise FaultError(Fault.POLICY_ERROR, f"{agent.text}, turn {turn}: {without_secrets(said(error))[:500]}") from None
 
 
-class _Talk:
+class _FunctionAgent:
     """An episode as the chat messages that a function is given."""
 
     def __init__(self, function: Callable[[list[dict[str, str]]], Any]) -> None:

@@ -18,12 +18,14 @@ from scipy import stats
 
 from bao.errors import ConfigError
 from bao.evaluation.results import EvaluationResult
+from bao.measures.catalogue import interval_text
 from bao.pareto import Evaluation, frontier
 from bao.recipes import stages
 from bao.recipes.recipe import Recipe, check_recipe, load_recipe
 from bao.recipes.run import judge_model
 from bao.report.terminal import TerminalProgress, results_console
 from bao.settings import Section
+from bao.storage.atomic import atomic_text
 from bao.storage.folder import open_folder
 from bao.trajectory import Trajectory
 
@@ -125,7 +127,7 @@ def run_ablation(ablation: Ablation, out: Path, progress: TerminalProgress, over
         },
     }
     path = out / RESULT
-    path.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    atomic_text(path, json.dumps(result, indent=1))
     points = [Evaluation.of(rows, label=label, series=arm) for arm, parts in pooled.items() for label, rows in parts.items()]
     stages.write_frontier(frontier(points), out)
     results_console().print(view(result, first))
@@ -149,9 +151,9 @@ def view(result: dict[str, Any], first: str) -> Table:
         title=f"Means over seeds with 95 % t intervals, and how much more {first} has, seed by seed",
     )
     for arm, means in result["means"].items():
-        table.add_row(arm, *(_interval(means[name]) for name in Measure))
+        table.add_row(arm, *(interval_text(means[name]) for name in Measure))
     for arm, differences in result["differences"].items():
-        table.add_row(f"{first} less {arm}", *(_interval(differences[name]) for name in Measure))
+        table.add_row(f"{first} less {arm}", *(interval_text(differences[name]) for name in Measure))
     return table
 
 
@@ -175,7 +177,3 @@ def _evaluation(judged: EvaluationResult, arm: str, seed: int) -> Evaluation:
 
 def _prompts(recipe: Recipe) -> list[Any]:
     return [recipe.grpo.conditioned, list(recipe.grpo.effort_weights)]
-
-
-def _interval(value: dict[str, float]) -> str:
-    return f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"

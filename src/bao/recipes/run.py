@@ -5,6 +5,7 @@ from pathlib import Path
 from bao.evaluation.evaluate import evaluate, evaluate_weights
 from bao.evaluation.results import EvaluationResult
 from bao.gyms.section import check_scripted, task_set
+from bao.measures.catalogue import interval_text
 from bao.progress import Progress
 from bao.recipes import stages
 from bao.recipes.recipe import Recipe
@@ -45,8 +46,7 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
     console = results_console()
     console.print(table([each.summary() for each in judged]))
     for series, value in result["hypervolume"].items():
-        interval = f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
-        console.print(f"hypervolume of {series}: {interval}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"hypervolume of {series}: {interval_text(value)}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"report: {path}", highlight=False, markup=False, soft_wrap=True)
     return path
 

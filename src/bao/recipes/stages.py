@@ -20,6 +20,7 @@ from bao.gyms.section import check_scripted, make_gym, requests_at_once, scripte
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe
 from bao.rollout.episodes import play_all
+from bao.storage.atomic import atomic_text
 from bao.storage.folder import logger, open_folder, relative_to
 from bao.task import Split
 from bao.train.demonstrations import Demonstration, Rejection, counts, demonstrations
@@ -211,8 +212,7 @@ def write_frontier(found: "Frontier", out: Path) -> dict[str, Any]:
     from bao.report import write_frontier_figures
 
     result = found.to_json()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / FRONTIER).write_text(json.dumps(result, indent=1), encoding="utf-8")
+    atomic_text(out / FRONTIER, json.dumps(result, indent=1))
     write_frontier_figures(out, result)
     return result
 

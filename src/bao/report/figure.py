@@ -15,6 +15,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
 from bao.errors import DataError
+from bao.measures.catalogue import MEASURES
+from bao.storage.atomic import atomic_write
 
 PALETTE = ("#0035ff", "#6a0000", "#235835", "#8458d3", "#8d6a00", "#a70972", "#007b9e", "#352c35")
 """One colour a series, as in the page on a light ground: any two differ by 20 or more (CIE 1976) under the common colour
@@ -35,16 +37,6 @@ STYLE = {
     "svg.hashsalt": "bao",
 }
 INCHES, DOTS_PER_INCH = (7.4, 4.9), 200
-UNITS = {
-    "score": "mean return",
-    "success": "share of episodes",
-    "user_effort": "turns",
-    "user_involvement_rate": "share of turns",
-    "turns": "per episode",
-    "tokens": "per episode",
-    "unparsable": "share of turns",
-}
-"""What an axis counts, where its name does not say."""
 MANY = 24
 """Points beyond which only the best are named, and the others' bars are faint."""
 
@@ -55,10 +47,13 @@ def write_frontier_figures(directory: Path, frontier: Mapping[str, Any]) -> None
     Raises `DataError` where there are fewer than two objectives or no point.
     """
     figure = frontier_figure(frontier)
-    directory.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
-        figure.savefig(directory / "frontier.png")
-        figure.savefig(directory / "frontier.svg", metadata={"Date": None})
+    with (
+        matplotlib.rc_context(STYLE),  # type: ignore[arg-type, unused-ignore]
+        atomic_write(directory / "frontier.png") as png,
+        atomic_write(directory / "frontier.svg") as svg,
+    ):
+        figure.savefig(png, format="png")
+        figure.savefig(svg, format="svg", metadata={"Date": None})
 
 
 def frontier_figure(frontier: Mapping[str, Any]) -> Figure:
@@ -95,10 +90,7 @@ def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool]) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0, pad=6)
     axes.margins(0.06, 0.07)
-    better = {
-        name: f"{name.replace('_', ' ')}{f', {UNITS[name]}' if name in UNITS else ''} ({'higher' if up else 'lower'} is better)"
-        for name, up in higher.items()
-    }
+    better = {name: f"{_axis(name)} ({'higher' if up else 'lower'} is better)" for name, up in higher.items()}
     axes.set_xlabel(f"{better[x]} →" if higher[x] else f"← {better[x]}", loc="right", fontweight="bold")
     axes.annotate(
         "filled: non-dominated   bars: 95 % intervals   w: effort weight",
@@ -111,6 +103,11 @@ def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool]) -> None:
         color=MUTED,
     )
     axes.set_title(f"{'↑' if higher[y] else '↓'} {better[y]}", loc="left", fontsize=10.5, fontweight="bold", pad=10)
+
+
+def _axis(name: str) -> str:
+    measure = MEASURES.get(name)
+    return name.replace("_", " ") if measure is None else ", ".join(filter(None, (measure.label, measure.unit)))
 
 
 def _draw_series(

@@ -10,9 +10,7 @@ import hashlib
 import html
 import json
 import math
-import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -20,10 +18,11 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from bao.measures.catalogue import MEASURES
 from bao.report.aggregates import differences, distributions, effort_by_turn
 from bao.report.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
-from bao.report.figure import UNITS
 from bao.report.gallery import Pick, Room, gallery
+from bao.storage.atomic import atomic_write
 from bao.trajectory import Trajectory
 
 CURVE_LIMIT = 600
@@ -77,15 +76,9 @@ class ReportData:
 
 def write_report(path: Path, data: ReportData) -> None:
     """Write the report to `path` as one HTML file, making its folder; an existing file is replaced, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            for piece in _pieces(data, path.parent):
-                file.write(piece.encode("utf-8", errors="replace"))  # a model's text may hold lone surrogates
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        for piece in _pieces(data, path.parent):
+            file.write(piece.encode("utf-8", errors="replace"))  # a model's text may hold lone surrogates
 
 
 def render_report(data: ReportData) -> str:
@@ -129,7 +122,10 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
         "episodes": len(archive.rows),
         "folders": data.folders,
-        "units": UNITS,
+        "measures": {
+            name: {field: getattr(measure, field) for field in ("label", "symbol", "unit", "about", "direction")}
+            for name, measure in MEASURES.items()
+        },
         "story_fields": STORY_FIELDS,
         "turn_fields": TURN_FIELDS,
         "settings": toml_text(data.settings),

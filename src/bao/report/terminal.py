@@ -10,25 +10,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
+from bao.measures.catalogue import MEASURES
 from bao.progress import Update
 from bao.storage.folder import logger
 
 SHOWN = {
     "loss": "loss",
     "reward": "reward",
-    "score": "score",
-    "user_effort": "U",
+    "score": MEASURES["score"].short(1),
+    "user_effort": MEASURES["user_effort"].short(1),
     "entropy": "entropy",
     "kl_to_sampler": "KL",
     "zero_variance": "zero-var",
-    "unparsable": "unparsable",
+    "unparsable": MEASURES["unparsable"].short(1),
     "penalty/information_seeking": "IS",
     "penalty/over_thinking": "OT",
     "episodes_per_second": "episodes/s",
     "faults": "faults",
     "at_once": "at once",
 }
-"""Metrics beside the bar, and their names there."""
+"""Metrics next to the bar, and their names there."""
 _QUIET_SECONDS = 15.0
 
 

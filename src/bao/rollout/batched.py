@@ -13,7 +13,7 @@ from typing import Any
 
 from bao.gym import Gym
 from bao.progress import Update
-from bao.rollout.failures import FailurePolicy, Tally
+from bao.rollout.failures import FailurePolicy, FaultCounter
 from bao.rollout.information import with_information_gain
 from bao.rollout.plan import digest_of
 from bao.rollout.request import OnEpisode, Request
@@ -63,15 +63,15 @@ def run_batches(
         lacking = [(out, index) for out, batch in batches.items() for index in missing(out / LOG, batch)]
         parts = {out: stack.enter_context(closing(LogFile(out / LOG))) for out in dict.fromkeys(out for out, _ in lacking)}
         whole = sum(map(len, batches.values()))
-        tally, meter = Tally(failures, whole), Meter(update, whole - len(lacking), whole)
+        counter, meter = FaultCounter(failures, whole), Meter(update, whole - len(lacking), whole)
 
         def note(place: int, trajectory: Trajectory) -> None:
             out, index = lacking[place]
             task = batches[out].requests[index].task
             row = episode_row(with_information_gain(trajectory, listener, task), traced=True)
             parts[out].append(index, batches[out].key(index), trajectory.fault, row)
-            count(tally, task, trajectory.seed, trajectory.fault, trajectory.fault_detail)
-            meter.show(whole - len(lacking) + tally.finished, tally.faults.total())
+            count(counter, task, trajectory.seed, trajectory.fault, trajectory.fault_detail)
+            meter.show(whole - len(lacking) + counter.finished, counter.faults.total())
 
         if lacking:
             play([batches[out].requests[index] for out, index in lacking], note)

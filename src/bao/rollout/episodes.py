@@ -7,7 +7,7 @@ from typing import cast
 from bao.gym import Gym
 from bao.policy import Policy
 from bao.rollout.episode import NEVER_PASS, play
-from bao.rollout.executors.pool import Pool
+from bao.rollout.executors.pool import EpisodePool
 from bao.rollout.plan import MakeGym, MakePolicy, Plan
 from bao.task import Task
 from bao.trajectory import Trajectory
@@ -54,10 +54,10 @@ def play_all(
                 note(_retried(gym, cast("Policy", policy), task, seed, retries))
         return trajectories
     plan = Plan(gym, cast("MakePolicy", policy), tasks, plan_seeds)
-    with closing(Pool(plan, concurrency, tries=1 + retries)) as pool:
+    with closing(EpisodePool(plan, concurrency, tries=1 + retries)) as pool:
         early: dict[int, Trajectory] = {}
-        for index, trajectory in pool.play(iter(range(len(plan)))):
-            early[index] = trajectory
+        for played in pool.play(iter(range(len(plan)))):
+            early.update(played)
             while len(trajectories) in early:
                 note(early.pop(len(trajectories)))
     return trajectories

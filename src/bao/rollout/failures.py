@@ -37,7 +37,7 @@ class FailurePolicy:
         return 1 if self.kind == Failures.FAIL_FAST else 1 + self.retries
 
 
-class Tally:
+class FaultCounter:
     """Counts what finished, and says when it is enough."""
 
     def __init__(self, policy: FailurePolicy, whole: int) -> None:

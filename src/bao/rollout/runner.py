@@ -13,7 +13,7 @@ from pathlib import Path
 from bao.progress import Update
 from bao.rollout.executors.base import ExecutionSettings, Executor, Warn
 from bao.rollout.executors.threads import ThreadExecutor
-from bao.rollout.failures import Tally
+from bao.rollout.failures import FaultCounter
 from bao.rollout.plan import Plan
 from bao.storage.folder import folder_lock, logger
 from bao.storage.log import Keys, compact, finished
@@ -36,18 +36,18 @@ def run(
     with folder_lock(folder):
         lacking, whole = missing(folder, plan), len(plan)
         done = whole - len(lacking)
-        tally = Tally(running.failures, whole)
+        counter = FaultCounter(running.failures, whole)
         meter = Meter(update, done, whole)
         if lacking:
             with closing(_executor(plan, folder, running, warn)) as executor:
                 for notes in executor.play(lacking):
                     for note in notes:
                         episode = plan[note.number]
-                        count(tally, episode.task, episode.seed, note.fault, note.detail)
+                        count(counter, episode.task, episode.seed, note.fault, note.detail)
                     if notes:
-                        meter.show(done + tally.finished, tally.faults.total(), executor.at_once)
+                        meter.show(done + counter.finished, counter.faults.total(), executor.at_once)
         write_finished(folder, plan, path)
-    return dict(tally.faults)
+    return dict(counter.faults)
 
 
 def missing(folder: Path, keys: Keys) -> list[int]:
@@ -64,12 +64,12 @@ def write_finished(folder: Path, keys: Keys, path: Path, *, traced: bool = False
     compact(records, path, traced=traced)
 
 
-def count(tally: Tally, task: Task, seed: int, fault: Fault | None, detail: str) -> None:
+def count(counter: FaultCounter, task: Task, seed: int, fault: Fault | None, detail: str) -> None:
     """Count an episode, and log its fault. Raises `bao.rollout.failures.FaultsError` where that is one too many."""
     name = f"task {task.id!r} under seed {seed}"
     if fault is not None:
         logger.warning("%s: %s: %s", name, fault, detail)
-    tally.note(name, fault, detail)
+    counter.note(name, fault, detail)
 
 
 def discard_log(out: Path) -> None:

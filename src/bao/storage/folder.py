@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from bao.errors import ConfigError
+from bao.storage.atomic import atomic_text
 
 try:
     import fcntl
@@ -39,16 +40,16 @@ def open_folder(out: Path, settings: Mapping[str, Any]) -> None:
     if begun and _holds_results(out):
         _refuse_other(out, _read(config), _plain(settings))
     else:
-        partial = out / f".{CONFIG}"
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, config)
+        atomic_text(config, text)
     _log_to(out / LOG)
     logger.info("%s %s", "continued" if begun else "begun", out)
 
 
 def _holds_results(out: Path) -> bool:
     """Whether anything but settings and logs lies in `out`."""
-    return any(path.is_file() and path.name not in (CONFIG, LOG, f".{CONFIG}") for path in out.rglob("*"))
+    return any(
+        path.is_file() and path.name not in (CONFIG, LOG) and not path.name.startswith(f".{CONFIG}") for path in out.rglob("*")
+    )
 
 
 def _read(config: Path) -> dict[str, Any]:

@@ -6,13 +6,12 @@ before.
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from bao.errors import DataError
-from bao.storage.atomic import sync_folder
+from bao.storage.atomic import atomic_folder
 from bao.train.backend import Backend
 
 STATE = "state.json"
@@ -28,24 +27,13 @@ class Checkpoints:
     def save(self, step: int, backend: Backend, state: dict[str, Any]) -> Path:
         """Write the checkpoint of `step`; `state` is JSON. Raises `OSError` on a full disk, leaving older ones whole."""
         target = self.directory / f"step-{step:06d}"
-        partial = self.directory / f".partial-{step:06d}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
         try:
-            backend.save(partial)
+            with atomic_folder(target, replace=True) as folder:
+                backend.save(folder)
+                content = json.dumps({"step": step, "version": backend.version, **state})
+                (folder / STATE).write_text(content, encoding="utf-8")
         except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
             raise OSError(f"the checkpoint {target} cannot be written ({error}); is the disk full?") from error
-        state = {"step": step, "version": backend.version, **state}
-        (partial / STATE).write_text(json.dumps(state), encoding="utf-8")
-        for file in partial.iterdir():
-            with file.open("rb+") as written:
-                os.fsync(written.fileno())
-        sync_folder(partial)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(partial, target)
-        sync_folder(self.directory)
         for old in self.steps()[: -self._keep]:
             shutil.rmtree(self.directory / f"step-{old:06d}")
         return target

@@ -5,12 +5,12 @@ cannot be read, or that is not what its own digest says, counts as absent and is
 """
 
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+from bao.storage.atomic import atomic_text
 
 
 def request_key(request: Mapping[str, Any]) -> str:
@@ -37,15 +37,8 @@ class ReplyCache:
 
     def put(self, key: str, text: str) -> None:
         """Keep `text` under `key`. Raises `OSError` where the folder cannot be written."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
-            part.write_text(json.dumps({"key": key, "digest": _digest(text), "text": text}), encoding="utf-8")
-            os.replace(part, path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        entry = json.dumps({"key": key, "digest": _digest(text), "text": text})
+        atomic_text(self._path(key), entry, durable=False)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.json"

@@ -24,7 +24,7 @@ _WORD = re.compile(rf"[{_SOLITARY}]|[^\W_{_SOLITARY}]+")
 """A word; scripts without spaces give a word per character."""
 
 
-class Leak(str):
+class LeakProblem(str):
     """What is wrong with a reply that gives away a secret: the check's finding, told apart from others by its type."""
 
     __slots__ = ()
@@ -67,7 +67,7 @@ def leak_check(secrets: Sequence[str], *fields: str, known: Sequence[str] = (), 
             if any(_holds(said, secret) for secret in whole) or any(
                 tuple(said[i : i + run]) in runs for i in range(len(said) - run + 1)
             ):
-                return Leak("the reply gives away what must stay hidden: say it without those words")
+                return LeakProblem("the reply gives away what must stay hidden: say it without those words")
         return None
 
     return check

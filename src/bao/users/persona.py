@@ -21,7 +21,7 @@ from bao.action import Outcome
 from bao.errors import ConfigError, suggest
 from bao.user import User
 from bao.users.repetition import gist, same
-from bao.users.satisfaction import Tally, satisfaction
+from bao.users.satisfaction import UserExperience, satisfaction
 
 VAGUE = (
     "Hm, let me think about that one.",
@@ -143,12 +143,12 @@ class PersonaSession:
         # Decisions and words have streams of their own, so that what is said does not shift what will be decided.
         self._chance, self._words = rng.spawn(2)
         self._answered: list[frozenset[str]] = []
-        self.tally = Tally()
+        self.experience = UserExperience()
 
     @property
     def satisfaction(self) -> float:
         """The estimate for the episode as it stands, in [0, 1]. See `bao.users.satisfaction`."""
-        return satisfaction(self.tally, self._persona.patience or self._most)
+        return satisfaction(self.experience, self._persona.patience or self._most)
 
     def respond(self, hook: Callable[[str], Outcome], kind: str, content: str) -> Outcome:
         """What an action leads to: what the gym's `hook` gives, unless the persona comes between."""
@@ -157,23 +157,23 @@ class PersonaSession:
         else:
             outcome = hook(content)
             if kind in self._submissions and outcome.reward <= 0 and not outcome.success:
-                self.tally.wrong += 1
-        self.tally.earned += outcome.reward
-        self.tally.success = outcome.success
+                self.experience.wrong += 1
+        self.experience.earned += outcome.reward
+        self.experience.success = outcome.success
         return outcome
 
     def _question(self, hook: Callable[[str], Outcome], content: str) -> Outcome:
-        persona, tally = self._persona, self.tally
+        persona, experience = self._persona, self.experience
         # Three draws for every question, used or not, so that a trait's chances do not depend on the other traits.
         vague, wrong, more = (self._chance.random(3) < (persona.vagueness, persona.mistakes, persona.volunteering)).tolist()
         asked = gist(content)
         repeated = any(same(asked, before) for before in self._answered)
-        tally.questions += 1
-        tally.repeated += repeated
+        experience.questions += 1
+        experience.repeated += repeated
         if persona.patience is not None:
-            if repeated and tally.repeated > persona.repeats:
+            if repeated and experience.repeated > persona.repeats:
                 return self._leave(ASKED_ALREADY)
-            if tally.questions > persona.patience:
+            if experience.questions > persona.patience:
                 return self._leave(OUT_OF_PATIENCE)
         if vague and self._user.evadable(content):
             outcome = Outcome(VAGUE[int(self._words.integers(len(VAGUE)))])
@@ -192,5 +192,5 @@ class PersonaSession:
         return Outcome(f"{outcome.reply} {told.reply}", outcome.reward + told.reward, told.done, told.success)
 
     def _leave(self, words: str) -> Outcome:
-        self.tally.left = True
+        self.experience.left = True
         return Outcome(words, done=True)

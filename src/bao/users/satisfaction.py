@@ -21,7 +21,7 @@ COST = 0.25
 
 
 @dataclass(slots=True)
-class Tally:
+class UserExperience:
     """What has happened to a user so far."""
 
     questions: int = 0
@@ -35,12 +35,12 @@ class Tally:
     left: bool = False
 
 
-def satisfaction(tally: Tally, patience: int) -> float:
+def satisfaction(experience: UserExperience, patience: int) -> float:
     """S in [0, 1] (see the module) of a user who bears `patience` questions, at least 1."""
-    if tally.left:
+    if experience.left:
         return 0.0
-    outcome = 1.0 if tally.success else min(max(tally.earned, 0.0), 1.0)
-    questions = min(1.0, tally.questions / patience)
-    repeated = tally.repeated / (tally.repeated + 1)
-    wrong = tally.wrong / (tally.wrong + 1)
+    outcome = 1.0 if experience.success else min(max(experience.earned, 0.0), 1.0)
+    questions = min(1.0, experience.questions / patience)
+    repeated = experience.repeated / (experience.repeated + 1)
+    wrong = experience.wrong / (experience.wrong + 1)
     return min(max(UNTOUCHED + OUTCOME * outcome - COST * (questions + repeated + wrong), 0.0), 1.0)

@@ -13,7 +13,7 @@ from bao.endpoint.refusal import OF_ONE_REQUEST, mend
 from bao.errors import ConfigError
 from bao.trajectory import Fault, FaultError
 from bao.users.cache import ReplyCache, request_key
-from bao.users.leaks import Leak
+from bao.users.leaks import LeakProblem
 from bao.users.llm import Check, Prompt, Reply, Simulator, fence
 from bao.users.replies import Form, MalformedError, form_of, read_reply, strip_thoughts
 from bao.users.settings import LLMSettings, llm_settings
@@ -66,7 +66,7 @@ class LLMSimulator:
             text = self._complete(endpoint, messages, form)
             reply, problem = _read(text, schema, check)
         if reply is None:
-            fault = Fault.USER_LEAK if isinstance(problem, Leak) else Fault.USER_MALFORMED
+            fault = Fault.USER_LEAK if isinstance(problem, LeakProblem) else Fault.USER_MALFORMED
             endpoint.counters.fault(fault)
             raise FaultError(fault, f"{self.settings.model}: {problem}, twice in a row")
         if self._cache is not None and key is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
-from bao.users.leaks import Leak
+from bao.users.leaks import LeakProblem
 from bao.users.llm import Prompt, Simulator
 
 MOST_CHARACTERS = 400
@@ -55,7 +55,9 @@ class Voice:
             if missing is not None:
                 return f'the reply does not say "{missing}": say it in exactly these words'
             made_up = next((phrase for phrase in kept if says(text, phrase)), None)
-            return None if made_up is None else Leak(f'the reply says "{made_up}", which you were not told: leave it out')
+            return (
+                None if made_up is None else LeakProblem(f'the reply says "{made_up}", which you were not told: leave it out')
+            )
 
         prompt = Prompt("\n".join((part, *facts, _RULES)), said)
         return " ".join(self._model.ask(prompt, Wording, check).reply.split())

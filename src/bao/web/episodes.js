@@ -3,16 +3,16 @@
 const ROW = 34, AROUND = 8;  // height of a row in pixels, as in the style; rows kept ready above and below the view
 const EPISODE_COLUMNS = [
   { key: "task", title: "task", text: true }, { key: "policy", title: "policy", text: true }, { key: "stop", title: "outcome", text: true },
-  { key: "score", title: "R", about: "return" }, { key: "effort", title: "U", about: "user effort" }, { key: "turns", title: "turns" },
-  { key: "level", title: "level", minor: true }, { key: "seed", title: "seed", minor: true }, { key: "tokens", title: "tokens", minor: true },
+  ...["score", "effort", "turns"].map((key) => ({ key, title: symbolOf(key), about: catalogued(key).about })),
+  { key: "level", title: "level", minor: true }, { key: "seed", title: "seed", minor: true }, { key: "tokens", title: titleOf("tokens"), about: catalogued("tokens").about, minor: true },
   { key: "unparsable", title: "unread.", about: "turns without a readable action", minor: true }, { key: "fault", title: "fault", text: true, minor: true },
 ];
-const RANGES = [["score", "Return"], ["effort", "User effort"], ["turns", "Turns"]];
+const RANGES = ["score", "effort", "turns"].map((key) => [key, sentence(titleOf(key))]);
 
 function episodesSection(archive) {
   const home = body("episodes");
   if (!archive.count) { home.replaceChildren(el("p", { class: "empty" }, "No episodes belong to this report.")); return null; }
-  const further = Object.keys(archive.more).map((key) => ({ key, title: words(key) }));
+  const further = Object.keys(archive.more).map((key) => ({ key, title: titleOf(key) }));
   const columns = [...EPISODE_COLUMNS, ...further].filter(({ key }) => key !== "fault" || archive.names.fault.length);
   const state = { key: null, down: true, text: "", hits: null, only: {}, from: {}, to: {}, current: -1 };
   const stem = commonStem(archive.names.task);

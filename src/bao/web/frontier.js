@@ -7,15 +7,15 @@ const hasAttainment = objectives.size === 2 && surfaces.length > 0;
 function frontierSection() {
   const home = body("frontier");
   if (!policies.length) { home.append(el("p", { class: "empty" }, "The frontier of this report holds no policy.")); return; }
-  const known = [...new Set([...objectives.keys(), ...Object.keys(ABOUT)])].filter((name) => policies.some((policy) => measured(policy, name)));
+  const known = [...new Set([...objectives.keys(), ...HEADLINES])].filter((name) => policies.some((policy) => measured(policy, name)));
   const first = (wanted, fallback) => (known.includes(wanted) ? wanted : fallback);
   const state = { x: first("user_effort", known[0]), y: first("score", known[known.length - 1]), off: new Set(), bands: true };
-  const options = known.map((name) => [name, sentence(words(name))]);
+  const options = known.map((name) => [name, sentence(titleOf(name))]);
   const host = el("div", { class: "plot", id: "frontier-plot" });
   const again = frontierPlot(host, state);
   const legend = el("div", { class: "chips", role: "group", "aria-label": "Series shown" }, seriesNames.filter((series) => policies.some((p) => p.series === series)).map((series) =>
     chip([swatch(seriesIndex(series)), el("span", {}, series)], true, (on) => { state.off[on ? "delete" : "add"](series); again(); })));
-  const basis = objectives.size === 2 ? ` (on ${[...objectives.keys()].map(words).join(" and ")}; on other axes, by the means drawn)` : " by the means drawn";
+  const basis = objectives.size === 2 ? ` (on ${[...objectives.keys()].map(titleOf).join(" and ")}; on other axes, by the means drawn)` : " by the means drawn";
   home.append(
     el("p", { class: "lede" }, "Each mark is one policy: what it achieves against what it asks of the user. Bars are 95 % intervals over tasks."),
     el("p", { class: "answer" }, answer()),
@@ -28,7 +28,7 @@ function frontierSection() {
         el("figcaption", {}, el("b", { class: "count-figure" }), "Filled marks are non-dominated among all policies, hollow ones are dominated", basis, ". Lines join each series' own non-dominated policies. Labels give the effort weight. ",
           "Point at a mark, or reach it with Tab and the arrow keys, for its numbers.",
           hasAttainment ? " The bands belong to series of several policies: the dashed line bounds what half of the bootstrap resamples attain, the band lies between what 97.5 % and 2.5 % attain." : null),
-        asTable("The frontier's points", ["policy", "series", "w", ...known.map(words), "non-dominated"], () => policies.map((policy) => [
+        asTable("The frontier's points", ["policy", "series", "w", ...known.map(titleOf), "non-dominated"], () => policies.map((policy) => [
           policy.label, policy.series, exact(policy.effort_weight), ...known.map((name) => { const value = measured(policy, name); return value ? `${number(value.mean)} ${interval(value)}` : "–"; }),
           policy.non_dominated ? "yes" : "no"]))),
       hypervolume()));
@@ -58,8 +58,8 @@ function frontierPlot(host, state) {
     const yTicks = ticks(ySpan[0], ySpan[1], 6), xTicks = ticks(xSpan[0], xSpan[1], width < 480 ? 5 : 8);
     const box = { left: 12 + 6.8 * Math.max(3, ...yTicks.map((tick) => tick.text.length)), right: width - 14, top: 30, bottom: height - 46 };
     const x = scale(xSpan, [box.left, box.right]), y = scale(ySpan, [box.bottom, box.top]);
-    const picture = draw("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group", class: shown.length > MANY ? "many" : null, "aria-label": `${sentence(words(state.y))} against ${words(state.x)}: ${shown.length} policies` });
-    const long = (name) => `${words(name)}${report.units[name] ? `, ${report.units[name]}` : ""} (${higherIsBetter(name) ? "higher" : "lower"} is better)`;
+    const picture = draw("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group", class: shown.length > MANY ? "many" : null, "aria-label": `${sentence(titleOf(state.y))} against ${titleOf(state.x)}: ${shown.length} policies` });
+    const long = (name) => `${withUnit(name)} (${higherIsBetter(name) ? "higher" : "lower"} is better)`;
     picture.append(frame(box, x, y, {
       xTicks, yTicks, yTitle: `${higherIsBetter(state.y) ? "↑" : "↓"} ${long(state.y)}`,
       xTitle: higherIsBetter(state.x) ? `${long(state.x)} →` : `← ${long(state.x)}`,
@@ -133,7 +133,7 @@ function attainmentBands(state, x, y, box) {
 function pointMark(policy, state, x, y, full) {
   const a = measured(policy, state.x), b = measured(policy, state.y), index = seriesIndex(policy.series);
   const at = { x: x(a.mean), y: y(b.mean), x1: x(lowOf(a)), x2: x(highOf(a)), y1: y(lowOf(b)), y2: y(highOf(b)) };
-  const spoken = [policy.label, weightText(policy), `${words(state.y)} ${number(b.mean)} ${interval(b)}`, `${words(state.x)} ${number(a.mean)} ${interval(a)}`, full ? "non-dominated" : "dominated"];
+  const spoken = [policy.label, weightText(policy), `${titleOf(state.y)} ${number(b.mean)} ${interval(b)}`, `${titleOf(state.x)} ${number(a.mean)} ${interval(a)}`, full ? "non-dominated" : "dominated"];
   const bar = (x1, y1, x2, y2) => draw("line", { class: "bar", x1, y1, x2, y2 });
   const node = draw("g", { class: full ? "point best" : "point", role: "img", "data-label": policy.label, "--c": colour(index), "aria-label": spoken.filter(Boolean).join(", ") },
     bar(at.x1, at.y, at.x2, at.y), bar(at.x1, at.y - 3, at.x1, at.y + 3), bar(at.x2, at.y - 3, at.x2, at.y + 3),
@@ -175,8 +175,8 @@ function placeNames(marks, drawn, box, picture) {
 }
 
 function pointDetails(policy, state) {
-  const rows = [...new Set([state.y, state.x, ...Object.keys(ABOUT)])].map((name) => [name, measured(policy, name)]).filter(([, value]) => value).map(([name, value]) =>
-    el("tr", { class: name === state.x || name === state.y ? "picked" : "sub-row" }, el("td", {}, words(name)), el("td", {}, number(value.mean), " ", el("span", { class: "interval" }, interval(value)))));
+  const rows = [...new Set([state.y, state.x, ...HEADLINES])].map((name) => [name, measured(policy, name)]).filter(([, value]) => value).map(([name, value]) =>
+    el("tr", { class: name === state.x || name === state.y ? "picked" : "sub-row" }, el("td", {}, titleOf(name)), el("td", {}, number(value.mean), " ", el("span", { class: "interval" }, interval(value)))));
   const chance = policy.non_dominated_probability;
   const beaten = policy.dominated_by || [];
   return [
@@ -193,7 +193,7 @@ function hypervolume() {
   const volumes = Object.entries(frontier.hypervolume || {});
   const differences = frontier.hypervolume_differences || [];
   if (!volumes.length) return el("div");
-  const reference = Object.entries(frontier.reference_point || {}).map(([name, value]) => `${words(name)} ${exact(value)}`).join(", ");
+  const reference = Object.entries(frontier.reference_point || {}).map(([name, value]) => `${titleOf(name)} ${exact(value)}`).join(", ");
   const whole = frontier.hypervolume_all && typeof frontier.hypervolume_all.mean === "number" ? [["all policies together", frontier.hypervolume_all]] : [];
   const rows = [...volumes, ...whole];
   const domain = [0, Math.max(...rows.map(([, value]) => highOf(value))) * 1.04 || 1];

@@ -3,28 +3,28 @@
 function measureColumns() {
   const has = (name) => report.summaries.some((row) => measuredIn(row.summary, name));
   const plain = (key, title, value) => ({ key, title, group: "always", text: value, sort: value });
-  const measure = (group, name, title, read) => ({ key: name, title, group, read, about: ABOUT[name] });
+  const measure = (group, name, title, read) => ({ key: name, title, group, read, about: catalogued(name).about });
   const policy = (row) => policyOf.get(row.label) || {};
   const columns = [
     { key: "label", title: "policy", group: "always", sort: (row) => row.label },
     { key: "series", title: "series", group: "always", text: (row) => row.series, sort: (row) => row.series, left: true },
     { key: "weight", title: "w", group: "always", text: (row) => exact(policy(row).effort_weight), sort: (row) => policy(row).effort_weight },
   ].filter(({ key }) => (key === "series" ? report.summaries.some((row) => row.series !== row.label) : key !== "weight" || report.summaries.some((row) => typeof policy(row).effort_weight === "number")));
-  for (const [group, names] of [["Outcome", ["score", "best_score", "success"]], ["Cost", ["user_effort", "user_involvement_rate", "turns", "tokens", "unparsable"]]]) {
-    for (const name of names.filter(has)) columns.push(measure(group, name, words(name), (row) => measuredIn(row.summary, name)));
+  for (const [group, names] of [["Outcome", OUTCOME], ["Cost", COST]]) {
+    for (const name of names.filter(has)) columns.push(measure(group, name, titleOf(name), (row) => measuredIn(row.summary, name)));
   }
   const nested = (group, field, title) => {
     const keys = [...new Set(report.summaries.flatMap((row) => Object.keys(row.summary[field] || {})))];
     keys.sort((a, b) => Number(a) - Number(b) || a.localeCompare(b));
     for (const key of keys) columns.push(measure(group, `${field}.${key}`, title(key), (row) => measuredIn(row.summary[field] || {}, key)));
   };
-  nested("Pass@U-k", "pass_at_u", (k) => `Pass@U-${k}`);
+  nested("Pass@U-k", "pass_at_u", (k) => titleOf(`pass_at_u_${k}`));
   nested("Stop reasons", "stop", words);
-  nested("Behaviours", "behaviors", words);
+  nested("Behaviours", "behaviors", (name) => titleOf(`behavior_${name}`));
   const named = new Set(["gym", "policy", "effort_weight", "tasks", "episodes", "faults", "pass_at_u", "stop", "behaviors", ...columns.map((column) => column.key)]);
   const further = [...new Set(report.summaries.flatMap((row) => Object.keys(row.summary)))].filter((name) => !named.has(name));
   for (const name of further) {
-    if (has(name)) columns.push(measure("Further", name, words(name), (row) => measuredIn(row.summary, name)));
+    if (has(name)) columns.push(measure("Further", name, titleOf(name), (row) => measuredIn(row.summary, name)));
     else if (report.summaries.some((row) => Object.values(row.summary[name] || {}).some((value) => value && typeof value.mean === "number"))) nested(sentence(words(name)), name, words);
   }
   for (const name of ["tasks", "episodes"]) columns.push({ ...plain(name, name, (row) => row.summary[name] ?? null), group: "Counts" });

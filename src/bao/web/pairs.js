@@ -1,6 +1,6 @@
 /* Head to head: every other policy against a chosen one, task by task. */
 
-const PAIR_COLUMNS = [["score", "score", true], ["success", "success", true], ["effort", "user effort, turns", false]];  // name, title, whether higher is better
+const PAIR_COLUMNS = ["score", "success", "effort"];
 
 function pairsSection() {
   const home = body("pairs");
@@ -23,14 +23,14 @@ function differencesFrom(reference) {
   const value = ([mean, low, high], sign) => (sign > 0 ? { mean, low, high } : { mean: -mean, low: -high, high: -low });
   return report.differences.filter(({ a, b }) => a === reference || b === reference).map((pair) => {
     const sign = pair.a === reference ? 1 : -1;
-    return { label: sign > 0 ? pair.b : pair.a, tasks: pair.tasks, ...Object.fromEntries(PAIR_COLUMNS.map(([name]) => [name, value(pair[name], sign)])) };
+    return { label: sign > 0 ? pair.b : pair.a, tasks: pair.tasks, ...Object.fromEntries(PAIR_COLUMNS.map((name) => [name, value(pair[name], sign)])) };
   });
 }
 
 /* What the intervals of score and effort say of a policy against the chosen one. */
 function pairVerdict({ score, effort }) {
   const told = ({ low, high }, up) => (low > 0 ? 1 : high < 0 ? -1 : 0) * (up ? 1 : -1);
-  const better = told(score, true), cheaper = told(effort, false);
+  const better = told(score, higherIsBetter("score")), cheaper = told(effort, higherIsBetter("user_effort"));
   if (!better && !cheaper) return ["not told apart", ""];
   const parts = [[better, "scores more", "scores less"], [cheaper, "asks less", "asks more"]].filter(([sign]) => sign).map(([sign, good, bad]) => (sign > 0 ? good : bad));
   if (better * cheaper < 0) return [`trade-off: ${parts.join(", ")}`, ""];
@@ -39,9 +39,9 @@ function pairVerdict({ score, effort }) {
 
 function pairRows(reference) {
   const rows = differencesFrom(reference);
-  const head = el("thead", {}, el("tr", {}, ["policy", "verdict", ...PAIR_COLUMNS.map(([, title]) => title), "tasks"].map((title, i) => el("th", { scope: "col", class: i === 1 ? "plain-head text" : "plain-head" }, title))));
-  const reach = Object.fromEntries(PAIR_COLUMNS.map(([name]) => [name, Math.max(1e-9, ...rows.flatMap((row) => [Math.abs(row[name].low), Math.abs(row[name].high)]))]));
-  const cell = (row, [name]) => el("td", {}, signed(row[name].mean), el("span", { class: "interval" }, `[${signed(row[name].low)}, ${signed(row[name].high)}]`), rangeBar(row[name], [-reach[name], reach[name]], 0));
+  const head = el("thead", {}, el("tr", {}, ["policy", "verdict", ...PAIR_COLUMNS.map(withUnit), "tasks"].map((title, i) => el("th", { scope: "col", class: i === 1 ? "plain-head text" : "plain-head" }, title))));
+  const reach = Object.fromEntries(PAIR_COLUMNS.map((name) => [name, Math.max(1e-9, ...rows.flatMap((row) => [Math.abs(row[name].low), Math.abs(row[name].high)]))]));
+  const cell = (row, name) => el("td", {}, signed(row[name].mean), el("span", { class: "interval" }, `[${signed(row[name].low)}, ${signed(row[name].high)}]`), rangeBar(row[name], [-reach[name], reach[name]], 0));
   return [el("caption", { class: "hidden-text" }, `Differences from ${reference}`), head, el("tbody", {}, rows.map((row) => {
     const [verdict, kind] = pairVerdict(row);
     return el("tr", { "--c": colourOf(row.label) }, el("th", { scope: "row" }, policyName(row.label)), el("td", { class: `text verdict-cell ${kind}` }, verdict), PAIR_COLUMNS.map((column) => cell(row, column)), el("td", {}, number(row.tasks, 0)));

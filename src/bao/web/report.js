@@ -13,14 +13,15 @@ const seriesIndex = (series) => Math.max(0, seriesNames.indexOf(series));
 const seriesOf = new Map([...report.summaries, ...policies].map((row) => [row.label, row.series]));
 const colourOf = (label) => (seriesOf.has(label) ? colour(seriesIndex(seriesOf.get(label))) : "var(--ink)");
 
-const ABOUT = {
-  score: "mean best task reward", best_score: "best of a task's rollouts", success: "share of episodes solved", user_effort: "turns that involve the user",
-  user_involvement_rate: "share of turns that involve the user", turns: "turns per episode", tokens: "tokens the agent wrote", unparsable: "share of unreadable turns",
-  satisfaction: "estimate of the user's satisfaction, not validated on people", money: "money spent",
-};
-const HIGHER = new Set(["score", "best_score", "success", "satisfaction"]);
+/* What the catalogue of measures says of one; a column of episodes is named after its measure. */
+const catalogued = (name) => report.measures[name === "effort" ? "user_effort" : name] || {};
+const titleOf = (name) => catalogued(name).label ?? words(name);
+const symbolOf = (name) => catalogued(name).symbol || titleOf(name);
+const withUnit = (name) => [titleOf(name), catalogued(name).unit].filter(Boolean).join(", ");
+const OUTCOME = ["score", "best_score", "success"], COST = ["user_effort", "user_involvement_rate", "turns", "tokens", "unparsable"];
+const HEADLINES = [...OUTCOME, ...COST, "satisfaction", "money"];
 const objectives = new Map((frontier.objectives || []).map((objective) => [objective.name, String(objective.direction).startsWith("max")]));
-const higherIsBetter = (name) => objectives.get(name) ?? HIGHER.has(name);
+const higherIsBetter = (name) => objectives.get(name) ?? catalogued(name).direction === "max";
 function measured(policy, name) {
   const value = (policy.values || {})[name] || policy.summary[name];
   return value && typeof value === "object" && typeof value.mean === "number" ? value : null;

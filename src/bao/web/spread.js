@@ -1,7 +1,5 @@
 /* How measures are spread: for each measure a histogram a policy, one below the other on a common axis. */
 
-const SPREAD_TITLES = { score: "return R", effort: "user effort U, turns", turns: "turns", tokens: "tokens the agent wrote" };
-
 function spreadSection() {
   const home = body("spread");
   const measures = Object.entries(report.distributions);
@@ -9,7 +7,7 @@ function spreadSection() {
   home.append(
     el("p", { class: "lede" }, "What lies behind the means: every healthy episode, counted."),
     el("div", { class: "panels", "--least": "320px" }, measures.map(([name, spread]) => {
-      const title = SPREAD_TITLES[name] || words(name);
+      const title = [titleOf(name), catalogued(name).symbol].filter(Boolean).join(" ");
       const host = el("div", { class: "plot" });
       spreadPlot(host, title, spread);
       const head = ["policy", "mean", "5 %", "25 %", "median", "75 %", "95 %"];

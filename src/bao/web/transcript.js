@@ -13,7 +13,7 @@ function makeReader(archive, home, on) {
     const stories = await Promise.all(shown.map((index) => (archive.holds(index) ? archive.story(index) : null)));
     if (asked !== `${state.index} ${state.beside}`) return;  // another one was chosen meanwhile
     const others = archive.ofTask(state.index).filter((index) => index !== state.index);
-    const name = (index) => `${archive.value("policy", index)}, seed ${archive.value("seed", index)}: ${outcomeOf(archive, index)}, U ${archive.value("effort", index)}`;
+    const name = (index) => `${archive.value("policy", index)}, seed ${archive.value("seed", index)}: ${outcomeOf(archive, index)}, ${symbolOf("effort")} ${archive.value("effort", index)}`;
     const options = [["-1", "nothing"], ...others.slice(0, 300).map((index) => [String(index), name(index)])];
     if (state.beside >= 0 && !options.some(([index]) => Number(index) === state.beside)) options.push([String(state.beside), name(state.beside)]);
     const move = (by, label, sign) => {
@@ -73,14 +73,14 @@ function episodeColumn(archive, index, story, unfolded) {
   const told = (field) => archive.value(field, index);
   const fact = (name, value) => el("span", {}, `${name} `, el("b", {}, value));
   const good = archive.columns.success[index] && archive.healthy(index);
-  const more = Object.keys(archive.more).filter((name) => archive.more[name][index] !== null).map((name) => fact(words(name), number(archive.more[name][index])));
+  const more = Object.keys(archive.more).filter((name) => archive.more[name][index] !== null).map((name) => fact(titleOf(name), number(archive.more[name][index])));
   return el("article", { "--c": colourOf(label), "aria-label": `${label} on ${told("task")}` },
     el("div", { class: "episode-head" },
       el("div", { class: "who" }, series === undefined ? null : swatch(seriesIndex(series)), el("h3", {}, label)),
       el("p", { class: "outcome" }, fact("task", visible(told("task"))), fact("seed", String(told("seed"))), fact("level", String(told("level"))), told("effort_weight") === null ? null : fact("w", exact(told("effort_weight")))),
       el("p", { class: "outcome" },
         el("span", { class: good ? "verdict-good" : "verdict-bad" }, good ? "✓ solved" : `✗ ${outcomeOf(archive, index)}`),
-        fact("stop", words(told("stop"))), fact("R", number(told("score"), 2)), fact("U", String(told("effort"))), fact("turns", `${told("turns")}${story ? ` of ${story.horizon}` : ""}`), fact("tokens", number(told("tokens"), 0)), more,
+        fact("stop", words(told("stop"))), fact(symbolOf("score"), number(told("score"), 2)), fact(symbolOf("effort"), String(told("effort"))), fact(titleOf("turns"), `${told("turns")}${story ? ` of ${story.horizon}` : ""}`), fact(titleOf("tokens"), number(told("tokens"), 0)), more,
         told("fault") === null ? null : el("span", { class: "badge fault" }, `fault: ${words(told("fault"))} ${story ? visible(story.fault_detail) : ""}`)),
       story && el("div", { class: "strip", title: "Choose a turn to go to it", click: goToTurn, role: "img", "aria-label": `${told("effort")} of ${told("turns")} turns involve the user` }, story.turns.map((turn) => el("i", { class: turn.involves_user ? "user" : null })))),
     story ? storyNodes(story, unfolded) : leftOut(archive, index));

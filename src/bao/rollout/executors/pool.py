@@ -1,23 +1,18 @@
-"""Threads that play the episodes of a plan, as many at once as their endpoint bears, none for longer than it may."""
+"""The episodes of a plan in threads, as many at once as their endpoint takes, none for longer than it may."""
 
 import math
-import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from threading import Event, Lock, Thread
+from functools import partial
+from threading import local
 from typing import NamedTuple
 
 from bao.action import Parsed
-from bao.gym import Gym
 from bao.policy import Policy
 from bao.rollout.episode import NEVER_PASS, play
-from bao.rollout.gate import AdaptiveLimit, Gate, pushbacks
-from bao.rollout.plan import Episode, Plan
+from bao.rollout.plan import Plan
+from bao.rollout.waiting import LateError, WaitingPool
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
 
-_TICK_SECONDS = 0.2
-"""How often whoever waits looks up."""
 _GRACE_SECONDS = 1.0
 """An episode that is late is given this long to notice it between two turns; then it is left behind."""
 
@@ -27,24 +22,15 @@ class Played(NamedTuple):
     trajectory: Trajectory
 
 
-class _StoppedError(Exception):
-    """Nobody wants the episode any more."""
+class _Try(NamedTuple):
+    """One try of an episode."""
+
+    number: int
+    left: int
+    """Tries, this one included."""
 
 
-@dataclass(eq=False)
-class _Ticket:
-    """One episode on its way through a thread."""
-
-    index: int
-    tries: int
-    """That are left, this one included."""
-    deadline: float = math.inf
-    abandoned: bool = False
-    inside: bool = False
-    """The gate."""
-
-
-class Pool:
+class EpisodePool:
     """Plays episodes in up to `concurrency` threads; use from one thread, and close it.
 
     An episode that ends in a fault is tried again, up to `tries` times in all. One that takes longer than `timeout` seconds is
@@ -55,99 +41,60 @@ class Pool:
         self._plan = plan
         self._tries = tries
         self._timeout = timeout
-        self._limit = AdaptiveLimit(concurrency, pushbacks())
-        self._gate = Gate(concurrency)
-        self._stop = Event()
-        self._waiting: SimpleQueue[_Ticket | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[_Ticket, Trajectory | BaseException]] = SimpleQueue()
-        self._lock = Lock()
-        self._playing: set[_Ticket] = set()
-        self._threads = 0
-        self.outstanding = 0
-        """Episodes that were submitted and have not come back."""
-
-    @property
-    def ceiling(self) -> int:
-        return self._limit.ceiling
+        self._threads: WaitingPool[_Try] = WaitingPool(concurrency, "bao-episode")
+        self._own = local()
+        """Each thread's gym."""
 
     @property
     def at_once(self) -> int:
         """How many episodes are let into a turn at present."""
-        return self._limit.limit
+        return self._threads.at_once
 
-    def play(self, indices: Iterator[int]) -> Generator[Played, None, None]:
-        """The episodes of these numbers, as they finish."""
-        ahead = 2 * self.ceiling
+    @property
+    def outstanding(self) -> int:
+        """Episodes that were submitted and have not come back."""
+        return self._threads.outstanding
+
+    def play(self, numbers: Iterator[int]) -> Generator[list[Played], None, None]:
+        """The episodes of these numbers, as they finish; nothing now and then."""
         while True:
-            while self.outstanding < ahead and (index := next(indices, None)) is not None:
-                self.submit(index)
+            while self.outstanding < 2 * self._threads.ceiling and (number := next(numbers, None)) is not None:
+                self.submit(number)
             if not self.outstanding:
                 return
-            yield from self.collect()
+            yield self.collect()
 
-    def submit(self, index: int) -> None:
-        self.outstanding += 1
-        self._enqueue(_Ticket(index, self._tries))
+    def submit(self, number: int) -> None:
+        self._submit(_Try(number, self._tries))
 
-    def collect(self, seconds: float = _TICK_SECONDS) -> list[Played]:
-        """What has finished, after waiting up to so many seconds for the first. Raises what an episode raised."""
-        found: list[Played] = []
-        try:
-            ticket, result = self._done.get(timeout=seconds)
-            while True:
-                if isinstance(result, BaseException):
-                    raise result
-                found.append(Played(ticket.index, result))
-                ticket, result = self._done.get_nowait()
-        except Empty:
-            pass
-        self._leave_behind(found)
-        self._gate.set_limit(self._limit.update(pushbacks(), time.monotonic()))
-        self.outstanding -= len(found)
+    def collect(self) -> list[Played]:
+        """What has finished, after waiting a moment for the first. Raises what an episode raised."""
+        found = []
+        for attempt, trajectory, error, _ in self._threads.collect(wait=True):
+            if isinstance(error, LateError):
+                trajectory = self._late(attempt.number)
+            elif error is not None:
+                raise error
+            if trajectory.fault is None or trajectory.fault in NEVER_PASS or attempt.left == 1:
+                found.append(Played(attempt.number, trajectory))
+            else:
+                self._submit(_Try(attempt.number, attempt.left - 1))
         return found
 
     def close(self) -> None:
         """No further turn is begun; whoever waits for a reply is left behind."""
-        self._stop.set()
-        for _ in range(self._threads):
-            self._waiting.put(None)
+        self._threads.close()
 
-    def _enqueue(self, ticket: _Ticket) -> None:
-        self._waiting.put(ticket)
-        self._staff()
+    def _submit(self, attempt: _Try) -> None:
+        self._threads.submit(attempt, partial(self._play, attempt.number), self._timeout, grace=_GRACE_SECONDS)
 
-    def _staff(self) -> None:
-        while self._threads < min(self._limit.ceiling, self.outstanding):
-            self._threads += 1
-            # Daemons, since a thread that waits for a reply can be neither interrupted nor waited for.
-            Thread(target=self._work, daemon=True, name=f"bao-episode-{self._threads}").start()
-
-    def _leave_behind(self, found: list[Played]) -> None:
-        late: list[_Ticket] = []
-        now = time.monotonic()
-        with self._lock:
-            for ticket in [each for each in self._playing if now > each.deadline + _GRACE_SECONDS]:
-                self._playing.discard(ticket)
-                ticket.abandoned = True
-                late.append(ticket)
-        for ticket in late:
-            self._leave(ticket)
-            self._threads -= 1
-            if ticket.tries > 1:
-                self._enqueue(_Ticket(ticket.index, ticket.tries - 1))
-            else:
-                found.append(Played(ticket.index, self._late(self._plan[ticket.index])))
-        if late:
-            self._staff()
-
-    def _late(self, episode: Episode) -> Trajectory:
+    def _late(self, number: int) -> Trajectory:
         """What is recorded of an episode that no longer answers."""
-        gym = self._plan.make_gym()
-        policy = self._plan.make_policy(gym, episode.policy_seed)
+        episode, gym = self._plan[number], self._plan.make_gym()
         return Trajectory(
             gym=gym.name,
             task_id=episode.task.id,
-            policy=policy.name,
+            policy=self._plan.make_policy(gym, episode.policy_seed).name,
             seed=episode.seed,
             opening="",
             turns=(),
@@ -166,78 +113,32 @@ class Pool:
 
     # In the threads.
 
-    def _work(self) -> None:
-        gym: Gym | None = None
-        while (ticket := self._waiting.get()) is not None and not self._stop.is_set():
-            try:
-                gym = gym or self._plan.make_gym()
-                trajectory = self._play(gym, ticket)
-            except _StoppedError:
-                return
-            except BaseException as error:
-                self._done.put((ticket, error))
-                return
-            self._done.put((ticket, trajectory))
+    def _play(self, number: int) -> Trajectory:
+        if not hasattr(self._own, "gym"):
+            self._own.gym = self._plan.make_gym()
+        gym, plan = self._own.gym, self._plan
+        task, seed, policy_seed = plan[number]
+        policy = _Watched(plan.make_policy(gym, policy_seed), self)
+        return play(gym, policy, task, seed, system=plan.system(gym), effort_weight=plan.effort_weight)
 
-    def _play(self, gym: Gym, ticket: _Ticket) -> Trajectory:
-        task, seed, policy_seed = self._plan[ticket.index]
-        while True:
-            with self._lock:
-                ticket.deadline = time.monotonic() + self._timeout
-                self._playing.add(ticket)
-            try:
-                self._enter(ticket)
-                policy = self._plan.make_policy(gym, policy_seed)
-                plan = self._plan
-                trajectory = play(
-                    gym, _Watched(policy, self, ticket), task, seed, system=plan.system(gym), effort_weight=plan.effort_weight
-                )
-            finally:
-                self._leave(ticket)
-                with self._lock:
-                    self._playing.discard(ticket)
-            if ticket.abandoned:
-                raise _StoppedError
-            if trajectory.fault is None or trajectory.fault in NEVER_PASS or ticket.tries == 1:
-                return trajectory
-            ticket.tries -= 1
-
-    def _enter(self, ticket: _Ticket) -> None:
-        left, ticket.deadline = ticket.deadline - time.monotonic(), math.inf  # waiting for a place is not the episode's time
-        if not self._gate.enter(lambda: not self._stop.is_set() and not ticket.abandoned):
-            raise _StoppedError
-        ticket.deadline = time.monotonic() + left
-        with self._lock:
-            ticket.inside = True
-
-    def _leave(self, ticket: _Ticket) -> None:
-        with self._lock:
-            inside, ticket.inside = ticket.inside, False
-        if inside:
-            self._gate.leave()
-
-    def between_turns(self, ticket: _Ticket) -> None:
+    def between_turns(self) -> None:
         """Make room where it is crowded. Raises where the episode is not wanted any more, or late."""
-        if self._gate.crowded:
-            self._leave(ticket)
-            self._enter(ticket)
-        if self._stop.is_set() or ticket.abandoned:
-            raise _StoppedError
-        if time.monotonic() > ticket.deadline:
-            raise FaultError(Fault.EPISODE_TIMEOUT, self._too_long())
+        try:
+            self._threads.between_turns()
+        except LateError:
+            raise FaultError(Fault.EPISODE_TIMEOUT, self._too_long()) from None
 
 
 class _Watched:
     """A policy that looks up before each turn."""
 
-    def __init__(self, policy: Policy, pool: Pool, ticket: _Ticket) -> None:
+    def __init__(self, policy: Policy, pool: EpisodePool) -> None:
         self.name = policy.name
         self.model = getattr(policy, "model", "")
         self.begin = policy.begin
         self._policy = policy
         self._pool = pool
-        self._ticket = ticket
 
     def act(self, observation: str) -> Parsed:
-        self._pool.between_turns(self._ticket)
+        self._pool.between_turns()
         return self._policy.act(observation)

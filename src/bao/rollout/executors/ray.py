@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from bao.errors import BaoError, ConfigError, RunError
 from bao.rollout.executors.base import ExecutionSettings, Note, Warn
-from bao.rollout.executors.pool import Pool
+from bao.rollout.executors.pool import EpisodePool
 from bao.rollout.information import with_information_gain
 from bao.rollout.plan import Plan
 from bao.rollout.usage import UsageMeter, Usages, include
@@ -220,7 +220,7 @@ def _nothing() -> None:
 def _play_some(plan: Plan, running: ExecutionSettings, concurrency: int, indices: Sequence[int]) -> tuple[list[_Row], Usages]:
     """On a worker of the cluster: these episodes, in the order in which they finish, and what models took for them."""
     usage, listener = UsageMeter(), plan.make_gym()
-    with closing(Pool(plan, concurrency, tries=running.failures.tries, timeout=running.episode_timeout)) as pool:
+    with closing(EpisodePool(plan, concurrency, tries=running.failures.tries, timeout=running.episode_timeout)) as pool:
         rows = [
             _Row(
                 index,
@@ -228,6 +228,7 @@ def _play_some(plan: Plan, running: ExecutionSettings, concurrency: int, indices
                 trajectory.fault_detail,
                 episode_row(with_information_gain(trajectory, listener, plan[index].task)),
             )
-            for index, trajectory in pool.play(iter(indices))
+            for played in pool.play(iter(indices))
+            for index, trajectory in played
         ]
     return rows, usage.taken()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bao.gym import Gym
 from bao.rollout.executors.base import ExecutionSettings, Note
-from bao.rollout.executors.pool import Pool
+from bao.rollout.executors.pool import EpisodePool, Played
 from bao.rollout.information import with_information_gain
 from bao.rollout.plan import Plan
 from bao.storage.episodes import episode_row
@@ -19,20 +19,15 @@ class ThreadExecutor:
     def __init__(self, plan: Plan, folder: Path, running: ExecutionSettings) -> None:
         self._plan = plan
         self._part = LogFile(folder)
-        self._pool = Pool(plan, running.concurrency, tries=running.failures.tries, timeout=running.episode_timeout)
+        self._pool = EpisodePool(plan, running.concurrency, tries=running.failures.tries, timeout=running.episode_timeout)
 
     @property
     def at_once(self) -> int:
         return self._pool.at_once
 
     def play(self, indices: Sequence[int]) -> Iterator[Sequence[Note]]:
-        source, ahead = iter(indices), 2 * self._pool.ceiling
-        while True:
-            while self.outstanding < ahead and (index := next(source, None)) is not None:
-                self.submit(index)
-            if not self.outstanding:
-                return
-            yield self.collect()
+        for played in self._pool.play(iter(indices)):
+            yield self._log(played)
 
     @property
     def outstanding(self) -> int:
@@ -44,16 +39,19 @@ class ThreadExecutor:
 
     def collect(self) -> list[Note]:
         """What has finished, after waiting a moment for the first."""
-        notes = []
-        for index, trajectory in self._pool.collect():
-            row = episode_row(with_information_gain(trajectory, self._listener, self._plan[index].task))
-            self._part.append(index, self._plan.key(index), trajectory.fault, row)
-            notes.append(Note(index, trajectory.fault, trajectory.fault_detail))
-        return notes
+        return self._log(self._pool.collect())
 
     def close(self) -> None:
         self._pool.close()
         self._part.close()
+
+    def _log(self, played: Sequence[Played]) -> list[Note]:
+        notes = []
+        for index, trajectory in played:
+            row = episode_row(with_information_gain(trajectory, self._listener, self._plan[index].task))
+            self._part.append(index, self._plan.key(index), trajectory.fault, row)
+            notes.append(Note(index, trajectory.fault, trajectory.fault_detail))
+        return notes
 
     @cached_property
     def _listener(self) -> Gym:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bao.storage.atomic import atomic_text
 from bao.train.tracking.trackers import Trackers
 
 SECONDS = "seconds/"
@@ -23,7 +24,7 @@ class MetricsLog:
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / "metrics.jsonl"
         kept = [row for row in read_metrics(self.path) if row["step"] <= resume_step] if resume_step else []
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        atomic_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self._file = self.path.open("a", encoding="utf-8")
         self._trackers = trackers
         self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
