@@ -18,9 +18,11 @@ from bao.action import Outcome as Outcome
 from bao.errors import ConfigError, DataError, suggest
 from bao.policy import Policy
 from bao.task import Hidden, Split, Task, TaskSet
+from bao.task_source import TaskSource
 from bao.trajectory import StopReason
+from bao.user import ASKED_ONLY, Nobody, Trait, User
 from bao.users.llm import Simulator
-from bao.users.persona import Persona, PersonaSession, Trait, check_supported, read_persona
+from bao.users.persona import Persona, PersonaSession, check_supported, read_persona
 
 MOST_TURNS = 32_767
 """The longest horizon: a trace holds the index of a token's turn in 16 bits."""
@@ -88,7 +90,7 @@ class Belief(Protocol):
 
 
 class Gym(gymnasium.Env[str, Action]):
-    """Base of every gym. Subclasses set the class attributes, `begin`, the hooks of their kinds and the class methods."""
+    """Base of every gym. Subclasses set the class attributes and write `begin`, `instructions` and the hooks of their kinds."""
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
     name: ClassVar[str]
@@ -110,8 +112,12 @@ class Gym(gymnasium.Env[str, Action]):
     """The kinds that somebody answers, whatever the convention: what a persona's traits are about."""
     submissions: ClassVar[frozenset[ActionKind]] = frozenset({ActionKind.ANSWER})
     """The kinds that the user judges: one that earns nothing costs satisfaction."""
-    persona_users: ClassVar[tuple[str, ...]] = ("scripted",)
-    """The users that can volunteer and be mistaken, where the gym offers `volunteer` and `mistaken`."""
+    traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {}
+    """The traits that the users can have, by user; those of a user that is not named are `ASKED_ONLY`."""
+    source: ClassVar[TaskSource] = TaskSource()
+    """Its tasks, and who plays them without a model."""
+    user: User
+    """Whom the agent can ask in this episode; `begin` sets it."""
 
     def __init__(
         self,
@@ -156,6 +162,7 @@ class Gym(gymnasium.Env[str, Action]):
         self.observation_space = TextSpace()
         self.action_space = ActionSpace(self.kinds)
         self.task: Task | None = None
+        self.user = Nobody()
         self._hooks: dict[str, Callable[[str], Outcome]] = {kind: getattr(self, f"on_{kind}") for kind in self.kinds}
         self._hooks[ActionKind.NONE] = self.on_none
         self._involves = {kind: kind in self.user_kinds for kind in self._hooks}
@@ -177,42 +184,13 @@ class Gym(gymnasium.Env[str, Action]):
     def instructions(self) -> str:
         """What the agent is told once, before the opening: the rules, the kinds and their content formats."""
 
-    @classmethod
-    @abstractmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The gym's own tasks of a split, always the same ones; `size` takes or makes the first so many."""
-
-    @classmethod
-    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from a file; gyms whose reference data has its own format override this."""
-        return TaskSet.read(path, cls.name, cls.check_task)
-
-    @classmethod
-    @abstractmethod
-    def check_task(cls, task: Task) -> None:
-        """Raise `ValueError` or `KeyError` naming the field if ``task.data`` cannot be played."""
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        """What a task is made of that no two splits may share: its entity, story, claim, rule, world. By default its id."""
-        return frozenset({task.id})
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        """The texts that an episode of `task` must not give away, and what may show each (`bao.task.Until`)."""
-        return ()
-
-    @classmethod
-    @abstractmethod
-    def scripted_policies(cls) -> Mapping[str, "Callable[[Gym, int], Policy]"]:
-        """Scripted policies by name, each made from the gym that it will play in and a seed.
-
-        ``oracle``, ``ask_all``, ``never_ask`` and ``random`` are always there: they bound every plot.
-        """
-
     def belief(self, task: Task) -> Belief | None:
         """A fresh record of what an agent can have inferred in an episode of `task`; None where this gym keeps none."""
         return None
+
+    def on_action(self, content: str) -> Outcome:
+        """A question to the user."""
+        return Outcome(str(self.user.answer(content)))  # a user may answer with a member of a StrEnum
 
     def on_finish(self, content: str) -> Outcome:
         return Outcome("The episode is over.", done=True)
@@ -222,44 +200,76 @@ class Gym(gymnasium.Env[str, Action]):
         names = ", ".join(f"[{kind}]" for kind in CHOICES if kind in self.kinds)
         return Outcome(f"No action could be read ({content}). Begin with one of {names}.")
 
-    # What a gym's author may write, so that its user can have a persona.
+    # What a persona brings out in the user.
 
     def volunteer(self, rng: np.random.Generator) -> Outcome | None:
-        """Something that the user tells unasked, in a sentence or more; None where there is nothing left to tell.
-
-        It earns nothing. It may end the episode where nothing is left to find out. Choices are drawn from `rng`, the
-        persona's own generator. A gym that does not override this refuses the trait ``volunteering``.
-        """
-        raise NotImplementedError
+        """What the user tells unasked (`bao.user.User.volunteer`). It earns nothing."""
+        return self.user.volunteer(rng)
 
     def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
-        """A wrong answer to a question; None where there is nothing to get wrong, and the question is answered as ever.
-
-        Only the words are wrong: what the user wants and what the gym has on its books stays true, so that the same question
-        can be answered rightly later. A gym that does not override this refuses the trait ``mistakes``.
-        """
-        raise NotImplementedError
+        """A wrong answer to a question (`bao.user.User.mistaken`)."""
+        return self.user.mistaken(content, rng)
 
     def evadable(self, content: str) -> bool:
-        """Whether a vague answer may take the place of the answer to this; not where the agent tells the user something."""
-        return True
+        """Whether a vague answer may take the place of the answer to this (`bao.user.User.evadable`)."""
+        return self.user.evadable(content)
 
     def persona_traits(self) -> tuple[Trait, ...]:
         """The traits that the user of this gym can have."""
         if self.questions.isdisjoint(self.kinds):
             return ()
-        traits = [Trait.PATIENCE, Trait.VAGUENESS]
-        if self.user_backend in self.persona_users:
-            if type(self).volunteer is not Gym.volunteer:
-                traits.append(Trait.VOLUNTEERING)
-            if type(self).mistaken is not Gym.mistaken:
-                traits.append(Trait.MISTAKES)
-        return tuple(traits)
+        if self.user_backend in self.traits:
+            return self.traits[self.user_backend]
+        # A gym that writes the hooks itself states by that what its users can do.
+        own = type(self) if self.user_backend in getattr(self, "persona_users", ("scripted",)) else Gym
+        written = {Trait.VOLUNTEERING: own.volunteer is not Gym.volunteer, Trait.MISTAKES: own.mistaken is not Gym.mistaken}
+        return (*ASKED_ONLY, *(trait for trait, is_written in written.items() if is_written))
 
     @property
     def satisfaction(self) -> float | None:
         """The estimate of the user's satisfaction with the episode as it stands, in [0, 1]; None without a persona."""
         return None if self._persona_talk is None else self._persona_talk.satisfaction
+
+    # What is asked about the gym's tasks, answered by its `source`.
+
+    @classmethod
+    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
+        """The gym's own tasks of a split, always the same ones; `size` takes or makes the first so many.
+
+        Raises `ConfigError` on levels that it does not have and on a size that cannot be had.
+        """
+        return cls.source.task_set(cls.name, Split(split), size, levels)
+
+    @classmethod
+    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
+        """Tasks from a file: JSON lines, or a format that the source has a reader for; `split` is that of those that name none.
+
+        Raises `DataError` naming the file, the entry and the field.
+        """
+        return cls.source.read(cls.name, Path(path), Split(split), cls.check_task)
+
+    @classmethod
+    def check_task(cls, task: Task) -> None:
+        """Raise `ValueError` or `KeyError` naming the field if ``task.data`` cannot be played."""
+        cls.source.check_task(task)
+
+    @classmethod
+    def components(cls, task: Task) -> frozenset[str]:
+        """What a task is made of that no two splits may share: its entity, story, claim, rule, world. By default its id."""
+        return cls.source.components(task)
+
+    @classmethod
+    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
+        """The texts that an episode of `task` must not give away, and what may show each (`bao.task.Until`)."""
+        return cls.source.hidden(task)
+
+    @classmethod
+    def scripted_policies(cls) -> Mapping[str, "Callable[[Gym, int], Policy]"]:
+        """Scripted policies by name, each made from the gym that it will play in and a seed.
+
+        ``oracle``, ``ask_all``, ``never_ask`` and ``random`` are always there: they bound every plot.
+        """
+        return cls.source.policies
 
     # gymnasium's interface.
 

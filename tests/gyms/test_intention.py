@@ -690,7 +690,7 @@ def test_own_task_files_are_read_back(tmp_path: Path) -> None:
     [
         ({"task": None}, "the field 'task' is missing"),
         ({"category": " "}, "category=' ' must be a text"),
-        ({"missing_details": []}, "missing_details is empty"),
+        ({"missing_details": []}, r"missing_details=\[\] must be a list of at least 1"),
         ({"missing_details": {}}, r"missing_details=\{\} must be a list"),
         ({"missing_details": ["x"]}, r"missing_details\[0\]='x' must be an object"),
         ({"missing_details": [{**FLAVOUR, "importance": 4}]}, r"missing_details\[0\]\.importance=4 must be 1, 2 or 3"),

@@ -78,7 +78,7 @@ def user_prompts(model: FakeSimulator) -> list[Prompt]:
 
 
 def choices(gym: Intention) -> list[str]:
-    return list(gym._choices)
+    return list(gym.user.choices)
 
 
 # Books and words.

@@ -21,9 +21,8 @@ from bao.action import Action, ActionKind
 from bao.errors import ConfigError, DataError
 from bao.gyms.persuade import Persuade
 from bao.gyms.persuade.agents import ASK_WHY, GENERIC, sentence
-from bao.gyms.persuade.files import shared_arguments, shared_claims
 from bao.gyms.persuade.stance import LEVEL, STANCES, TOP, Stance, read_stance, rewards, userrl_rewards
-from bao.gyms.persuade.tasks import LEVELS, Case, concepts, is_userrl, load, plain
+from bao.gyms.persuade.tasks import LEVELS, Case, concepts, is_userrl, load, plain, shared
 from bao.gyms.persuade.user import WORDS_MOST, Heard, ScriptedPersuadee, classify, is_sentence
 from bao.gyms.persuade.words import FUNCTION_WORDS, Kind, forms
 from bao.rollout.episode import play
@@ -118,7 +117,7 @@ def test_the_gym_says_that_its_scores_are_no_measure_of_persuasion() -> None:
     for place in places:
         assert place is not None
         assert "plumbing" in place
-    assert "no measure of persuasion" in str(Persuade.scripted_policies.__doc__)
+    assert "no measure of persuasion" in str(bao.gyms.persuade.agents.__doc__)
 
 
 # The stance and its reward.
@@ -136,7 +135,7 @@ def test_a_stance_that_is_none_of_the_seven_is_a_fault_and_never_stored(text: st
     class Rambling:
         said = text
 
-        def explain(self, question: str) -> str:
+        def answer(self, question: str) -> str:
             return "Hm."
 
         def hear(self, argument: str) -> Heard:
@@ -149,7 +148,7 @@ def test_a_stance_that_is_none_of_the_seven_is_a_fault_and_never_stored(text: st
 
     gym = started()
     user = Rambling()
-    gym.persuadee = user
+    gym.user = user
     user.said = Stance.NEUTRAL
     assert gym.step(Action("answer", "So."))[1] == pytest.approx(3 / 6)
     user.said = text
@@ -169,7 +168,7 @@ def test_moving_the_user_to_and_fro_earns_nothing_more() -> None:
     class Swinging:
         turn = 0
 
-        def explain(self, question: str) -> str:
+        def answer(self, question: str) -> str:
             return "Hm."
 
         def hear(self, argument: str) -> Heard:
@@ -177,7 +176,7 @@ def test_moving_the_user_to_and_fro_earns_nothing_more() -> None:
             return Heard("Well.", swinging[self.turn - 1])
 
     gym = started()
-    gym.persuadee = Swinging()
+    gym.user = Swinging()
     assert sum(gym.step(Action("answer", "So."))[1] for _ in range(16)) == pytest.approx(5 / 6)
 
 
@@ -347,7 +346,7 @@ def test_what_can_be_said_against_any_claim_moves_nobody() -> None:
 def test_asking_why_tells_the_reason_and_what_weighs_and_no_consideration() -> None:
     for task in ALL_TASKS:
         case = load(task)
-        reply = ScriptedPersuadee(case).explain(ASK_WHY)
+        reply = ScriptedPersuadee(case).answer(ASK_WHY)
         assert reply.startswith(f"I hold it because {case.reason}. What weighs with me is ")
         told = {kind for kind in Kind if str(kind) in reply.partition("What weighs")[2]}
         assert told == set(case.weighing)
@@ -358,7 +357,7 @@ def test_asking_about_a_kind_tells_what_would_move_the_user_only_if_it_weighs() 
     for task in ALL_TASKS:
         case = load(task)
         for kind in Kind:
-            reply = ScriptedPersuadee(case).explain(f"What about {kind}?")
+            reply = ScriptedPersuadee(case).answer(f"What about {kind}?")
             shown = [each for each in case.considerations if each.text in reply]
             assert all(each.kind == kind and each.weighs for each in shown)
             assert len(shown) == (kind in case.weighing)
@@ -427,7 +426,7 @@ def test_the_splits_are_large_enough_and_always_the_same() -> None:
 def test_no_claim_and_no_consideration_occurs_in_two_splits() -> None:
     for one, other in combinations(Split, 2):
         first, second = Persuade.task_set(one), Persuade.task_set(other)
-        assert shared_claims(first, second) == ()
+        assert shared(first, second, "claim") == ()
         texts = [{row["text"] for task in tasks for row in task.data["considerations"]} for tasks in (first, second)]
         assert not texts[0] & texts[1]
         plains = [{plain(text) for text in found} for found in texts]
@@ -508,7 +507,7 @@ def test_levels_and_sizes_are_honoured() -> None:
     assert len(Persuade.task_set("valid", 5)) == 5
     with pytest.raises(ConfigError, match=r"levels=\(4,\) must be some of \(2, 3\)"):
         Persuade.task_set("test", levels=(4,))
-    with pytest.raises(ConfigError, match="size=999 must be from 0 to 86"):
+    with pytest.raises(ConfigError, match="size=999 is more than the 86 test tasks of persuade"):
         Persuade.task_set("test", 999)
 
 
@@ -534,10 +533,10 @@ def changed(**fields: Any) -> Task:
         ({"claim": ""}, "claim=''"),
         ({"reason": 3}, "reason=3"),
         ({"weighs": ["fairness"]}, "only 1 considerations are of a kind in weighs; it takes 6"),
-        ({"weighs": ["luck"]}, r"weighs=\['luck'\] must be of fairness, cost"),
+        ({"weighs": ["luck"]}, r"weighs\[0\]='luck' is unknown; known: fairness, cost"),
         ({"considerations": "all"}, "considerations='all' must be a list"),
         ({"considerations": ["a"]}, "'a' must be an object"),
-        ({"considerations": [{"kind": "luck", "text": "[a]"}]}, r"kind=\['luck'\]"),
+        ({"considerations": [{"kind": "luck", "text": "[a]"}]}, r"considerations\[0\]\.kind='luck'"),
         ({"considerations": [{"kind": "cost", "text": "no mark"}]}, "marks no concept"),
         ({"considerations": [{"kind": "cost", "text": "[two words]"}]}, "give single words"),
         ({"considerations": [{"kind": "cost", "text": "[the|cost]"}]}, "holds 'the'"),
@@ -585,9 +584,9 @@ def test_shared_claims_are_found_whatever_their_case_and_final_stop() -> None:
         return TaskSet.of(Task(f"{i}", "persuade", {"claim": claim, "argument": claim}) for i, claim in enumerate(claims))
 
     one, other = tasks("Tea is good.", "Rain  is wet", "Snow"), tasks("tea is good", "Rain is wet.", "Hail")
-    assert shared_claims(one, other) == ("Rain  is wet", "Tea is good.")
-    assert len(shared_arguments(one, other)) == 2
-    assert shared_claims(one, tasks()) == ()
+    assert shared(one, other, "claim") == ("Rain  is wet", "Tea is good.")
+    assert len(shared(one, other, "argument")) == 2
+    assert shared(one, tasks(), "claim") == ()
 
 
 def test_userrls_files_load_and_are_not_played(userrl_data: Path) -> None:
@@ -608,11 +607,11 @@ def test_userrls_test_claims_all_occur_in_its_training_set_and_ours_do_not(userr
     folder = userrl_data / "persuasion"
     train, test = (Persuade.read_tasks(folder / f"{split}.parquet") for split in ("train", "test"))
     assert (len({task.data["claim"] for task in train}), len({task.data["claim"] for task in test})) == (61, 27)
-    assert len(shared_claims(train, test)) == 27
+    assert len(shared(train, test, "claim")) == 27
     assert len({task.data["argument"] for task in test}) == 41
-    assert len(shared_arguments(train, test)) == 10
+    assert len(shared(train, test, "argument")) == 10
     for split in Split:
-        assert shared_claims(Persuade.task_set(split), train) == ()
+        assert shared(Persuade.task_set(split), train, "claim") == ()
 
 
 # Any agent.

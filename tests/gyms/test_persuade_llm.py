@@ -156,8 +156,8 @@ def test_a_stance_that_is_none_of_the_seven_is_a_fault_and_nothing_is_stored(sta
     with pytest.raises(FaultError) as error:
         gym.step(Action("answer", "First."))
     assert error.value.fault == Fault.USER_MALFORMED
-    assert isinstance(gym.persuadee, LLMPersuadee)
-    assert gym.persuadee.stance == Stance.STRONGLY_AGREE
+    assert isinstance(gym.user, LLMPersuadee)
+    assert gym.user.stance == Stance.STRONGLY_AGREE
     _, reward, _, _, info = gym.step(Action("answer", "Second."))
     assert reward == pytest.approx(0.5)
     assert info["turn"] == 1

@@ -39,6 +39,10 @@ from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason, Trajectory
 
 
+def asker(task: Task) -> ScriptedAsker:
+    return ScriptedAsker(load(task).question, load(task).meant)
+
+
 @cache
 def whole(split: Split) -> TaskSet:
     return Search.task_set(split)
@@ -277,7 +281,7 @@ def test_levels_are_honoured() -> None:
         Search.task_set(Split.TEST, 2, (2, 7))
     with pytest.raises(ConfigError, match="size=-1 must not be negative"):
         Search.task_set(Split.TEST, -1)
-    with pytest.raises(ConfigError, match=r"size=2000 takes more than the \d+ valid tasks of level 1"):
+    with pytest.raises(ConfigError, match=r"size=2000 is more than the \d+ valid tasks of the levels \(1,\)"):
         Search.task_set(Split.VALID, 2_000, (1,))
 
 
@@ -305,7 +309,7 @@ MEANT = {
         ({"answers": "Ada"}, "answers='Ada' must be a list"),
         ({"answers": ["Ada", "..."]}, "with a letter or a digit"),
         ({"world": "test-7"}, "world 'test-7' is unknown; known: train-0"),
-        ({"world": 3}, "world=3 must be the name"),
+        ({"world": 3}, "world=3 must be a text"),
         ({"meant": []}, r"meant=\[\] must be an object"),
         ({"meant": {**MEANT, "kind": "ship"}}, "meant.kind='ship' is unknown; known: person"),
         ({"meant": {**MEANT, "candidates": ["A", 3]}}, "meant.candidates"),
@@ -342,11 +346,11 @@ def test_neither_the_instructions_nor_the_opening_show_an_answer() -> None:
 def test_nothing_that_the_user_says_shows_the_answer() -> None:
     questions = [question.format(x="it") for relation in RELATIONS.values() for question in relation.questions]
     for task in whole(Split.TEST):
-        user = load(task).user
+        user = asker(task)
         named = task.data.get("meant", {"candidates": []})["candidates"]
         for question in (*questions, "", "What is the answer?", *named):
             for answer in task.data["answers"]:
-                assert words(answer) not in words(user.reply(question))
+                assert words(answer) not in words(user.answer(question))
 
 
 def test_a_search_depends_on_the_world_and_the_query_alone() -> None:
@@ -650,7 +654,7 @@ CLUB = ScriptedAsker(
     ],
 )
 def test_the_user_answers_what_is_asked(question: str, reply: str) -> None:
-    assert CLUB.reply(question) == reply
+    assert CLUB.answer(question) == reply
 
 
 def test_one_question_settles_every_ambiguous_task() -> None:
@@ -658,11 +662,11 @@ def test_one_question_settles_every_ambiguous_task() -> None:
     for task in AMBIGUOUS:
         meant = task.data["meant"]
         name = meant["candidates"][meant["index"]]
-        assert load(task).user.reply(f"Do you mean {' or '.join(meant['candidates'])}?") == f"I mean {name}."
+        assert asker(task).answer(f"Do you mean {' or '.join(meant['candidates'])}?") == f"I mean {name}."
         place = world(task.data["world"])
         telling = 0
         for relation, value in meant["facts"].items():
-            assert value in load(task).user.reply(RELATIONS[relation].questions[0].format(x="it"))
+            assert value in asker(task).answer(RELATIONS[relation].questions[0].format(x="it"))
             telling += sum(place.things[other].facts.get(relation) == value for other in meant["candidates"]) == 1
         assert telling >= 1
 
@@ -670,13 +674,13 @@ def test_one_question_settles_every_ambiguous_task() -> None:
 def test_of_what_is_asked_the_user_knows_nothing() -> None:
     for task in DESCRIBED:
         first = task.data["meant"]["asked"][0]
-        assert load(task).user.reply(RELATIONS[first].questions[0].format(x="it")) == UNKNOWN
+        assert asker(task).answer(RELATIONS[first].questions[0].format(x="it")) == UNKNOWN
 
 
 def test_who_names_what_is_meant_has_nothing_to_add() -> None:
     for task in whole(Split.TEST):
         if "meant" not in task.data:
-            assert load(task).user.reply("Which one do you mean, and when was it founded?") == CLEAR
+            assert asker(task).answer("Which one do you mean, and when was it founded?") == CLEAR
 
 
 def test_questions_involve_the_user_unless_only_answers_count() -> None:

@@ -485,7 +485,7 @@ def test_there_are_enough_tasks_of_every_level() -> None:
 def test_tasks_are_the_same_every_time() -> None:
     assert Tau.task_set("test", 20).tasks == whole(Split.TEST)[:20].tasks
     assert [task.level for task in Tau.task_set("train", 6, (2, 3))] == [2, 3, 2, 3, 2, 3]
-    with pytest.raises(ConfigError, match="levels=\\(4,\\): tau has the levels 1, 2, 3"):
+    with pytest.raises(ConfigError, match="levels=\\(4,\\) must be some of \\(1, 2, 3\\)"):
         Tau.task_set("test", 1, (4,))
 
 
@@ -597,7 +597,7 @@ def test_tasks_can_be_written_and_read_back(tmp_path: Path) -> None:
         ({"wishes": [{"operation": "inform", "colour": "red"}]}, "a wish has no field 'colour'"),
         ({"actions": [{"name": "fly", "arguments": {}}]}, "the action 'fly' is no tool"),
         ({"actions": [{"name": "calculate", "arguments": {"expression": "x"}}]}, "the action 'calculate' fails: Error"),
-        ({"outputs": [3]}, r"outputs=\[3\] must be texts"),
+        ({"outputs": [3]}, r"outputs\[0\]=3 must be a text"),
         ({"user_id": "nobody"}, "user_id='nobody' is not in the database"),
         ({"actions": None}, "line 1"),
     ],
@@ -901,7 +901,7 @@ def test_a_broken_database_is_named_with_file_and_field(tmp_path: Path) -> None:
 
 def test_broken_task_files_are_data_errors(tmp_path: Path) -> None:
     (tmp_path / "tau_test.json").write_text('[{"id": "retail-0", "info": {"task": {"user_id": "a", "instruction": ""}}}]')
-    with pytest.raises(DataError, match=r"entry 0\.info\.task\.actions"):
+    with pytest.raises(DataError, match=r"entry 0\.info\.task: the field 'actions' is missing"):
         Tau.read_tasks(tmp_path / "tau_test.json")
     (tmp_path / "tau_test.json").write_text(
         '[{"id": "hotel-0", "info": {"task": {"user_id": "a", "actions": [], "instruction": ""}}}]'

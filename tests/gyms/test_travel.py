@@ -173,7 +173,7 @@ def test_levels_are_honoured() -> None:
         several = Travel.task_set(Split.VALID, 12, levels)
         assert {task.level for task in several} == set(levels)
         assert all(len(load(task)) == task.level for task in several)
-    with pytest.raises(ConfigError, match=r"levels=\(2, 7\): travel has the levels 2, 3, 4, 5"):
+    with pytest.raises(ConfigError, match=r"levels=\(2, 7\) must be some of \(2, 3, 4, 5\)"):
         Travel.task_set(Split.TEST, 2, (2, 7))
 
 

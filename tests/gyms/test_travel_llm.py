@@ -12,8 +12,8 @@ from bao.errors import ConfigError
 from bao.gyms.travel import Travel
 from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, VALUE_ATTRIBUTE
 from bao.gyms.travel.llm import MOST_CHARACTERS, Reading
-from bao.gyms.travel.scripted import ScriptedTraveller
 from bao.gyms.travel.tasks import Source, generate, load
+from bao.gyms.travel.user import ScriptedTraveller
 from bao.rollout.episode import play
 from bao.task import Split, Task
 from bao.trajectory import Fault, FaultError, StopReason

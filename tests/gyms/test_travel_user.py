@@ -6,7 +6,7 @@ import pytest
 from bao.action import ActionKind
 from bao.gyms.travel import Travel
 from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE
-from bao.gyms.travel.scripted import ScriptedTraveller
+from bao.gyms.travel.user import ScriptedTraveller
 from bao.rollout.episode import play
 from bao.task import Split
 
@@ -39,29 +39,29 @@ def volunteered(reply: str) -> bool:
 )
 def test_a_question_is_answered_by_what_it_mentions(question: str, value: str) -> None:
     for seed in range(5):
-        reply = traveller(seed).reply(question)
+        reply = traveller(seed).answer(question)
         assert reply in {f"I would like {value}.", f"The best would be {value}.", f"I prefer {value}."}
 
 
 @pytest.mark.parametrize("question", ["", "What do you like?", "Which hotel?", "Anything else?", "?!", "\u00fc\ud800"])
 def test_a_question_that_names_nothing_is_too_vague(question: str) -> None:
-    assert traveller().reply(question) == VAGUE
+    assert traveller().answer(question) == VAGUE
 
 
 def test_an_aspect_that_is_not_wanted_and_an_attribute_that_does_not_matter_are_said_so() -> None:
-    assert traveller().reply("Which fuel for the car?") == "No car is needed."
-    assert traveller().reply("Is breakfast included at the hotel?") == "I have no wish about the board."
+    assert traveller().answer("Which fuel for the car?") == "No car is needed."
+    assert traveller().answer("Is breakfast included at the hotel?") == "I have no wish about the board."
 
 
 def test_one_thing_is_answered_at_a_time_the_first_named() -> None:
-    assert told(traveller().reply("Which area and which style for the hotel?")) == {"area"}
-    assert told(traveller().reply("Which style and which area for the hotel?")) == {"style"}
-    assert told(traveller().reply("Which seat, which time, which area, which style?")) == {"seat"}
+    assert told(traveller().answer("Which area and which style for the hotel?")) == {"area"}
+    assert told(traveller().answer("Which style and which area for the hotel?")) == {"style"}
+    assert told(traveller().answer("Which seat, which time, which area, which style?")) == {"seat"}
 
 
 def test_an_aspect_named_keeps_the_question_to_it() -> None:
-    assert told(traveller().reply("When should the hotel be quiet?")) == {"style"}
-    assert traveller().reply("When is the hotel open?") == VAGUE
+    assert told(traveller().answer("When should the hotel be quiet?")) == {"style"}
+    assert traveller().answer("When is the hotel open?") == VAGUE
 
 
 def test_the_same_generator_gives_the_same_replies() -> None:
@@ -69,7 +69,7 @@ def test_the_same_generator_gives_the_same_replies() -> None:
 
     def replies(seed: int) -> list[str]:
         user = traveller(seed)
-        return [user.reply(question) for question in questions]
+        return [user.answer(question) for question in questions]
 
     assert replies(4) == replies(4)
     assert len({tuple(replies(seed)) for seed in range(6)}) > 1
@@ -78,7 +78,7 @@ def test_the_same_generator_gives_the_same_replies() -> None:
 def test_a_wish_is_volunteered_after_three_fruitless_questions() -> None:
     user = traveller()
     replies = [
-        user.reply(question) for question in ("Well?", "Which fuel for the car?", "Which board?", "Well?", "Well?", "Well?")
+        user.answer(question) for question in ("Well?", "Which fuel for the car?", "Which board?", "Well?", "Well?", "Well?")
     ]
     assert [volunteered(reply) for reply in replies] == [False, False, True, False, False, True]
     assert replies[2].startswith("I have no wish about the board. By the way, for the ")
@@ -86,12 +86,12 @@ def test_a_wish_is_volunteered_after_three_fruitless_questions() -> None:
 
 def test_a_fruitful_question_starts_the_count_anew() -> None:
     user = traveller()
-    replies = [user.reply(question) for question in ("Well?", "Well?", "Which area?", "Well?", "Well?", "Well?")]
+    replies = [user.answer(question) for question in ("Well?", "Well?", "Which area?", "Well?", "Well?", "Well?")]
     assert [volunteered(reply) for reply in replies] == [False] * 5 + [True]
 
 
 def test_the_patience_can_be_set() -> None:
-    assert volunteered(traveller(volunteer_after=1).reply("Well?"))
+    assert volunteered(traveller(volunteer_after=1).answer("Well?"))
 
 
 def test_only_what_is_still_unknown_is_volunteered_and_never_twice() -> None:
@@ -99,14 +99,14 @@ def test_only_what_is_still_unknown_is_volunteered_and_never_twice() -> None:
         user = traveller(seed, volunteer_after=1)
         user.tell("area")
         user.settle("flight")
-        assert told(user.reply("Well?")) == {"style"}
-        assert user.reply("Well?") == VAGUE
-        assert told(user.reply("Which area for the hotel?")) == {"area"}, "a direct question is always answered"
+        assert told(user.answer("Well?")) == {"style"}
+        assert user.answer("Well?") == VAGUE
+        assert told(user.answer("Which area for the hotel?")) == {"area"}, "a direct question is always answered"
 
 
 def test_volunteering_goes_through_all_wishes() -> None:
     user = traveller(volunteer_after=1)
-    replies = [user.reply("Well?") for _ in range(5)]
+    replies = [user.answer("Well?") for _ in range(5)]
     assert set().union(*map(told, replies)) == {"area", "style", "seat", "time"}
     assert replies[-1] == VAGUE
 

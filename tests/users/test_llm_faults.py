@@ -10,7 +10,7 @@ import pytest
 from bao import make
 from bao.gyms.travel import Travel
 from bao.gyms.travel.catalogue import VALUE_ATTRIBUTE
-from bao.gyms.travel.scripted import ScriptedTraveller
+from bao.gyms.travel.user import ScriptedTraveller
 from bao.measures import fault_counts, healthy, summarize
 from bao.rollout.episodes import play_all
 from bao.task import Split

@@ -1,10 +1,17 @@
-"""Scripted policies that need no knowledge of a gym."""
+"""What the scripted policies of all gyms share: chance, the oracle, and a turn written down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from bao.action import Action, ActionKind, Parsed
+from bao.gym import Gym
+from bao.policy import Policy
+from bao.task import Task
+
+
+def turn(kind: ActionKind, content: str = "", thinking: str = "") -> Parsed:
+    return Parsed(thinking, Action(kind, content), None)
 
 
 class RandomPolicy:
@@ -22,8 +29,32 @@ class RandomPolicy:
 
     def act(self, observation: str) -> Parsed:
         if self._rng.random() < self._finish:
-            return Parsed("", Action(ActionKind.FINISH), None)
+            return turn(ActionKind.FINISH)
         kinds = list(self._contents)
         kind = kinds[int(self._rng.integers(len(kinds)))]
         texts = self._contents[kind]
-        return Parsed("", Action(kind, texts[int(self._rng.integers(len(texts)))]), None)
+        return turn(kind, texts[int(self._rng.integers(len(texts)))])
+
+
+class Oracle:
+    """Knows the task of the gym that it was made from: takes the actions that `plan` lists for it, and the last one again."""
+
+    name = "oracle"
+
+    def __init__(self, gym: Gym, plan: Callable[[Task], Sequence[Action]], thinking: str = "") -> None:
+        self._gym, self._plan, self._thinking = gym, plan, thinking
+
+    def begin(self, system: str, opening: str) -> None:
+        self._left: list[Action] | None = None
+
+    def act(self, observation: str) -> Parsed:
+        if self._left is None:
+            if self._gym.task is None:
+                raise RuntimeError("the oracle acts in an episode only: call the gym's reset() first")
+            self._left = list(self._plan(self._gym.task))
+        return Parsed(self._thinking, self._left.pop(0) if len(self._left) > 1 else self._left[0], None)
+
+
+def oracle(plan: Callable[[Task], Sequence[Action]], thinking: str = "") -> Callable[[Gym, int], Policy]:
+    """Makes a gym's `Oracle`."""
+    return lambda gym, seed: Oracle(gym, plan, thinking)

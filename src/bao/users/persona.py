@@ -2,8 +2,8 @@
 
 A persona stands between the agent and the gym's hooks. It can let the user leave (*patience*), evade a question
 (*vagueness*), tell something unasked (*volunteering*) or say something wrong (*mistakes*). Patience and vagueness need
-nothing of a gym but that it has somebody to ask (`bao.gym.Gym.questions`); for the others a gym offers `Gym.volunteer` and
-`Gym.mistaken`, and one that does not refuses the trait instead of ignoring it.
+nothing of a gym but that it has somebody to ask (`bao.gym.Gym.questions`); the others take a user who can (`bao.user.User`), as
+a gym states in `Gym.traits`. A trait that a user cannot have is refused instead of being ignored.
 
 Chance comes from a generator spawned from the episode's own, so the gym's random stream is what it is without a persona, and
 what the user has been asked, and answers, is worded as it would be.
@@ -11,7 +11,6 @@ what the user has been asked, and answers, is worded as it would be.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from bao.action import Outcome
 from bao.errors import ConfigError, suggest
-from bao.user import User
+from bao.user import Character, Trait
 from bao.users.repetition import gist, same
 from bao.users.satisfaction import UserExperience, satisfaction
 
@@ -31,15 +30,6 @@ VAGUE = (
 )
 OUT_OF_PATIENCE = "I have no time for more questions. Goodbye."
 ASKED_ALREADY = "You have asked me that already. Goodbye."
-
-
-class Trait(StrEnum):
-    """What a persona can do; the values are the settings that switch it on."""
-
-    PATIENCE = "patience"
-    VAGUENESS = "vagueness"
-    VOLUNTEERING = "volunteering"
-    MISTAKES = "mistakes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +122,7 @@ class PersonaSession:
     def __init__(
         self,
         persona: Persona,
-        user: User,
+        user: Character,
         questions: Collection[str],
         submissions: Collection[str],
         most: int,

@@ -14,7 +14,9 @@ from bao.gym import Gym
 from bao.gyms.function.candidates import library, probe_values
 from bao.gyms.function.content import Inputs
 from bao.gyms.function.rules import Undefinedness, Value, compile_rule, parse_rule
+from bao.policies.scripted import oracle, turn
 from bao.policy import Policy
+from bao.task import Task
 
 PROBES: tuple[Inputs, ...] = (
     (2, 3, 5, 4),
@@ -32,23 +34,9 @@ TEST_INPUTS = re.compile(r"The test inputs are a=(-?\d+), b=(-?\d+), c=(-?\d+), 
 VALUE = re.compile(r"rule\((-?\d+), (-?\d+), (-?\d+), (-?\d+)\) = (-?\d+(?:\.\d+)?)( \(rounded\))?")
 
 
-class Oracle:
-    """Reads the hidden rule from the gym's task and answers in its first turn."""
-
-    name = "oracle"
-
-    def __init__(self, gym: Gym) -> None:
-        self._gym = gym
-
-    def begin(self, system: str, opening: str) -> None:
-        """Nothing to prepare."""
-
-    def act(self, observation: str) -> Parsed:
-        task = self._gym.task
-        if task is None:
-            raise RuntimeError("the oracle acts in an episode only: call the gym's reset() first")
-        value = compile_rule(task.data["rule"]).value(*task.data["test_case"])
-        return _turn(ActionKind.ANSWER, str(value), "The rule is known.")
+def _plan(task: Task) -> list[Action]:
+    value = compile_rule(task.data["rule"]).value(*task.data["test_case"])
+    return [Action(ActionKind.ANSWER, str(value))]
 
 
 class RandomPolicy:
@@ -65,12 +53,12 @@ class RandomPolicy:
     def act(self, observation: str) -> Parsed:
         draw = self._rng.random()
         if draw < 0.5:
-            return _turn(ActionKind.ACTION, " ".join(map(str, self._rng.integers(1, 11, size=4))))
+            return turn(ActionKind.ACTION, " ".join(map(str, self._rng.integers(1, 11, size=4))))
         if draw < 0.7:
-            return _turn(ActionKind.SEARCH, "test")
+            return turn(ActionKind.SEARCH, "test")
         if draw < 0.95:
-            return _turn(ActionKind.ANSWER, str(self._rng.integers(-20, 101)))
-        return _turn(ActionKind.FINISH)
+            return turn(ActionKind.ANSWER, str(self._rng.integers(-20, 101)))
+        return turn(ActionKind.FINISH)
 
 
 class Prober:
@@ -85,7 +73,7 @@ class Prober:
     def act(self, observation: str) -> Parsed:
         self._observe(observation)
         if self._test is None:
-            return _turn(ActionKind.SEARCH, "test")
+            return turn(ActionKind.SEARCH, "test")
         return self._decide()
 
     def _observe(self, observation: str) -> None:
@@ -96,10 +84,10 @@ class Prober:
             self._probes = [probe for probe in PROBES if probe != self._test]
 
     def _decide(self) -> Parsed:
-        return self._probe() if self._probes else _turn(ActionKind.FINISH)
+        return self._probe() if self._probes else turn(ActionKind.FINISH)
 
     def _probe(self, thinking: str = "") -> Parsed:
-        return _turn(ActionKind.ACTION, " ".join(map(str, self._probes.pop(0))), thinking)
+        return turn(ActionKind.ACTION, " ".join(map(str, self._probes.pop(0))), thinking)
 
 
 class Solver(Prober):
@@ -137,9 +125,9 @@ class Solver(Prober):
             return self._probe(thinking)
         value = self._guess()
         if value is None:
-            return self._probe(thinking) if self._probes else _turn(ActionKind.FINISH, thinking=thinking)
+            return self._probe(thinking) if self._probes else turn(ActionKind.FINISH, thinking=thinking)
         self._submitted = value
-        return _turn(ActionKind.ANSWER, str(value), thinking)
+        return turn(ActionKind.ANSWER, str(value), thinking)
 
     def _ready(self) -> bool:
         results = self._on_test[self._fitting]
@@ -174,12 +162,8 @@ def near(values: npt.NDArray[np.float64], target: float, slack: float = 0.0) -> 
     return np.abs(values - target) <= slack + 1e-6 * max(1.0, abs(target))
 
 
-def _turn(kind: ActionKind, content: str = "", thinking: str = "") -> Parsed:
-    return Parsed(thinking, Action(kind, content), None)
-
-
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
-    "oracle": lambda gym, seed: Oracle(gym),
+    "oracle": oracle(_plan, "The rule is known."),
     "ask_all": lambda gym, seed: EagerSolver(),
     "never_ask": lambda gym, seed: Prober(),
     "random": lambda gym, seed: RandomPolicy(seed),

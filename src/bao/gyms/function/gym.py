@@ -5,18 +5,17 @@ compared as integers, numbers are read whole, the arithmetic is exact, an answer
 not reveal it, and the instructions name every operator that a rule may use.
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import ClassVar
 
 from bao.action import ActionKind, Outcome
 from bao.gym import Belief, Gym
-from bao.gyms.function import agents, files, tasks
+from bao.gyms.function import agents, tasks
 from bao.gyms.function.belief import RuleBelief
 from bao.gyms.function.content import PLAIN_INTEGERS, UnreadableError, read_answer, read_probe
 from bao.gyms.function.rules import INPUT_LIMIT, compile_rule, parts_text
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet
+from bao.task import Task
+from bao.task_source import TaskSource
 
 _OPENING = "A rule over a, b, c and d is settled. Probe it, look up the test inputs, and give its value on them."
 _UNPROBABLE = Outcome("These are the test inputs; they cannot be probed.")
@@ -35,6 +34,16 @@ class Function(Gym):
     no_llm = "arithmetic answers every probe and judges every answer, so there is nothing for a language model to do"
     questions = frozenset()
     """A probe goes to the rule, and nobody is asked."""
+    source = TaskSource(
+        own=tasks.own_tasks,
+        sizes=tasks.SIZES,
+        levels=tasks.TURNS,
+        data=tasks.RuleTask,
+        components=tasks.components,
+        hidden=tasks.hidden,
+        policies=agents.POLICIES,
+        readers=tasks.READERS,
+    )
 
     def begin(self, task: Task) -> str:
         a, b, c, d = task.data["test_case"]
@@ -91,29 +100,3 @@ class Function(Gym):
 
     def belief(self, task: Task) -> Belief:
         return RuleBelief()
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The gym's own tasks; the levels are `bao.gyms.function.rules.Rule.level`. See `tasks.own_tasks`."""
-        return tasks.own_tasks(Split(split), size, levels)
-
-    @classmethod
-    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from our JSON lines, or from UserRL's ``functions.json`` and its parquet files. See `files.read`."""
-        return files.read(Path(path), Split(split))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        tasks.check(task)
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        return tasks.components(task)
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        return tasks.hidden(task)
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        return agents.POLICIES

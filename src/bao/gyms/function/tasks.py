@@ -8,24 +8,28 @@ every way of writing the rule. So no split holds a rule equivalent to one of ano
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
-from bao.errors import ConfigError
+from pydantic import Field, StrictInt, model_validator
+
 from bao.gyms.function.content import read_number
 from bao.gyms.function.rules import INPUT_LIMIT, VARIABLES, Operator, Rule, Undefinedness, Value, compile_rule, parse_rule
+from bao.gyms.userrl import Record, readers
 from bao.task import Hidden, Split, Task, TaskSet, Until
+from bao.task_source import Check, TaskData
 
 NAME = "function"
-LEVELS = (1, 2, 3, 4)
-DEFAULT_SIZES = {Split.TRAIN: 600, Split.VALID: 80, Split.TEST: 200}
+SIZES = {Split.TRAIN: 600, Split.VALID: 80, Split.TEST: 200}
 
-_TURNS = (1, 2, 3, 4, 2, 3, 4)
-"""Without a choice of levels, the first has half as many turns: it has about two hundred different rules in all."""
+TURNS = (1, 2, 3, 4, 2, 3, 4)
+"""The levels in turn. The first has half as many turns: it has about two hundred different rules in all."""
 _LARGEST_RESULT = 5_000
 _PATIENCE = 3_000
 """Rules tried in a row without a new one before a level counts as exhausted."""
@@ -44,29 +48,22 @@ _SMALL_INPUTS = (
 )
 
 
-def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-    """The first `size` own tasks of a split, taken in turn from each of `levels` (default: all four).
+def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterator[Task]:
+    """The first `size` own tasks of a split, taken in turn from each of `levels`; fewer where all have run out of rules.
 
     A level's n-th task does not depend on `size` or on the other levels. A level that has run out of rules (there are only
-    so many without extras) gives up its turns to the others. Raises `ConfigError` on an unknown level and where all have run
-    out.
+    so many without extras) gives up its turns to the others.
     """
-    turns = _TURNS if levels is None else tuple(dict.fromkeys(levels))
-    if not turns or any(level not in LEVELS for level in turns):
-        raise ConfigError(f"levels={levels} must be some of {LEVELS} for the gym {NAME!r}")
-    size = DEFAULT_SIZES[split] if size is None else size
-    if size < 0:
-        raise ConfigError(f"size={size} must not be negative")
+    assert size is not None, "there is a size for every split"
+    turns = levels if levels == TURNS else tuple(dict.fromkeys(levels))
     available: dict[int, int] = {}
     while True:
         order = list(_take_turns(turns, size, available))
-        if len(order) < size:
-            raise ConfigError(f"size={size} is more than the {len(order)} {split} tasks of levels {sorted(set(turns))}")
         of_level = {level: _level_tasks(split, level, order.count(level)) for level in set(order)}
         short = {level: len(tasks) for level, tasks in of_level.items() if len(tasks) < order.count(level)}
         if not short:
             rest = {level: iter(tasks) for level, tasks in of_level.items()}
-            return TaskSet.of(next(rest[level]) for level in order)
+            return (next(rest[level]) for level in order)
         available |= short
 
 
@@ -85,25 +82,29 @@ def _take_turns(turns: tuple[int, ...], size: int, available: Mapping[int, int])
                 yield level
 
 
-def check(task: Task) -> None:
-    """Raise `ValueError` or `KeyError` naming the field of ``task.data`` that cannot be played."""
-    checked(task.data["rule"], task.data["test_case"], task.data["expected_result"])
+class RuleTask(TaskData):
+    rule: str
+    test_case: list[StrictInt]
+    expected_result: Any
+    operators: list[Operator] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _is_playable(self) -> Self:
+        checked(self.rule, self.test_case, self.expected_result)
+        return self
 
 
-def checked(text: Any, test_case: Any, expected: Any) -> tuple[Rule, list[int], Value]:
-    """The checked fields of a task. Raises `ValueError` naming the one that is wrong."""
-    if not isinstance(text, str):
-        raise ValueError(f"rule={text!r} must be a text over a, b, c and d")
+def checked(text: str, inputs: list[int], expected: Any) -> tuple[Rule, Value]:
+    """The rule of a task, and its value on the test inputs. Raises `ValueError` naming the field that is wrong."""
     rule = compile_rule(text)
-    inputs = list(test_case) if isinstance(test_case, list | tuple) else []
-    if len(inputs) != 4 or not all(type(entry) is int and abs(entry) <= INPUT_LIMIT for entry in inputs):
-        raise ValueError(f"test_case={test_case!r} must be four integers from -{INPUT_LIMIT} to {INPUT_LIMIT}")
+    if len(inputs) != 4 or any(abs(entry) > INPUT_LIMIT for entry in inputs):
+        raise ValueError(f"test_case={inputs!r} must be four integers from -{INPUT_LIMIT} to {INPUT_LIMIT}")
     value = rule.value(*inputs)
     if isinstance(value, Undefinedness):
         raise ValueError(f"test_case={inputs}: the rule {text!r} is {value} there; choose other inputs")
     if not agrees(expected, value):
         raise ValueError(f"expected_result={expected!r} but the rule {text!r} gives {value} on {inputs}")
-    return rule, inputs, value
+    return rule, value
 
 
 def agrees(stored: Any, value: Value) -> bool:
@@ -238,3 +239,37 @@ def components(task: Task) -> frozenset[str]:
 def hidden(task: Task) -> tuple[Hidden, ...]:
     """The rule, and its value on the test inputs: a probe elsewhere may happen to give the same number."""
     return Hidden(task.data["rule"]), Hidden(str(task.data["expected_result"]), Until.SOUGHT)
+
+
+class RuleRecord(Record):
+    """One entry of UserRL's ``functions.json``."""
+
+    plural = "rules"
+    needs = ("ground_truth",)
+    files = ("functions.json", "functions.json")
+    id: str
+    rule: str
+    test_case: tuple[int, int, int, int]
+    expected_result: int | float | str
+
+    def task(self, split: Split) -> Task:
+        inputs = list(self.test_case)
+        rule, value = checked(self.rule, inputs, self.expected_result)
+        return Task(self.id, NAME, task_data(rule, inputs, value), split, rule.level)
+
+    def conflict(self, answer: Mapping[str, Any], source: Path) -> str | None:
+        value = compile_rule(self.rule).value(*self.test_case)
+        if isinstance(value, Undefinedness) or agrees(answer["ground_truth"], value):
+            return None
+        return f"ground_truth={answer['ground_truth']!r} but the rule gives {value} in {source}"
+
+
+def _read_lines(path: Path, split: Split, check: Check) -> Iterator[Task]:
+    """Our own format, with the operators, and the level where there is none, worked out from the rule."""
+    for task in TaskSet.read(path, NAME, check):
+        inputs = list(task.data["test_case"])
+        rule, value = checked(task.data["rule"], inputs, task.data["expected_result"])
+        yield replace(task, data={**task.data, **task_data(rule, inputs, value)}, level=task.level or rule.level)
+
+
+READERS = {".jsonl": _read_lines, **readers(RuleRecord)}

@@ -14,9 +14,9 @@ from bao.gyms.intention.detail import TENTHS, Detail
 from bao.gyms.intention.frames import frames_of
 from bao.gyms.intention.reader import Reader
 from bao.gyms.intention.tasks import load
-from bao.policies.scripted import RandomPolicy
+from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
-from bao.task import Split
+from bao.task import Split, Task
 
 TEMPLATES = (
     "What is the goal or purpose of it?",
@@ -51,37 +51,26 @@ _TOLD = re.compile(r"^- (.+?): ", re.MULTILINE)
 class Asker:
     """Asks the questions that `plan` gives for a category, in that order, without those that the opening has settled."""
 
-    def __init__(self, name: str, plan: Callable[[str], tuple[str, ...]], *, heed: bool) -> None:
-        """`heed` False asks about what is settled, too."""
+    def __init__(self, name: str, plan: Callable[[str], tuple[str, ...]], *, skip_settled: bool) -> None:
+        """`skip_settled` False asks about what is settled, too."""
         self.name = name
         self._plan = plan
-        self._heed = heed
+        self._skip_settled = skip_settled
 
     def begin(self, system: str, opening: str) -> None:
         category, task = _CATEGORY.search(opening), _TASK.search(opening)
         questions = self._plan(category[1] if category else "")
-        told = [Detail(description, 1, "", ()) for description in _TOLD.findall(opening)] if self._heed else []
+        told = [Detail(description, 1, "", ()) for description in _TOLD.findall(opening)] if self._skip_settled else []
         reader = Reader(task[1] if task else "", told)
         self._left = [question for question in reversed(questions) if not reader.read(question)]
 
     def act(self, observation: str) -> Parsed:
-        return _turn(self._left.pop()) if self._left else Parsed("", Action(ActionKind.FINISH), None)
+        return turn(ActionKind.ACTION, self._left.pop()) if self._left else turn(ActionKind.FINISH)
 
 
-class Oracle:
-    """Knows the task: asks for each hidden detail by its example question."""
-
-    name = "oracle"
-
-    def __init__(self, gym: Gym, seed: int) -> None:
-        self._gym = gym
-
-    def begin(self, system: str, opening: str) -> None:
-        assert self._gym.task is not None, "the oracle plays in the gym that it was made from"
-        self._left = [detail.inquiry for detail in reversed(load(self._gym.task).missing)]
-
-    def act(self, observation: str) -> Parsed:
-        return _turn(self._left.pop()) if self._left else Parsed("", Action(ActionKind.FINISH), None)
+def _plan(task: Task) -> list[Action]:
+    """Each missing detail by its example question, and the end."""
+    return [*(Action(ActionKind.ACTION, detail.inquiry) for detail in load(task).missing), Action(ActionKind.FINISH)]
 
 
 @lru_cache(maxsize=64)
@@ -123,10 +112,6 @@ def _uncovered() -> Mapping[str, frozenset[tuple[int, int]]]:
     }
 
 
-def _turn(question: str) -> Parsed:
-    return Parsed("", Action(ActionKind.ACTION, question), None)
-
-
 def _random(gym: Gym, seed: int) -> Policy:
     """Questions about anything, drawn from those of all training frames. With only two kinds it ends one time in five."""
     questions = [detail.inquiry for frame in frames_of(Split.TRAIN) for detail in frame.details]
@@ -135,10 +120,10 @@ def _random(gym: Gym, seed: int) -> Policy:
 
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = MappingProxyType(
     {
-        "oracle": Oracle,
-        "ask_all": lambda gym, seed: Asker("ask_all", lambda category: TEMPLATES, heed=False),
-        "ask_learned": lambda gym, seed: Asker("ask_learned", learned_questions, heed=True),
-        "never_ask": lambda gym, seed: Asker("never_ask", lambda category: (), heed=False),
+        "oracle": oracle(_plan),
+        "ask_all": lambda gym, seed: Asker("ask_all", lambda category: TEMPLATES, skip_settled=False),
+        "ask_learned": lambda gym, seed: Asker("ask_learned", learned_questions, skip_settled=True),
+        "never_ask": lambda gym, seed: Asker("never_ask", lambda category: (), skip_settled=False),
         "random": _random,
     }
 )

@@ -15,31 +15,21 @@ has none, so every turn would be free.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
 
 from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.gyms.intention import agents, files, tasks
+from bao.gyms.intention import agents, tasks
 from bao.gyms.intention.detail import points
 from bao.gyms.intention.llm import Judge, ModelUser
-from bao.gyms.intention.user import Asked, ScriptedUser, User
-from bao.gyms.intention.words import marks, words
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet
-from bao.users.voice import Voice, says, spelled
-
-MOST_CHARACTERS = 500
-"""Longest question that the user reads."""
-
-_SAID_OF_ANYTHING = frozenset({"none", "nothing", "never", "neither", "nobody", "both", "little"})
-"""Words that a reply may hold whatever it is about, besides those that say nothing."""
+from bao.gyms.intention.user import MOST_CHARACTERS, Requester, ScriptedUser, Speaker
+from bao.task import Task
+from bao.task_source import TaskSource
+from bao.user import Trait
+from bao.users.voice import Voice
 
 _TOO_LONG = Outcome(f"That is too long for me. Ask one short question, of at most {MOST_CHARACTERS} characters.")
-_ALL_KNOWN = " Now you know all that you need."
 
 
 class Intention(Gym):
@@ -50,7 +40,18 @@ class Intention(Gym):
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"everyday": frozenset({ActionKind.ACTION})}
     user_backends = ("scripted", "llm")
     judged_users = ("llm",)
-    persona_users = ("scripted", "llm")
+    traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": tuple(Trait), "llm": tuple(Trait)}
+    source = TaskSource(
+        own=tasks.own_tasks,
+        sizes=tasks.SIZES,
+        levels=tasks.LEVELS,
+        data=tasks.VagueTask,
+        components=tasks.components,
+        hidden=tasks.hidden,
+        policies=agents.POLICIES,
+        readers=tasks.READERS,
+    )
+    user: Requester
 
     def __init__(self, *, volunteer_after: int | None = None, **settings: Any) -> None:
         """After `volunteer_after` questions in a row that uncovered nothing the user tells a detail, which earns nothing;
@@ -61,26 +62,24 @@ class Intention(Gym):
         self.volunteer_after = volunteer_after
 
     def begin(self, task: Task) -> str:
-        self._request = request = tasks.load(task)
-        draws = self.np_random.random(len(request.missing)).tolist()
-        self._choices = [d.options[int(draw * len(d.options))] for d, draw in zip(request.missing, draws, strict=True)]
-        self._uncovered = set(range(len(request.missing)))
+        self._vague = tasks.load(task)
         self._fruitless = 0
-        self._user = self.make_user(request.opening)
-        self._read = self.make_reader(request)
-        return request.opening
+        self.user = Requester(self._vague, self.np_random)
+        self.user.speaker = self.make_user(self._vague.opening)
+        self.user.read = self.make_reader(self._vague)
+        return self._vague.opening
 
-    def make_user(self, opening: str) -> User:
-        """The user of one episode, who learns the details only as they are asked about."""
+    def make_user(self, opening: str) -> Speaker:
+        """Who words the replies of one episode, and learns the details only as they are asked about."""
         if self.user_backend == "scripted" or self.llm is None:
             return ScriptedUser(opening, self.np_random)
-        return ModelUser(opening, Voice(self.llm, self._unsaid))
+        return ModelUser(opening, Voice(self.llm, self.user.unsaid))
 
-    def make_reader(self, request: tasks.Request) -> Callable[[str], tuple[int, ...]]:
+    def make_reader(self, task: tasks.VagueTask) -> Callable[[str], tuple[int, ...]]:
         """What says which details a question is about: indices of ``missing``, followed by ``others``."""
         if self.user_backend == "scripted" or self.judge is None:
-            return request.reader.read
-        return Judge(self.judge, request).read
+            return task.reader.read
+        return Judge(self.judge, task).read
 
     def instructions(self) -> str:
         return (
@@ -98,113 +97,24 @@ class Intention(Gym):
     def on_action(self, content: str) -> Outcome:
         if len(content) > MOST_CHARACTERS:
             return _TOO_LONG
-        found = self._read(content)
-        if not found:
-            return self._without_gain(self._user.unsure(content))
-        new = [index for index in found if index in self._uncovered]
-        reply = self._user.answer(content, tuple(self._asked(index) for index in found))
+        reply, new = self.user.ask(content)
         if not new:
             return self._without_gain(reply)
         self._fruitless = 0
-        self._uncovered.difference_update(new)
-        return self._outcome(reply, points(self._request.missing, new) / self._request.best)
+        return self.user.outcome(reply, points(self._vague.missing, new) / self._vague.best)
 
     def on_finish(self, content: str) -> Outcome:
-        count = len(self._request.missing)
-        return Outcome(f"The episode is over. You know {count - len(self._uncovered)} of {count} missing details.", done=True)
-
-    def _asked(self, index: int) -> Asked:
-        request = self._request
-        if index < len(request.missing):
-            return Asked(request.missing[index].description, self._choices[index], index not in self._uncovered)
-        detail, told = request.others[index - len(request.missing)]
-        return Asked(detail.description, told, told is not None)
-
-    def _unsaid(self) -> list[str]:
-        """Every option of the details that the user has said nothing about, the chosen and the others.
-
-        Without those that are said of anything (``yes``, ``none``), and those that were said of another detail.
-        """
-        request = self._request
-        hidden = [detail for index, detail in enumerate(request.missing) if index in self._uncovered]
-        hidden += [detail for detail, told in request.others if told is None]
-        told = [spelled(choice) for index, choice in enumerate(self._choices) if index not in self._uncovered]
-        options = (option for detail in hidden for option in detail.options)
-        return [
-            option
-            for option in options
-            if any(marks(word) and word not in _SAID_OF_ANYTHING for word in words(option))
-            and not any(says(each, option) for each in told)
-        ]
+        count = len(self._vague.missing)
+        return Outcome(f"The episode is over. You know {count - len(self.user.left)} of {count} missing details.", done=True)
 
     def _without_gain(self, reply: str) -> Outcome:
         """The reply to a question that uncovered nothing, and perhaps a detail that the user tells unasked."""
         if self.volunteer_after is None or self._fruitless + 1 < self.volunteer_after:
             self._fruitless += 1
             return Outcome(reply)
-        told = self.volunteer(self.np_random)
+        told = self.user.volunteer(self.np_random)
         self._fruitless = 0
         return told._replace(reply=f"{reply} {told.reply}")
-
-    def volunteer(self, rng: np.random.Generator) -> Outcome:
-        """A detail told unasked. It counts as uncovered and earns nothing; the last one ends the episode as a success."""
-        left = sorted(self._uncovered)
-        index = left[int(rng.integers(len(left)))]
-        told = self._user.volunteer(self._asked(index))
-        self._uncovered.remove(index)
-        return self._outcome(told, 0.0)
-
-    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
-        """Another option than the chosen one, for each new detail that the question is about.
-
-        The details stay covered up and the question earns nothing: what the agent was told is not what the user wants. So the
-        episode does not end until they have been asked about once more.
-        """
-        if len(content) > MOST_CHARACTERS:
-            return None
-        new = [index for index in self._request.reader.read(content) if index in self._uncovered]
-        wrong = []
-        for index in new:
-            others = [option for option in self._request.missing[index].options if option != self._choices[index]]
-            if others:
-                wrong.append(Asked(self._request.missing[index].description, others[int(rng.integers(len(others)))]))
-        if not wrong:
-            return None
-        # The scripted user words its replies by chance: here by the persona's, so that the gym's stream is left alone.
-        scripted = isinstance(self._user, ScriptedUser)
-        user = ScriptedUser(self._request.opening, rng) if scripted else self._user
-        return Outcome(user.answer(content, tuple(wrong)))
-
-    def _outcome(self, reply: str, reward: float) -> Outcome:
-        if self._uncovered:
-            return Outcome(reply, reward)
-        return Outcome(reply + _ALL_KNOWN, reward, done=True, success=True)
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The gym's own tasks (default: 600 train, 100 valid, 200 test); a level is the number of hidden details."""
-        return tasks.own_tasks(Split(split), size, levels)
-
-    @classmethod
-    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from our JSON lines, or from UserRL's parquet files and its ``all_intentions_*.json``. See `files.read`."""
-        return files.read(Path(path), Split(split))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        tasks.load(task)
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        return tasks.components(task)
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        return tasks.hidden(task)
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        return agents.POLICIES
 
 
 def raw_return(normalised: float, task: Task) -> float:

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, Strict
 
-from bao.gyms.intention.tasks import Request
-from bao.gyms.intention.user import Asked, by_the_way
+from bao.gyms.intention.tasks import VagueTask
+from bao.gyms.intention.user import Asked, Speaker, by_the_way
 from bao.users.llm import Prompt, Simulator
 from bao.users.voice import Voice, spelled
 
@@ -28,8 +28,8 @@ class Reading(BaseModel):
 _JUDGE = """\
 A user gave an agent a vague task, and the agent asks for details. You say which details its question is about.
 
-Category: {request.category}
-Task: {request.task}
+Category: {task.category}
+Task: {task.task}
 
 The details:
 {details}
@@ -52,10 +52,10 @@ confirm one that the agent suggests."""
 class Judge:
     """Says which details of a request a question is about."""
 
-    def __init__(self, model: Simulator, request: Request) -> None:
-        details = [*request.missing, *(detail for detail, _ in request.others)]
+    def __init__(self, model: Simulator, task: VagueTask) -> None:
+        details = [*task.missing, *(detail for detail, _ in task.others)]
         lines = [f"{i}. {detail.description} (such as: {detail.inquiry})" for i, detail in enumerate(details)]
-        self._role = _JUDGE.format(request=request, details="\n".join(lines))
+        self._role = _JUDGE.format(task=task, details="\n".join(lines))
         self._count = len(details)
         self._model = model
         self._readings: dict[str, tuple[int, ...]] = {}
@@ -82,7 +82,7 @@ class Judge:
         return None
 
 
-class ModelUser:
+class ModelUser(Speaker):
     """Answers in a model's words. `answer` and `unsure` raise `FaultError`, and then remember nothing."""
 
     def __init__(self, opening: str, voice: Voice) -> None:

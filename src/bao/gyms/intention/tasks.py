@@ -9,39 +9,85 @@ An own task takes a frame and hides 2 to 5 of its details (`Task.level`); of the
 disjoint by frame, and no description or example question occurs in two frames.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import combinations
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
-from bao.errors import ConfigError
 from bao.gyms.intention.detail import TENTHS, Detail, best_points
 from bao.gyms.intention.frames import Frame, frames_of
 from bao.gyms.intention.reader import Reader
-from bao.gyms.loading import kept
-from bao.task import Hidden, Split, Task, TaskSet, Until, holds
+from bao.gyms.userrl import Record, readers
+from bao.task import Hidden, Split, Task, Until, holds
+from bao.task_source import TaskData, Text
 
 NAME = "intention"
 LEVELS = (2, 3, 4, 5)
 """Number of hidden details in an own task."""
-DEFAULT_SIZES = {Split.TRAIN: 600, Split.VALID: 100, Split.TEST: 200}
+SIZES = {Split.TRAIN: 600, Split.VALID: 100, Split.TEST: 200}
 _TOLD = 0.5
 """Probability that a detail of the frame that is not hidden is told in the opening."""
 
 
-@dataclass(frozen=True)
-class Request:
+def _level(importance: Any) -> int:
+    found = {str(level): level for level in TENTHS}.get(str(importance))
+    if found is None:
+        raise ValueError("must be 1, 2 or 3")
+    return found
+
+
+Label = Annotated[Text, AfterValidator(str.strip)]
+
+
+class MissingDetail(TaskData):
+    description: Label
+    importance: Annotated[int, BeforeValidator(_level)]
+    inquiry: Label
+    options: list[Label] = Field(min_length=1)
+    words: str = ""
+
+    def detail(self) -> Detail:
+        return Detail(self.description, self.importance, self.inquiry, tuple(self.options), self.words)
+
+
+class OtherDetail(MissingDetail):
+    told: str | None = None
+
+    @model_validator(mode="after")
+    def _told_is_an_option(self) -> Self:
+        if self.told is not None and self.told not in self.options:
+            raise ValueError(f"told={self.told!r} must be one of its options, {', '.join(self.options)}")
+        return self
+
+
+class VagueTask(TaskData):
     """A task as it is played."""
 
-    category: str
-    task: str
-    missing: tuple[Detail, ...]
-    """The details to uncover."""
-    others: tuple[tuple[Detail, str | None], ...]
-    """Details not to uncover, with what the user told about them; None where the user has no wish."""
+    category: Text
+    task: Text
+    missing_details: list[MissingDetail] = Field(min_length=1)
+    other_details: list[OtherDetail] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _descriptions_differ(self) -> Self:
+        descriptions = [each.description for each in (*self.missing_details, *self.other_details)]
+        if len(set(descriptions)) < len(descriptions):
+            raise ValueError(f"a description occurs twice among {'; '.join(descriptions)}")
+        return self
+
+    @cached_property
+    def missing(self) -> tuple[Detail, ...]:
+        """The details to uncover."""
+        return tuple(each.detail() for each in self.missing_details)
+
+    @cached_property
+    def others(self) -> tuple[tuple[Detail, str | None], ...]:
+        """Details not to uncover, with what the user told about them; None where the user has no wish."""
+        return tuple((each.detail(), each.told) for each in self.other_details)
 
     @cached_property
     def opening(self) -> str:
@@ -61,71 +107,18 @@ class Request:
         return best_points(self.missing)
 
 
-def load(task: Task) -> Request:
-    """The request of a task. Raises `KeyError` on a missing field and `ValueError` on one that is wrong."""
-    return _load(task.data)
+load = VagueTask.of
 
 
-@kept(most=5_000)
-def _load(data: Mapping[str, Any]) -> Request:
-    for field in ("category", "task"):
-        if not isinstance(data[field], str) or not data[field].strip():
-            raise ValueError(f"{field}={data[field]!r} must be a text")
-    missing = tuple(_detail(row, f"missing_details[{i}]") for i, row in enumerate(_rows(data["missing_details"], "missing")))
-    if not missing:
-        raise ValueError("missing_details is empty: give at least one detail to uncover")
-    others = []
-    for index, row in enumerate(_rows(data.get("other_details", []), "other")):
-        detail, told = _detail(row, f"other_details[{index}]"), row.get("told")
-        if told is not None and told not in detail.options:
-            raise ValueError(f"other_details[{index}].told={told!r} must be one of its options, {', '.join(detail.options)}")
-        others.append((detail, told))
-    descriptions = [detail.description for detail in (*missing, *(detail for detail, _ in others))]
-    if len(set(descriptions)) < len(descriptions):
-        raise ValueError(f"a description occurs twice among {'; '.join(descriptions)}")
-    return Request(data["category"], data["task"], missing, tuple(others))
+def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterator[Task]:
+    """The first `size` own tasks of a split, taken in turn from each of `levels`, until one of these has run out.
 
-
-def _rows(rows: Any, which: str) -> list[Any]:
-    if not isinstance(rows, list | tuple):
-        raise ValueError(f"{which}_details={rows!r} must be a list")
-    return list(rows)
-
-
-def _detail(row: Any, where: str) -> Detail:
-    if not isinstance(row, Mapping):
-        raise ValueError(f"{where}={row!r} must be an object")
-    for field in ("description", "inquiry"):
-        if not isinstance(row[field], str) or not row[field].strip():
-            raise ValueError(f"{where}.{field}={row[field]!r} must be a text")
-    importance = {str(level): level for level in TENTHS}.get(str(row["importance"]))
-    if importance is None:
-        raise ValueError(f"{where}.importance={row['importance']!r} must be 1, 2 or 3")
-    options = row["options"]
-    if not isinstance(options, list | tuple) or not options or not all(isinstance(o, str) and o.strip() for o in options):
-        raise ValueError(f"{where}.options={options!r} must be a list of at least one text")
-    words = row.get("words", "")
-    if not isinstance(words, str):
-        raise ValueError(f"{where}.words={words!r} must be a text")
-    return Detail(row["description"].strip(), importance, row["inquiry"].strip(), tuple(o.strip() for o in options), words)
-
-
-def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-    """The first `size` own tasks of a split, taken in turn from each of `levels` (default: all four).
-
-    A level's n-th task does not depend on `size`. Raises `ConfigError` on an unknown level, a negative size and one that is
-    more than a level has.
+    A level's n-th task does not depend on `size`.
     """
-    turns = LEVELS if levels is None else tuple(dict.fromkeys(levels))
-    if not turns or any(level not in LEVELS for level in turns):
-        raise ConfigError(f"levels={levels} must be some of {LEVELS} for the gym {NAME!r}")
-    size = DEFAULT_SIZES[split] if size is None else size
-    if size < 0:
-        raise ConfigError(f"size={size} must not be negative")
+    assert size is not None, "there is a size for every split"
+    turns = tuple(dict.fromkeys(levels))
     most = min(len(_hidings(split, level)) for level in turns) * len(turns)
-    if size > most:
-        raise ConfigError(f"size={size} is more than the {most} {split} tasks of the levels {turns}: ask for no more")
-    return TaskSet.of(_own_task(split, turns[index % len(turns)], index // len(turns)) for index in range(size))
+    return (_own_task(split, turns[index % len(turns)], index // len(turns)) for index in range(min(size, most)))
 
 
 @lru_cache(maxsize=32)
@@ -166,9 +159,9 @@ def _row(detail: Detail) -> dict[str, Any]:
 
 def components(task: Task) -> frozenset[str]:
     """The frame: its wording, and the descriptions of its details."""
-    request = load(task)
-    details = (*request.missing, *(detail for detail, _ in request.others))
-    return frozenset({request.task, *(detail.description for detail in details)})
+    vague = load(task)
+    details = (*vague.missing, *(detail for detail, _ in vague.others))
+    return frozenset({vague.task, *(detail.description for detail in details)})
 
 
 def hidden(task: Task) -> tuple[Hidden, ...]:
@@ -176,8 +169,39 @@ def hidden(task: Task) -> tuple[Hidden, ...]:
 
     What the public fields hold anyhow is left out: where ``monthly bills`` is settled, ``monthly`` is no secret elsewhere.
     """
-    request = load(task)
-    told = [f"{detail.description}. {choice}" for detail, choice in request.others if choice is not None]
-    public = ". ".join((request.category, request.task, *told))
-    texts = [text for detail in request.missing for text in (detail.description, detail.inquiry, *detail.options)]
+    vague = load(task)
+    told = [f"{detail.description}. {choice}" for detail, choice in vague.others if choice is not None]
+    public = ". ".join((vague.category, vague.task, *told))
+    texts = [text for detail in vague.missing for text in (detail.description, detail.inquiry, *detail.options)]
     return tuple(Hidden(text, Until.ASKED) for text in dict.fromkeys(texts) if not holds(public, text))
+
+
+class RecordedDetail(BaseModel):
+    description: str
+    importance: int
+    inquiry: str
+    options: list[str]
+
+
+class VagueRecord(Record):
+    """One entry of UserRL's ``all_intentions_*.json``; the importance of a detail is a number in quotes there."""
+
+    plural = "vague tasks"
+    needs = ("task",)
+    files = ("all_intentions_train.json", "all_intentions_test.json")
+    id: str
+    category: str
+    wording: str = Field(alias="task")
+    missing_details: list[RecordedDetail]
+
+    def task(self, split: Split) -> Task:
+        data = self.model_dump(exclude={"id"}, by_alias=True)
+        return Task(self.id, NAME, data, split, len(self.missing_details))
+
+    def conflict(self, answer: Mapping[str, Any], source: Path) -> str | None:
+        if self.wording == answer["task"]:
+            return None
+        return f"task={answer['task']!r}, but {source} has {self.wording!r} for this id"
+
+
+READERS = readers(VagueRecord)

@@ -1,8 +1,8 @@
 """The user who has the details in mind, and a scripted one (a model's is in `bao.gyms.intention.llm`).
 
-A user is never given the list of the details: it is made from the opening, which the agent sees as well, and with every
-question it is handed only those details that the question is about (`Asked`). So a user that is a language model cannot give
-away what was not asked.
+`Requester` keeps the books. Its speaker is never given the list of the details: it is made from the opening, which the agent
+sees as well, and with every question it is handed only those details that the question is about (`Asked`). So a speaker that
+is a language model cannot give away what was not asked.
 
 What a question is about is found by `bao.gyms.intention.reader`, which reads words, not sentences: it sees no negation, and a
 list of key words is a question to it. How well it reads, where exactly the right details count as right:
@@ -17,11 +17,24 @@ list of key words is a question to it. How well it reads, where exactly the righ
   budget?").
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from bao.action import Outcome
+from bao.gyms.intention.tasks import VagueTask
+from bao.gyms.intention.words import marks, words
+from bao.user import User
+from bao.users.voice import says, spelled
+
+MOST_CHARACTERS = 500
+"""Longest question that the user reads."""
+
+_SAID_OF_ANYTHING = frozenset({"none", "nothing", "never", "neither", "nobody", "both", "little"})
+"""Words that a reply may hold whatever it is about, besides those that say nothing."""
+_ALL_KNOWN = " Now you know all that you need."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +48,8 @@ class Asked:
     """Whether the agent was told before."""
 
 
-class User(Protocol):
-    """Answers questions. Raises `bao.trajectory.FaultError` where it cannot, so that an outage is never taken for an answer."""
+class Speaker(Protocol):
+    """Words what the user says. Raises `bao.trajectory.FaultError` where it cannot: an outage is never taken for an answer."""
 
     def answer(self, question: str, asked: Sequence[Asked]) -> str:
         """The reply to a question that is about these details (at least one)."""
@@ -47,6 +60,10 @@ class User(Protocol):
     def volunteer(self, asked: Asked) -> str:
         """A sentence that tells a detail without being asked."""
 
+    def mistaken(self, question: str, asked: Sequence[Asked], rng: np.random.Generator) -> str:
+        """As `answer`, for choices that are wrong; what is left to chance is drawn from `rng`."""
+        return self.answer(question, asked)
+
 
 _FORMS = ("I would say: {choice}.", "That would be: {choice}.", "Let us say {choice}.", "{label}: {choice}.")
 _UNSURE = (
@@ -55,7 +72,7 @@ _UNSURE = (
 )
 
 
-class ScriptedUser:
+class ScriptedUser(Speaker):
     """Replies in short sentences, worded by chance."""
 
     def __init__(self, opening: str, rng: np.random.Generator) -> None:
@@ -73,6 +90,9 @@ class ScriptedUser:
     def volunteer(self, asked: Asked) -> str:
         return by_the_way(asked)
 
+    def mistaken(self, question: str, asked: Sequence[Asked], rng: np.random.Generator) -> str:
+        return ScriptedUser("", rng).answer(question, asked)
+
 
 def by_the_way(asked: Asked) -> str:
     """A sentence that tells a detail unasked."""
@@ -87,3 +107,85 @@ def _sentence(asked: Asked) -> str:
 
 def _label(asked: Asked) -> str:
     return asked.description[0].upper() + asked.description[1:]
+
+
+class Requester(User):
+    """The user of one episode, who has one option of each missing detail in mind.
+
+    `speaker` words the replies; `read` says which details a question is about: indices of ``missing``, followed by ``others``.
+    """
+
+    speaker: Speaker
+    read: Callable[[str], tuple[int, ...]]
+
+    def __init__(self, task: VagueTask, rng: np.random.Generator) -> None:
+        self._task = task
+        draws = rng.random(len(task.missing)).tolist()
+        self.choices = [d.options[int(draw * len(d.options))] for d, draw in zip(task.missing, draws, strict=True)]
+        self.left = set(range(len(task.missing)))
+        """The details that are not uncovered yet."""
+
+    def ask(self, question: str) -> tuple[str, list[int]]:
+        """The reply, and the details that the question has uncovered."""
+        found = self.read(question)
+        if not found:
+            return self.speaker.unsure(question), []
+        new = [index for index in found if index in self.left]
+        reply = self.speaker.answer(question, tuple(self._asked(index) for index in found))
+        self.left.difference_update(new)
+        return reply, new
+
+    def answer(self, question: str) -> str:
+        return self.ask(question)[0]
+
+    def outcome(self, reply: str, reward: float) -> Outcome:
+        """The episode ends when no detail is left."""
+        return Outcome(reply, reward) if self.left else Outcome(reply + _ALL_KNOWN, reward, done=True, success=True)
+
+    def volunteer(self, rng: np.random.Generator) -> Outcome:
+        """A detail told unasked. It counts as uncovered and earns nothing; the last one ends the episode as a success."""
+        left = sorted(self.left)
+        index = left[int(rng.integers(len(left)))]
+        told = self.speaker.volunteer(self._asked(index))
+        self.left.remove(index)
+        return self.outcome(told, 0.0)
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Another option than the chosen one, for each new detail that the question is about.
+
+        The details stay covered up and the question earns nothing: what the agent was told is not what the user wants. So the
+        episode does not end until they have been asked about once more.
+        """
+        if len(content) > MOST_CHARACTERS:
+            return None
+        wrong = []
+        for index in self._task.reader.read(content):
+            if index in self.left:
+                detail = self._task.missing[index]
+                others = [option for option in detail.options if option != self.choices[index]]
+                if others:
+                    wrong.append(Asked(detail.description, others[int(rng.integers(len(others)))]))
+        return Outcome(self.speaker.mistaken(content, tuple(wrong), rng)) if wrong else None
+
+    def unsaid(self) -> list[str]:
+        """Every option of the details that the user has said nothing about, the chosen and the others.
+
+        Without those that are said of anything (``yes``, ``none``), and those that were said of another detail.
+        """
+        hidden = [detail for index, detail in enumerate(self._task.missing) if index in self.left]
+        hidden += [detail for detail, told in self._task.others if told is None]
+        told = [spelled(choice) for index, choice in enumerate(self.choices) if index not in self.left]
+        options = (option for detail in hidden for option in detail.options)
+        return [
+            option
+            for option in options
+            if any(marks(word) and word not in _SAID_OF_ANYTHING for word in words(option))
+            and not any(says(each, option) for each in told)
+        ]
+
+    def _asked(self, index: int) -> Asked:
+        task = self._task
+        if index < len(task.missing):
+            return Asked(task.missing[index].description, self.choices[index], index not in self.left)
+        detail, told = task.others[index - len(task.missing)]
+        return Asked(detail.description, told, told is not None)

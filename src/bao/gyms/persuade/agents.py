@@ -1,5 +1,7 @@
 """Scripted policies of the persuade gym: the bounds of every plot, and pairs that show what asking first is worth.
 
+Their scores are of the scripted persona and no measure of persuasion.
+
 ``ask_needed`` and ``ask_all`` know what they are told and nothing else: they ask what would move the user and argue with it.
 The first asks why the user holds the claim and then about what weighs only, the second about everything on the list.
 ``debater`` and ``ask_then_debate`` stand for a well-read agent: they know all considerations of the claim, but not which of
@@ -17,8 +19,9 @@ from bao.gym import Gym
 from bao.gyms.persuade.tasks import Case, Consideration, is_userrl, load
 from bao.gyms.persuade.user import LEVELS_A_TURN
 from bao.gyms.persuade.words import Kind
-from bao.policies.scripted import RandomPolicy
+from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
+from bao.task import Task
 
 ASK_WHY = "Why do you think so, and what weighs with you?"
 
@@ -63,32 +66,27 @@ class _Agent:
     def _argue(self) -> Parsed:
         """The next two concerns of the stock as an argument; `finish` if there are none."""
         if not self._stock:
-            return _turn(ActionKind.FINISH)
+            return turn(ActionKind.FINISH)
         said, self._stock = self._stock[:LEVELS_A_TURN], self._stock[LEVELS_A_TURN:]
-        return _turn(ActionKind.ANSWER, " ".join(map(sentence, said)))
-
-    def _case(self) -> Case:
-        """Raises `ConfigError` on a task of UserRL's, which lists no considerations to know."""
-        task = self._gym.task
-        assert task is not None, "it plays in the gym that it was made from"
-        if is_userrl(task):
-            raise ConfigError(
-                f"policy=scripted:{self.name} cannot play the task {task.id!r}: UserRL's tasks hold no considerations that it "
-                "could know; take never_ask or random, or the gym's own tasks"
-            )
-        return load(task)
+        return turn(ActionKind.ANSWER, " ".join(map(sentence, said)))
 
 
-class Oracle(_Agent):
-    """Knows what weighs and argues with that."""
+def _case(task: Task | None, name: str) -> Case:
+    """Raises `ConfigError` on a task of UserRL's, which lists no considerations to know."""
+    assert task is not None, "it plays in the gym that it was made from"
+    if is_userrl(task):
+        raise ConfigError(
+            f"policy=scripted:{name} cannot play the task {task.id!r}: UserRL's tasks hold no considerations that it "
+            "could know; take never_ask or random, or the gym's own tasks"
+        )
+    return load(task)
 
-    name = "oracle"
 
-    def begin(self, system: str, opening: str) -> None:
-        self._stock = [each.text for each in self._case().considerations if each.weighs]
-
-    def act(self, observation: str) -> Parsed:
-        return self._argue()
+def _plan(task: Task) -> list[Action]:
+    """What weighs, two points in a turn, and the end."""
+    points = [sentence(each.text) for each in _case(task, "oracle").considerations if each.weighs]
+    turns = [points[i : i + LEVELS_A_TURN] for i in range(0, len(points), LEVELS_A_TURN)]
+    return [*(Action(ActionKind.ANSWER, " ".join(each)) for each in turns), Action(ActionKind.FINISH)]
 
 
 class AskAll(_Agent):
@@ -103,7 +101,7 @@ class AskAll(_Agent):
     def act(self, observation: str) -> Parsed:
         self._learn(observation)
         if self._kinds:
-            return _turn(ActionKind.ACTION, f"What about {self._kinds.pop(0)}?")
+            return turn(ActionKind.ACTION, f"What about {self._kinds.pop(0)}?")
         return self._argue()
 
     def _learn(self, observation: str) -> None:
@@ -125,11 +123,11 @@ class AskNeeded(AskAll):
     def act(self, observation: str) -> Parsed:
         if not self._asked:
             self._asked = True
-            return _turn(ActionKind.ACTION, ASK_WHY)
+            return turn(ActionKind.ACTION, ASK_WHY)
         self._learn(observation)
         if len(self._stock) >= LEVELS_A_TURN or not self._kinds:
             return self._argue()
-        return _turn(ActionKind.ACTION, f"What about {self._kinds.pop(0)}?")
+        return turn(ActionKind.ACTION, f"What about {self._kinds.pop(0)}?")
 
     def _learn(self, observation: str) -> None:
         super()._learn(observation)
@@ -147,7 +145,7 @@ class NeverAsk(_Agent):
         self._stock = list(GENERIC)
 
     def act(self, observation: str) -> Parsed:
-        return _turn(ActionKind.ANSWER, self._stock.pop(0)) if self._stock else _turn(ActionKind.FINISH)
+        return turn(ActionKind.ANSWER, self._stock.pop(0)) if self._stock else turn(ActionKind.FINISH)
 
 
 class Debater(_Agent):
@@ -156,7 +154,7 @@ class Debater(_Agent):
     name = "debater"
 
     def begin(self, system: str, opening: str) -> None:
-        known = self._case().considerations
+        known = _case(self._gym.task, self.name).considerations
         self._open: list[Consideration] = [known[i] for i in self._rng.permutation(len(known))]
         self._said: Sequence[Consideration] = ()
 
@@ -182,7 +180,7 @@ class AskThenDebate(Debater):
     def act(self, observation: str) -> Parsed:
         if not self._asked:
             self._asked = True
-            return _turn(ActionKind.ACTION, ASK_WHY)
+            return turn(ActionKind.ACTION, ASK_WHY)
         weighs = _WEIGHS.search(observation)
         if weighs:
             kinds = _KIND.findall(weighs[1])
@@ -206,12 +204,8 @@ def _random(gym: Gym, seed: int) -> Policy:
     return RandomAgent({ActionKind.ACTION: questions, ActionKind.ANSWER: GENERIC, ActionKind.FINISH: [""]}, seed)
 
 
-def _turn(kind: ActionKind, content: str = "") -> Parsed:
-    return Parsed("", Action(kind, content), None)
-
-
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
-    "oracle": Oracle,
+    "oracle": oracle(_plan),
     "ask_all": AskAll,
     "ask_needed": AskNeeded,
     "never_ask": NeverAsk,

@@ -14,22 +14,20 @@ that is stored; questions have a kind of their own; the splits share no claim. `
 UserRL's value for the same stances.
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import ClassVar
-
-import numpy as np
 
 from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.gyms.persuade import agents, files, llm, tasks
+from bao.gyms.persuade import agents, llm, tasks
 from bao.gyms.persuade.llm import QUESTION_MOST, LLMPersuadee
 from bao.gyms.persuade.stance import LEVEL, STANCES, TOP, Stance, read_stance
 from bao.gyms.persuade.user import LEVELS_A_TURN, WORDS_MOST, Persuadee, ScriptedPersuadee
 from bao.gyms.persuade.words import Kind
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet
+from bao.task import Task
+from bao.task_source import TaskSource
+from bao.user import ASKED_ONLY, Trait
 
 
 class Persuade(Gym):
@@ -53,13 +51,23 @@ class Persuade(Gym):
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
+    traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": (*ASKED_ONLY, Trait.VOLUNTEERING)}
+    source = TaskSource(
+        own=tasks.own_tasks,
+        levels=tasks.LEVELS,
+        data=tasks.ClaimTask,
+        components=tasks.components,
+        hidden=tasks.hidden,
+        policies=agents.POLICIES,
+        readers=tasks.READERS,
+    )
+    user: Persuadee
 
     def begin(self, task: Task) -> str:
         """Raises `ConfigError` on a task of UserRL's, which holds nothing for the scripted user to consider."""
-        self.persuadee: Persuadee
         if self.user_backend == "llm":
             assert self.llm is not None, "Gym.__init__ refuses user='llm' without a model"
-            self.persuadee = LLMPersuadee(task, self.llm)
+            self.user = LLMPersuadee(task, self.llm)
         elif tasks.is_userrl(task):
             raise ConfigError(
                 f"user={self.user_backend!r} cannot play the task {task.id!r}: UserRL's tasks hold no considerations. "
@@ -67,7 +75,7 @@ class Persuade(Gym):
                 "considerations and weighs to its data"
             )
         else:
-            self.persuadee = ScriptedPersuadee(tasks.load(task))
+            self.user = ScriptedPersuadee(tasks.load(task))
         self._best = 0
         return f"The user holds this claim: {task.data['claim']}. Their stance: {Stance.STRONGLY_AGREE}. Argue against it."
 
@@ -106,12 +114,9 @@ class Persuade(Gym):
             "back, until you apologise. You are credited with the furthest stance that they reach."
         )
 
-    def on_action(self, content: str) -> Outcome:
-        return Outcome(self.persuadee.explain(content))
-
     def on_answer(self, content: str) -> Outcome:
         """Raises `FaultError` where the user gives a stance that is none of the seven; nothing is stored then."""
-        reply, said = self.persuadee.hear(content)
+        reply, said = self.user.hear(content)
         level = LEVEL[read_stance(said)]
         if level <= self._best:
             return Outcome(reply)
@@ -119,35 +124,3 @@ class Persuade(Gym):
         self._best = level
         done = level == TOP
         return Outcome(reply, reward, done, done)
-
-    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
-        """Something that would move the user, which they were not told yet."""
-        said = self.persuadee.volunteer(rng) if isinstance(self.persuadee, ScriptedPersuadee) else None
-        return None if said is None else Outcome(said)
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The gym's own tasks; the level is the number of considerations that do not weigh. See `tasks.own_tasks`."""
-        return tasks.own_tasks(Split(split), size, levels)
-
-    @classmethod
-    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from our JSON lines or from UserRL's parquet files, which take ``user="llm"``. See `files.read`."""
-        return files.read(Path(path), Split(split))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        tasks.check(task)
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        return tasks.components(task)
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        return tasks.hidden(task)
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        """See `agents`: their scores are of the scripted persona and no measure of persuasion."""
-        return agents.POLICIES

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bao.gyms.persuade.stance import STANCES, Stance
 from bao.gyms.persuade.tasks import is_userrl, load
-from bao.gyms.persuade.user import Heard
+from bao.gyms.persuade.user import Heard, Persuadee
 from bao.task import Task
 from bao.users.llm import Prompt, Simulator
 
@@ -86,7 +86,7 @@ class Reaction(Answer):
     stance: Stance
 
 
-class LLMPersuadee:
+class LLMPersuadee(Persuadee):
     """Holds the claim of `task`, strongly at first; `llm` speaks for it. Where it raises `FaultError`, nothing has changed."""
 
     def __init__(self, task: Task, llm: Simulator) -> None:
@@ -103,7 +103,7 @@ class LLMPersuadee:
     def stance(self) -> Stance:
         return self._stance
 
-    def explain(self, question: str) -> str:
+    def answer(self, question: str) -> str:
         """The answer to a question; it moves no stance. Raises `FaultError`."""
         if len(question) > QUESTION_MOST:
             return _LONG_QUESTION

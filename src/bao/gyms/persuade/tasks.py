@@ -11,19 +11,23 @@ considerations belong to one split. They are invented, to give a persona somethi
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from itertools import combinations
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Self
 
-from bao.errors import ConfigError
-from bao.gyms.loading import kept
+from pydantic import Field, model_validator
+
+from bao.errors import DataError
 from bao.gyms.persuade.stance import TOP
 from bao.gyms.persuade.words import FUNCTION_WORDS, Kind, all_forms
+from bao.gyms.userrl import rows
 from bao.task import Hidden, Split, Task, TaskSet, Until
+from bao.task_source import Check, TaskData, Text
 
 NAME = "persuade"
 LEVELS = (2, 3)
@@ -83,55 +87,56 @@ def concepts(text: str) -> tuple[frozenset[str], ...]:
     return tuple(found)
 
 
+class ConsiderationRow(TaskData):
+    kind: Kind
+    text: Text
+
+
+class ClaimTask(TaskData):
+    """A claim of ours with its considerations, or one of UserRL's with an argument for it and none."""
+
+    claim: Text
+    argument: Text = ""
+    reason: Text = ""
+    weighs: list[Kind] = Field(default_factory=list)
+    considerations: list[ConsiderationRow] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _is_playable(self) -> Self:
+        if not self.argument or "considerations" in self.model_fields_set:
+            _ = self.case
+        return self
+
+    @cached_property
+    def case(self) -> Case:
+        """Raises `ValueError` or `KeyError` where there is none to play."""
+        for name in ("reason", "weighs", "considerations"):
+            if name not in self.model_fields_set:
+                raise KeyError(name)
+        rows = self.considerations
+        found = tuple(Consideration(row.kind, plain(row.text), concepts(row.text), row.kind in self.weighs) for row in rows)
+        count = sum(each.weighs for each in found)
+        if count < TOP:
+            raise ValueError(f"only {count} considerations are of a kind in weighs; it takes {TOP} to reach Strongly Disagree")
+        if len({each.text for each in found}) < len(found):
+            raise ValueError(f"two considerations of the claim {self.claim!r} have the same text")
+        bits: dict[str, int] = {}
+        needs = []
+        bit = 1
+        for each in found:
+            need = 0
+            for concept in each.concepts:
+                for word in concept:
+                    bits[word] = bits.get(word, 0) | bit
+                need |= bit
+                bit <<= 1
+            needs.append(need)
+        return Case(self.claim, self.reason, found, bits, tuple(needs))
+
+
 def load(task: Task) -> Case:
     """The case of a task. Raises `KeyError` on a missing field and `ValueError` on one that cannot be played."""
-    return _load(task.data)
-
-
-@kept(most=5_000)
-def _load(data: Mapping[str, Any]) -> Case:
-    claim, reason = (_text(data, name) for name in ("claim", "reason"))
-    weighs = _kinds(data["weighs"], "weighs")
-    rows = data["considerations"]
-    if not isinstance(rows, list | tuple):
-        raise ValueError(f"considerations={rows!r} must be a list of objects with kind and text")
-    considerations = []
-    for row in rows:
-        if not isinstance(row, Mapping):
-            raise ValueError(f"the consideration {row!r} must be an object with kind and text")
-        (kind,) = _kinds([row["kind"]], "kind")
-        text = _text(row, "text")
-        considerations.append(Consideration(kind, plain(text), concepts(text), kind in weighs))
-    count = sum(each.weighs for each in considerations)
-    if count < TOP:
-        raise ValueError(f"only {count} considerations are of a kind in weighs; it takes {TOP} to reach Strongly Disagree")
-    if len({each.text for each in considerations}) < len(considerations):
-        raise ValueError(f"two considerations of the claim {claim!r} have the same text")
-    bits: dict[str, int] = {}
-    needs = []
-    bit = 1
-    for each in considerations:
-        need = 0
-        for concept in each.concepts:
-            for word in concept:
-                bits[word] = bits.get(word, 0) | bit
-            need |= bit
-            bit <<= 1
-        needs.append(need)
-    return Case(claim, reason, tuple(considerations), bits, tuple(needs))
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data[name]
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name}={value!r} must be a text")
-    return value
-
-
-def _kinds(names: Any, field: str) -> frozenset[Kind]:
-    if not isinstance(names, list | tuple) or any(name not in list(Kind) for name in names):
-        raise ValueError(f"{field}={names!r} must be of {', '.join(Kind)}")
-    return frozenset(map(Kind, names))
+    return ClaimTask.of(task).case
 
 
 def is_userrl(task: Task) -> bool:
@@ -139,28 +144,9 @@ def is_userrl(task: Task) -> bool:
     return "considerations" not in task.data and "argument" in task.data
 
 
-def check(task: Task) -> None:
-    """Raise `ValueError` or `KeyError` naming the field of ``task.data`` that cannot be used."""
-    if is_userrl(task):
-        _text(task.data, "claim")
-        _text(task.data, "argument")
-    else:
-        load(task)
-
-
-def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-    """The first `size` own tasks of a split, those of `levels` only: one user for every claim, then a second for every claim.
-
-    Raises `ConfigError` on an unknown level and where there are fewer than `size`.
-    """
-    if levels is not None and (not levels or any(level not in LEVELS for level in levels)):
-        raise ConfigError(f"levels={levels} must be some of {LEVELS} for the gym {NAME!r}")
-    tasks = [task for task in _all_tasks(split) if levels is None or task.level in levels]
-    if size is not None and not 0 <= size <= len(tasks):
-        raise ConfigError(
-            f"size={size} must be from 0 to {len(tasks)}, the number of {split} tasks of levels {levels or LEVELS}"
-        )
-    return TaskSet.of(tasks[:size])
+def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> list[Task]:
+    """The first `size` own tasks of these levels: one user for every claim, then a second for every claim."""
+    return [task for task in _all_tasks(split) if task.level in levels][:size]
 
 
 @lru_cache(maxsize=3)
@@ -200,3 +186,29 @@ def hidden(task: Task) -> tuple[Hidden, ...]:
         return (Hidden(task.data["argument"]),)
     case = load(task)
     return tuple(Hidden(text, Until.ASKED) for text in (case.reason, *(each.text for each in case.considerations)))
+
+
+def _read_rows(path: Path, split: Split, check: Check) -> Iterator[Task]:
+    """UserRL's rows, which hold a claim and an argument for it: a model plays them, and the scripted user refuses to."""
+    for row in rows(path, split, needs=("claim", "argument")):
+        task = Task(row.key, NAME, {name: row.answer[name] for name in ("claim", "argument")}, row.split)
+        try:
+            check(task)
+        except ValueError as error:
+            raise DataError(f"{row.where}: reward_model.{error}") from error
+        yield task
+
+
+READERS = {".parquet": _read_rows}
+
+
+def shared(one: TaskSet, other: TaskSet, name: str) -> tuple[str, ...]:
+    """The texts of the field `name` that occur in both sets, sorted, whatever their case, spaces and final stop.
+
+    Of UserRL's 27 test claims all 27 occur in its training set, so its test score is no score on unseen claims.
+    """
+    first, second = (
+        {" ".join(task.data[name].lower().split()).rstrip("."): task.data[name] for task in tasks if name in task.data}
+        for tasks in (one, other)
+    )
+    return tuple(sorted(first[key] for key in first.keys() & second.keys()))

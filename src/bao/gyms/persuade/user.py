@@ -14,9 +14,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from bao.action import Outcome
 from bao.gyms.persuade.stance import STANCES, TOP, Stance
 from bao.gyms.persuade.tasks import Case
 from bao.gyms.persuade.words import APOLOGIES, FUNCTION_WORDS, INSULTS, KIND_OF_WORD, VERBS, WHY_WORDS, Kind
+from bao.user import User
 
 WORDS_MOST = 80
 """Words of an argument that the user takes in; a longer one is not listened to."""
@@ -47,17 +49,14 @@ class Heard(NamedTuple):
     stance: Stance
 
 
-class Persuadee(Protocol):
+class Persuadee(User, Protocol):
     """A user who holds a claim: scripted here, a language model in `bao.gyms.persuade.llm`."""
-
-    def explain(self, question: str) -> str:
-        """The answer to a question."""
 
     def hear(self, argument: str) -> Heard:
         """Take in one argument."""
 
 
-class ScriptedPersuadee:
+class ScriptedPersuadee(Persuadee):
     """Holds the claim of `case`, strongly at first. Deterministic."""
 
     def __init__(self, case: Case) -> None:
@@ -72,7 +71,7 @@ class ScriptedPersuadee:
     def stance(self) -> Stance:
         return STANCES[self._level]
 
-    def explain(self, question: str) -> str:
+    def answer(self, question: str) -> str:
         if len(question) > _CHARACTERS_MOST:
             return _LONG_QUESTION
         words = _words(question)
@@ -86,8 +85,8 @@ class ScriptedPersuadee:
         case = self._case
         return f"I hold it because {case.reason}. What weighs with me is {_listed(case.weighing)}. Nothing else decides it."
 
-    def volunteer(self, rng: np.random.Generator) -> str | None:
-        """What would move the user, told unasked, one consideration at a time; None where there is none left."""
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that would move the user, which they were not told yet."""
         left = [
             i
             for i, each in enumerate(self._case.considerations)
@@ -97,7 +96,7 @@ class ScriptedPersuadee:
             return None
         number = left[int(rng.integers(len(left)))]
         self._volunteered.add(number)
-        return f"By the way, I would think again if I saw that {self._case.considerations[number].text}."
+        return Outcome(f"By the way, I would think again if I saw that {self._case.considerations[number].text}.")
 
     def hear(self, argument: str) -> Heard:
         if len(argument) > _CHARACTERS_MOST:

@@ -11,7 +11,7 @@ from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.search import names
 from bao.gyms.search.relations import SORTS, Asked, read_passage, read_question
-from bao.policies.scripted import RandomPolicy
+from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
 
 _PASSAGE = re.compile(r"^\d+\. ([^:]+): (.+)$", re.MULTILINE)
@@ -45,7 +45,7 @@ class Researcher:
 
     def act(self, observation: str) -> Parsed:
         if self._asked is None:
-            return _turn(ActionKind.FINISH, thinking="The question is of no form that I know.")
+            return turn(ActionKind.FINISH, thinking="The question is of no form that I know.")
         for title, text in _PASSAGE.findall(observation):
             self._known[title] = read_passage(text)
         if self._candidates is None:
@@ -68,55 +68,33 @@ class Researcher:
             return None
         self._settled = True
         thinking = f"{len(self._candidates)} fit: ask which is meant."
-        return _turn(ActionKind.ACTION, f"Do you mean {' or '.join(self._candidates)}?", thinking)
+        return turn(ActionKind.ACTION, f"Do you mean {' or '.join(self._candidates)}?", thinking)
 
     def _follow(self, asked: Asked) -> Parsed:
         """The next step along the path from the first candidate that is not tried yet."""
         assert self._candidates is not None
         if self._tried == min(len(self._candidates), self.habits.guesses):
-            return _turn(ActionKind.FINISH, thinking="Nothing is left to try.")
+            return turn(ActionKind.FINISH, thinking="Nothing is left to try.")
         here = self._candidates[self._tried]
         for name in asked.path:
             if here not in self._known:
                 if self._query == here:
-                    return _turn(ActionKind.FINISH, thinking=f"There is nothing on {here}.")
+                    return turn(ActionKind.FINISH, thinking=f"There is nothing on {here}.")
                 return self._search(here, f"Next: the {name} of {here}.")
             if name not in self._known[here]:
-                return _turn(ActionKind.FINISH, thinking=f"The {name} of {here} is not told.")
+                return turn(ActionKind.FINISH, thinking=f"The {name} of {here} is not told.")
             here = self._known[here][name]
         self._tried += 1
-        return _turn(ActionKind.ANSWER, here, f"That is the {name}.")
+        return turn(ActionKind.ANSWER, here, f"That is the {name}.")
 
     def _search(self, query: str, thinking: str) -> Parsed:
         self._query = query
-        return _turn(ActionKind.SEARCH, query, thinking)
+        return turn(ActionKind.SEARCH, query, thinking)
 
 
 def _description(asked: Asked) -> str:
     assert asked.kind is not None
     return SORTS[asked.kind].description.format(**asked.described)
-
-
-class Oracle:
-    """Knows the task and answers in its first turn."""
-
-    name = "oracle"
-
-    def __init__(self, gym: Gym, seed: int) -> None:
-        self._gym = gym
-
-    def begin(self, system: str, opening: str) -> None:
-        """Nothing to prepare."""
-
-    def act(self, observation: str) -> Parsed:
-        task = self._gym.task
-        if task is None:
-            raise RuntimeError("the oracle acts in an episode only: call the gym's reset() first")
-        return _turn(ActionKind.ANSWER, task.data["answers"][0], "The answer is known.")
-
-
-def _turn(kind: ActionKind, content: str = "", thinking: str = "") -> Parsed:
-    return Parsed(thinking, Action(kind, content), None)
 
 
 def _researcher(name: str, habits: Habits) -> Callable[[Gym, int], Policy]:
@@ -134,7 +112,7 @@ def _random(gym: Gym, seed: int) -> Policy:
 
 
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
-    "oracle": Oracle,
+    "oracle": oracle(lambda task: [Action(ActionKind.ANSWER, task.data["answers"][0])], "The answer is known."),
     "ask_all": _researcher("ask_all", Habits(asks_from=1)),
     "ask_needed": _researcher("ask_needed", Habits(asks_from=2)),
     "ask_many": _researcher("ask_many", Habits(asks_from=3)),

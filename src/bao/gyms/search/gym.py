@@ -16,23 +16,22 @@ first a question and an answer; among four, guessing on takes 2.5. So under ``ev
 where more than three things fit; under ``paper``, where only answers count, it always is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
 
 from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.gyms.search import agents, files, tasks
+from bao.gyms.search import agents, tasks
 from bao.gyms.search.corpus import SHOWN, Corpus, read_corpus
 from bao.gyms.search.judge import ExactJudge, Verdict
 from bao.gyms.search.llm import LLMAsker, LLMJudge
 from bao.gyms.search.user import ScriptedAsker
 from bao.gyms.search.world import world
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet
+from bao.task import Task
+from bao.task_source import TaskSource
+from bao.user import Trait, User
 
 NO_CORPUS = "none"
 """The value of `corpus` for playing with the book closed."""
@@ -62,6 +61,17 @@ class Search(Gym):
         "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
         "paper": frozenset({ActionKind.ANSWER}),
     }
+    traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": tuple(Trait)}
+    source = TaskSource(
+        own=tasks.own_tasks,
+        sizes=tasks.SIZES,
+        levels=tasks.LEVELS,
+        data=tasks.SearchTask,
+        components=tasks.components,
+        hidden=tasks.hidden,
+        policies=agents.POLICIES,
+        readers=tasks.READERS,
+    )
 
     def __init__(self, *, corpus: str | Path | None = None, **settings: Any) -> None:
         super().__init__(**settings)
@@ -70,7 +80,6 @@ class Search(Gym):
         self.corpus = None if corpus is None else str(corpus)
         self._own = None if corpus is None or corpus == NO_CORPUS else read_corpus(Path(corpus))
         self._searched: Corpus | None = None
-        self._user: ScriptedAsker | LLMAsker = ScriptedAsker("", None)
         self._judge: ExactJudge | LLMJudge = ExactJudge(())
 
     def instructions(self) -> str:
@@ -103,63 +112,14 @@ class Search(Gym):
         self._judge = case.judge
         if self.judge is not None:
             self._judge = LLMJudge(case.question, case.answers, case.judge, self.judge)
-        self._user = case.user
+        self.user: User = ScriptedAsker(case.question, case.meant)
         if self.user_backend == "llm":
             assert self.llm is not None, "Gym.__init__ refuses user='llm' without a model"
-            self._user = LLMAsker(case.question, case.meant, case.answers, self.llm)
-        self._volunteered: set[str] = set()
+            self.user = LLMAsker(case.question, case.meant, case.answers, self.llm)
         return case.question
 
     def on_search(self, content: str) -> Outcome:
         return Outcome(CLOSED_BOOK if self._searched is None else self._searched.reply(content))
 
-    def on_action(self, content: str) -> Outcome:
-        return Outcome(self._user.reply(content))
-
     def on_answer(self, content: str) -> Outcome:
         return _VERDICTS[self._judge.judge(content)]
-
-    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
-        """Something that the user knows of the thing that is meant."""
-        if not isinstance(self._user, ScriptedAsker):
-            return None
-        left = [name for name in self._user.known if name not in self._volunteered]
-        if not left:
-            return None
-        relation = left[int(rng.integers(len(left)))]
-        self._volunteered.add(relation)
-        return Outcome(f"By the way: {self._user.tell(relation)}")
-
-    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
-        """The wrong one of the things that were named, or a year that is a few years off; nothing else is got wrong.
-
-        Answers are judged as ever, so the question can still be answered.
-        """
-        said = self._user.mistaken(content, rng) if isinstance(self._user, ScriptedAsker) else None
-        return None if said is None else Outcome(said)
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The gym's own tasks; the levels are numbers of hops. See `tasks.own_tasks`."""
-        return tasks.own_tasks(Split(split), size, levels)
-
-    @classmethod
-    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from our JSON lines, or from UserRL's ``questions.json`` and its parquet file. See `files.read`."""
-        return files.read(Path(path), Split(split))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        tasks.load(task)
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        return tasks.components(task)
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        return tasks.hidden(task)
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        return agents.POLICIES

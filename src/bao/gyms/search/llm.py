@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from bao.gyms.search.judge import ExactJudge, Verdict, hedges, is_number
 from bao.gyms.search.user import CLEAR, QUESTION_CHARACTERS, TOLD, VAGUE, Meant, Names
+from bao.user import User
 from bao.users.llm import Prompt, Simulator
 
 REPLY_MOST = 400
@@ -68,7 +69,7 @@ class Judgement(BaseModel):
     equivalent: StrictBool
 
 
-class LLMAsker:
+class LLMAsker(User):
     """The user who asked `question`, played by a model; nothing changes it. `meant` is None where there is nothing to add."""
 
     def __init__(self, question: str, meant: Meant | None, answers: Collection[str], llm: Simulator) -> None:
@@ -77,7 +78,7 @@ class LLMAsker:
         self._answers = answers
         self._llm = llm
 
-    def reply(self, question: str) -> str:
+    def answer(self, question: str) -> str:
         """The answer to one question of the agent's. Raises `FaultError`."""
         if self._meant is None:
             return CLEAR

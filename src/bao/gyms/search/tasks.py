@@ -18,25 +18,27 @@ The splits are disjoint: each has worlds of its own, and no name of a thing occu
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
-from bao.errors import ConfigError
-from bao.gyms.loading import kept
+from pydantic import AfterValidator, Field, field_validator
+
 from bao.gyms.search.judge import ExactJudge, normal_form
 from bao.gyms.search.relations import RELATIONS, SORTS, Kind, Shape
-from bao.gyms.search.user import TELLABLE, Meant, ScriptedAsker
+from bao.gyms.search.user import TELLABLE, Meant
 from bao.gyms.search.world import Thing, World, world, world_names
-from bao.task import Hidden, Split, Task, TaskSet, Until
+from bao.gyms.userrl import Record, readers
+from bao.task import Hidden, Split, Task, Until
+from bao.task_source import TaskData, Text
 
 NAME = "search"
 LEVELS = (1, 2, 3)
 """Hops."""
-DEFAULT_SIZES = {Split.TRAIN: 630, Split.VALID: 90, Split.TEST: 198}
+SIZES = {Split.TRAIN: 630, Split.VALID: 90, Split.TEST: 198}
 
 _AMBIGUITY = (2, 4, 3, 4)
 """How many things fit, for one ambiguous task after another. Guessing on then takes 2.125 answers in the mean, asking first a
@@ -53,76 +55,47 @@ class Start(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A task made ready to be played; holds nothing that an episode changes, so episodes share it."""
-
-    question: str
-    answers: tuple[str, ...]
-    world: str | None
-    meant: Meant | None
-    judge: ExactJudge
-    user: ScriptedAsker
+def _has_a_word(text: str) -> str:
+    if not normal_form(text):
+        raise ValueError("must be a text with a letter or a digit")
+    return text
 
 
-def load(task: Task) -> Case:
-    """The case of a task. Raises `KeyError` on a missing field and `ValueError` on one that cannot be played."""
-    return _load(task.data)
+class SearchTask(TaskData):
+    question: Text
+    answers: list[Annotated[str, AfterValidator(_has_a_word)]] = Field(min_length=1)
+    world: str | None = None
+    meant: Meant | None = None
+
+    @field_validator("world")
+    @classmethod
+    def _is_known(cls, name: str | None) -> str | None:
+        if name is not None:
+            world(name)
+        return name
+
+    @cached_property
+    def judge(self) -> ExactJudge:
+        return ExactJudge(self.answers)
 
 
-@kept(most=20_000)
-def _load(data: Mapping[str, Any]) -> Case:
-    question, answers, place = data["question"], data["answers"], data.get("world")
-    if not isinstance(question, str) or not question.strip():
-        raise ValueError(f"question={question!r} must be a text that is not empty")
-    if not isinstance(answers, list | tuple) or not answers or not all(isinstance(a, str) and normal_form(a) for a in answers):
-        raise ValueError(f"answers={answers!r} must be a list of at least one text with a letter or a digit")
-    if place is not None:
-        if not isinstance(place, str):
-            raise ValueError(f"world={place!r} must be the name of a world, such as 'test-0'")
-        world(place)
-    row = data.get("meant")
-    meant = None if row is None else _meant(row)
-    return Case(question.strip(), tuple(answers), place, meant, ExactJudge(answers), ScriptedAsker(question, meant))
+load = SearchTask.of
 
 
-def _meant(row: Any) -> Meant:
-    if not isinstance(row, Mapping):
-        raise ValueError(f"meant={row!r} must be an object")
-    kind, candidates, index = row["kind"], row["candidates"], row["index"]
-    facts, asked = row["facts"], row["asked"]
-    if kind not in list(Kind):
-        raise ValueError(f"meant.kind={kind!r} is unknown; known: {', '.join(Kind)}")
-    if not isinstance(candidates, list | tuple) or not all(isinstance(name, str) and name.strip() for name in candidates):
-        raise ValueError(f"meant.candidates={candidates!r} must be a list of names")
-    if type(index) is not int or not 0 <= index < len(candidates):
-        raise ValueError(f"meant.index={index!r} must be the place of one of the {len(candidates)} candidates, from 0")
-    if not isinstance(asked, list | tuple) or not set(asked) <= RELATIONS.keys():
-        raise ValueError(f"meant.asked={asked!r} must be a list of relations; known: {', '.join(RELATIONS)}")
-    if not isinstance(facts, Mapping) or not all(name in TELLABLE and isinstance(v, str) for name, v in facts.items()):
-        raise ValueError(f"meant.facts={facts!r} must be an object of relations and texts; known: {', '.join(TELLABLE)}")
-    return Meant(Kind(kind), tuple(candidates), index, dict(facts), tuple(asked))
+def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterator[Task]:
+    """The first `size` own tasks of a split, taken in turn from each of `levels`, until one of these has run out.
 
-
-def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-    """The first `size` own tasks of a split (default: 630 train, 90 valid, 198 test), taken in turn from each of `levels`.
-
-    A level's n-th task does not depend on `size` or on the other levels. Raises `ConfigError` on an unknown level and where a
-    level has run out.
+    A level's n-th task does not depend on `size` or on the other levels.
     """
-    turns = LEVELS if levels is None else tuple(dict.fromkeys(levels))
-    if not turns or any(level not in LEVELS for level in turns):
-        raise ConfigError(f"levels={levels} must be some of {LEVELS} for the gym {NAME!r}")
-    size = DEFAULT_SIZES[split] if size is None else size
-    if size < 0:
-        raise ConfigError(f"size={size} must not be negative")
+    assert size is not None, "there is a size for every split"
+    turns = tuple(dict.fromkeys(levels))
     order = [turns[index % len(turns)] for index in range(size)]
-    of_level = {level: _level_tasks(split, level, order.count(level)) for level in turns}
-    for level, tasks in of_level.items():
-        if len(tasks) < order.count(level):
-            raise ConfigError(f"size={size} takes more than the {len(tasks)} {split} tasks of level {level}")
-    rest = {level: iter(tasks) for level, tasks in of_level.items()}
-    return TaskSet.of(next(rest[level]) for level in order)
+    rest = {level: iter(_level_tasks(split, level, order.count(level))) for level in turns}
+    for level in order:
+        task = next(rest[level], None)
+        if task is None:
+            return
+        yield task
 
 
 @lru_cache(maxsize=64)
@@ -295,3 +268,26 @@ def hidden(task: Task) -> tuple[Hidden, ...]:
     if meant is not None:
         texts += [meant["candidates"][meant["index"]], *meant["facts"].values()]
     return tuple(Hidden(text, Until.SOUGHT) for text in dict.fromkeys(texts))
+
+
+class QuestionRecord(Record):
+    """One entry of UserRL's ``questions.json`` (Bamboogle), about the real world: it takes a `corpus` of your own."""
+
+    plural = "questions"
+    needs = ("ground_truth",)
+    files = ("questions.json", "questions.json")
+    id: str
+    question: str
+    answer: str
+
+    def task(self, split: Split) -> Task:
+        return Task(self.id, NAME, {"question": self.question.strip(), "answers": [self.answer.strip()]}, split)
+
+    def conflict(self, answer: Mapping[str, Any], source: Path) -> str | None:
+        truth = answer["ground_truth"]
+        if normal_form(str(truth)) == normal_form(self.answer):
+            return None
+        return f"ground_truth={truth!r} but the answer is {self.answer!r} in {source}"
+
+
+READERS = readers(QuestionRecord)

@@ -7,7 +7,7 @@ The user does not recall the name, but recognises it, and knows some facts. So a
 * or, where it is about neither, by a request to ask for something.
 
 It reads words, not sentences, in the order above; where several relations are mentioned, the first mentioned counts. It is
-deterministic and nothing changes it, so the episodes of a task share one.
+deterministic.
 
 Of 72 questions written by hand (tests/test_search_gym.py) it takes all of the 36 with which its words were chosen for what they
 are about, and 35 of the 36 that were set aside until they were. One hand wrote both lists and the words, about five made-up
@@ -17,13 +17,18 @@ things: expect less of the questions of a model.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Self
 
 import numpy as np
+from pydantic import ConfigDict, StrictInt, model_validator
+from pydantic.dataclasses import dataclass
 
+from bao.action import Outcome
 from bao.gyms.search import names
-from bao.gyms.search.relations import SORTS, Kind
+from bao.gyms.search.relations import RELATIONS, SORTS, Kind
+from bao.task_source import Text
+from bao.user import User
 
 QUESTION_CHARACTERS = 1_000
 """What a question holds beyond this is not read."""
@@ -132,29 +137,40 @@ _RELATION_OF = {kind: _by_word(kind) for kind in Kind}
 _TIME_OF = {Kind.COMPANY: "founded", Kind.PERSON: "born", Kind.CLUB: "founded", Kind.BRIDGE: "opened", Kind.BOOK: "published"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Meant:
     """The thing that a question describes and starts from, as the user knows it."""
 
     kind: Kind
-    candidates: tuple[str, ...]
+    candidates: tuple[Text, ...]
     """The names of the things that fit."""
-    index: int
+    index: StrictInt
     """Which of them is meant."""
     facts: Mapping[str, str]
     """What the user knows of it, by relation."""
     asked: tuple[str, ...]
     """The relations that the question asks along: of these the user knows nothing."""
 
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if not 0 <= self.index < len(self.candidates):
+            raise ValueError(f"index={self.index} must be the place of one of the {len(self.candidates)} candidates, from 0")
+        for name, given, known in (("asked", self.asked, RELATIONS), ("facts", self.facts, TELLABLE)):
+            for relation in given:
+                if relation not in known:
+                    raise ValueError(f"{name}={given!r} names {relation!r}, which is none of {', '.join(known)}")
+        return self
 
-class ScriptedAsker:
+
+class ScriptedAsker(User):
     """The user who asked `question`; `meant` is None where there is nothing to add to it."""
 
     def __init__(self, question: str, meant: Meant | None) -> None:
         self._meant = meant
         self._names = Names(meant.kind, meant.candidates, question) if meant is not None else None
+        self._volunteered: set[str] = set()
 
-    def reply(self, question: str) -> str:
+    def answer(self, question: str) -> str:
         """The answer to one question of the agent's."""
         meant, candidates = self._meant, self._names
         if meant is None or candidates is None:
@@ -165,33 +181,36 @@ class ScriptedAsker:
         if not isinstance(reading, str):
             return f"I mean {meant.candidates[meant.index]}." if meant.index in reading else NO_OTHER
         if reading in meant.facts:
-            return self.tell(reading)
+            return TOLD[reading].format(value=meant.facts[reading])
         return SAID if reading in SORTS[meant.kind].described_by else UNKNOWN
 
-    @property
-    def known(self) -> tuple[str, ...]:
-        """The relations by which the user knows something of the thing that is meant."""
-        return () if self._meant is None else tuple(self._meant.facts)
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that the user knows of the thing that is meant."""
+        facts = {} if self._meant is None else self._meant.facts
+        left = [name for name in facts if name not in self._volunteered]
+        if not left:
+            return None
+        relation = left[int(rng.integers(len(left)))]
+        self._volunteered.add(relation)
+        return Outcome(f"By the way: {TOLD[relation].format(value=facts[relation])}")
 
-    def tell(self, relation: str) -> str:
-        """The sentence about one of the relations that are `known`."""
-        assert self._meant is not None
-        return TOLD[relation].format(value=self._meant.facts[relation])
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """The wrong one of the things that were named, or a year that is a few years off; nothing else is got wrong.
 
-    def mistaken(self, question: str, rng: np.random.Generator) -> str | None:
-        """A wrong answer: another of the candidates that the question names, or another year; None where there is neither."""
+        Answers are judged as ever, so the question can still be answered.
+        """
         meant, candidates = self._meant, self._names
         if meant is None or candidates is None:
             return None
-        reading = classify(question, meant.kind, candidates)
+        reading = classify(content, meant.kind, candidates)
         if isinstance(reading, frozenset):
             others = sorted(reading - {meant.index})
-            return f"I mean {meant.candidates[others[int(rng.integers(len(others)))]]}." if others else NO_OTHER
+            return Outcome(f"I mean {meant.candidates[others[int(rng.integers(len(others)))]]}." if others else NO_OTHER)
         if reading is None or reading not in meant.facts or not _YEAR.search(meant.facts[reading]):
             return None
         off = int(rng.integers(1, _YEARS_OFF + 1)) * (1 if rng.random() < 0.5 else -1)
         value = _YEAR.sub(lambda year: str(int(year.group()) + off), meant.facts[reading], count=1)
-        return TOLD[reading].format(value=value)
+        return Outcome(TOLD[reading].format(value=value))
 
 
 class Names:

@@ -11,29 +11,18 @@ from bao.gyms.tau.retail.shop import databases
 from bao.gyms.tau.retail.tools import REASONS
 from bao.gyms.tau.tasks import load
 from bao.gyms.tau.toolbox import arguments_text
-from bao.policies.scripted import RandomPolicy
+from bao.policies.scripted import RandomPolicy, oracle
 from bao.policy import Policy
-from bao.task import Split
+from bao.task import Split, Task
 
 
-class Oracle:
-    """Knows the task: makes its calls, says what has to be said, and ends."""
-
-    name = "oracle"
-
-    def __init__(self, gym: Gym, seed: int) -> None:
-        self._gym = gym
-
-    def begin(self, system: str, opening: str) -> None:
-        assert self._gym.task is not None, "the oracle plays in the gym that it was made from"
-        case = load(self._gym.task)
-        calls = [use(step.name, **step.arguments) for step in case.steps if step.name != TRANSFER]
-        answers = [say(f"To answer you: {', '.join(output.text for output in case.outputs)}.")] if case.outputs else []
-        last = [use(step.name, **step.arguments) for step in case.steps if step.name == TRANSFER][:1]  # it ends the episode
-        self._plan = [*calls, *answers, *(last or [Action(ActionKind.FINISH)])]
-
-    def act(self, observation: str) -> Parsed:
-        return Parsed("", self._plan.pop(0), None)
+def _plan(task: Task) -> list[Action]:
+    """The task's calls, what has to be said, and the end."""
+    case = load(task)
+    calls = [use(step.name, **step.arguments) for step in case.steps if step.name != TRANSFER]
+    answers = [say(f"To answer you: {', '.join(output.text for output in case.outputs)}.")] if case.outputs else []
+    last = [use(step.name, **step.arguments) for step in case.steps if step.name == TRANSFER][:1]  # it ends the episode
+    return [*calls, *answers, *(last or [Action(ActionKind.FINISH)])]
 
 
 class NeverAsk:
@@ -70,7 +59,7 @@ def _clerk(name: str, habits: Habits) -> Callable[[Gym, int], Policy]:
 
 
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
-    "oracle": Oracle,
+    "oracle": oracle(_plan),
     "ask_all": _clerk("ask_all", Habits(together=False, look_up=False)),
     "clerk": _clerk("clerk", Habits()),
     "brisk": _clerk("brisk", Habits(confirm=False)),

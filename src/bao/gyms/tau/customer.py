@@ -2,13 +2,15 @@
 
 from typing import NamedTuple, Protocol
 
+from bao.user import User
+
 
 class Reply(NamedTuple):
     text: str
     goodbye: bool = False
 
 
-class Customer(Protocol):
+class Customer(User, Protocol):
     """The customer of one episode."""
 
     def opening(self) -> str:
@@ -22,3 +24,6 @@ class Customer(Protocol):
 
     def reply(self, message: str) -> Reply:
         """The answer to one message. A `bao.trajectory.FaultError` leaves the customer as it was."""
+
+    def answer(self, question: str) -> str:
+        return self.reply(question).text

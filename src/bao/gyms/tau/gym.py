@@ -11,16 +11,14 @@ said, else 0. The end is the customer's goodbye, a transfer, ``finish`` or the h
 nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
 
 from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.gyms.tau import agents, files, tasks
+from bao.gyms.tau import agents, records, tasks
 from bao.gyms.tau.calls import UnreadableCallError, read_call
 from bao.gyms.tau.common import TRANSFER
 from bao.gyms.tau.customer import Customer
@@ -30,10 +28,10 @@ from bao.gyms.tau.llm import OWN_RECITED_MOST, LanguageCustomer, instruction_of
 from bao.gyms.tau.retail import generate
 from bao.gyms.tau.retail.user import ScriptedCustomer
 from bao.gyms.tau.said import Output
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet
+from bao.task import Task
+from bao.task_source import TaskSource
+from bao.user import ASKED_ONLY, Trait
 
-SIZES: Mapping[Split, int] = {Split.TRAIN: 600, Split.VALID: 100, Split.TEST: 240}
 _SEARCH_HELP = Outcome("There are three things to look up: [search] tools, [search] policy and [search] help.")
 _SEARCHES: Mapping[str, Mapping[str, Outcome]] = {
     name: {
@@ -62,6 +60,19 @@ class Tau(Gym):
     horizon_default = 30
 
     user_backends = ("scripted", "llm")
+    traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": (*ASKED_ONLY, Trait.VOLUNTEERING)}
+    source = TaskSource(
+        own=generate.own_tasks,
+        sizes=generate.SIZES,
+        levels=generate.LEVELS,
+        data=tasks.ServiceTask,
+        check=tasks.check,
+        components=tasks.components,
+        hidden=tasks.hidden,
+        policies=agents.POLICIES,
+        readers=records.READERS,
+    )
+    user: Customer
 
     def __init__(self, *, database: str | Path | None = None, **settings: Any) -> None:
         """`database`: for tau-bench's tasks, the folder that holds its ``retail`` and ``airline``, or one of these itself.
@@ -103,7 +114,7 @@ class Tau(Gym):
         self._session = Session(database)
         self._goal = tasks.goal(case, database)
         self._unsaid: list[Output] = list(case.outputs)
-        self._user = user
+        self.user = user
         return opening
 
     def on_search(self, content: str) -> Outcome:
@@ -122,27 +133,21 @@ class Tau(Gym):
             if name == TRANSFER:
                 return self._end(reply.text)
             if self._domain.toolbox.writes(name):
-                self._user.note(name, arguments.get("order_id", ""))
+                self.user.note(name, arguments.get("order_id", ""))
         return Outcome(reply.text)
 
     def on_action(self, content: str) -> Outcome:
         said = [each for each in self._unsaid if each.occurs(content)]
         for wanted in said:
-            self._user.hear(wanted.text)
-        text, goodbye = self._user.reply(content)
+            self.user.hear(wanted.text)
+        text, goodbye = self.user.reply(content)
         for wanted in said:  # only now: a fault leaves the episode as it was
             self._unsaid.remove(wanted)
         return self._end(text) if goodbye else Outcome(text)
 
-    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
-        """A detail of what the customer wants that was not told yet."""
-        told = self._user.volunteer(rng) if isinstance(self._user, ScriptedCustomer) else None
-        return None if told is None else Outcome(told)
-
     def evadable(self, content: str) -> bool:
         """Only a message that asks for something, and tells nothing that the customer waits for."""
-        asks = self._user.asked_for_detail(content) if isinstance(self._user, ScriptedCustomer) else "?" in content
-        return asks and not any(each.occurs(content) for each in self._unsaid)
+        return self.user.evadable(content) and not any(each.occurs(content) for each in self._unsaid)
 
     def on_finish(self, content: str) -> Outcome:
         return self._end("The episode is over.")
@@ -174,31 +179,3 @@ class Tau(Gym):
                 "model, or play tau-bench's retail-train tasks, or the gym's own"
             )
         return ScriptedCustomer(case.identity, case.wishes, self.np_random)
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The first `size` tasks of the package's own shop (see `SIZES`), of the given `levels` (1, 2, 3: things wanted)."""
-        split = Split(split)
-        size = SIZES[split] if size is None else size
-        return TaskSet.of(generate.generate(split, index, tuple(levels or generate.LEVELS)) for index in range(size))
-
-    @classmethod
-    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from our JSON lines, or from UserRL's ``tau_*.json`` and its parquet files. See `files.read`."""
-        return files.read(Path(path), Split(split))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        tasks.check(task)
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        return tasks.components(task)
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        return tasks.hidden(task)
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        return agents.POLICIES

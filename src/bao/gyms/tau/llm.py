@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
-from bao.gyms.tau.customer import Reply
+from bao.gyms.tau.customer import Customer, Reply
 from bao.gyms.tau.retail.wishes import Wish
 from bao.users.llm import Check, Prompt, Simulator
 
@@ -67,7 +67,7 @@ class CustomerReply(BaseModel):
     done: bool = Field(description="True if this message is the goodbye that ends the conversation.")
 
 
-class LanguageCustomer:
+class LanguageCustomer(Customer):
     """One customer who wants what `instruction` says, for one episode; `opening` is the first message where there is one.
 
     A message may share `recited_most` words in a row with the instruction.
@@ -92,6 +92,10 @@ class LanguageCustomer:
         answer = self._ask(talk)
         self._talk = (*talk, ("customer", answer.message))
         return Reply(answer.message, answer.done)
+
+    def evadable(self, content: str) -> bool:
+        """Only a message that asks for something."""
+        return "?" in content
 
     def note(self, tool: str, order: str) -> None:
         """The customer learns what a tool did from the agent's words alone."""

@@ -7,9 +7,11 @@ calls. What the rules of the company forbid has no calls: then nothing may be ch
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Annotated, Any, Self
 
-from bao.gyms.loading import kept
+from pydantic import BeforeValidator, Field, InstanceOf, model_validator
+
 from bao.gyms.tau.database import Changes, Database, Session
 from bao.gyms.tau.domains import DOMAINS, RETAIL, Domain
 from bao.gyms.tau.retail.database import Shop, Table
@@ -17,6 +19,7 @@ from bao.gyms.tau.retail.shop import databases
 from bao.gyms.tau.retail.wishes import Topic, Wish, options_text, wish_from_json
 from bao.gyms.tau.said import Output, output
 from bao.task import Hidden, Split, Task, Until
+from bao.task_source import TaskData, Text, cache_by_identity
 
 NAME = "tau"
 DATABASES = (*(f"shop-{split}" for split in Split), *DOMAINS)
@@ -53,35 +56,45 @@ class Case:
         return domain(self.database)
 
 
-def load(task: Task) -> Case:
-    """The case of a task, kept for the next time. Raises `KeyError` on a missing field and `ValueError` on a wrong one."""
-    return _load(task.data)
+class Action(TaskData):
+    name: str
+    arguments: dict[str, Any]
 
 
-@kept(most=20_000)
-def _load(data: Mapping[str, Any]) -> Case:
-    if data["database"] not in DATABASES:
-        raise ValueError(f"database={data['database']!r} is unknown; known: {', '.join(DATABASES)}")
-    tools = domain(data["database"]).toolbox.tools
-    steps = tuple(Step(row["name"], row["arguments"]) for row in data["actions"])
-    for step in steps:
-        if not isinstance(step.arguments, Mapping):
-            raise ValueError(f"arguments={step.arguments!r} of the action {step.name!r} must be an object")
-        if step.name not in tools:
-            raise ValueError(f"the action {step.name!r} is no tool; the tools are {', '.join(tools)}")
-    for name in ("outputs", "wishes"):
-        if not isinstance(data[name], list):
-            raise ValueError(f"{name}={data[name]!r} must be a list")
-    if not all(isinstance(text, str) and text for text in data["outputs"]):
-        raise ValueError(f"outputs={data['outputs']!r} must be texts")
-    wishes = tuple(wish_from_json(row) for row in data["wishes"])
-    identity = _identity(data["identity"]) if wishes else ""
-    free = {name: data.get(name, "") for name in ("instruction", "opening")}
-    for name, value in free.items():
-        if not isinstance(value, str):
-            raise ValueError(f"{name}={value!r} must be a text")
-    outputs = tuple(output(text) for text in data["outputs"])
-    return Case(data["database"], data["user_id"], identity, wishes, free["instruction"], free["opening"], steps, outputs)
+def _wish(row: Any) -> Wish:
+    if not isinstance(row, Mapping):
+        raise ValueError("must be an object")
+    return wish_from_json(row)
+
+
+class ServiceTask(TaskData):
+    database: str
+    user_id: str
+    identity: dict[str, str] = Field(default_factory=dict)
+    wishes: list[Annotated[InstanceOf[Wish], BeforeValidator(_wish)]]
+    actions: list[Action]
+    outputs: list[Text]
+    instruction: str = ""
+    opening: str = ""
+
+    @model_validator(mode="after")
+    def _is_of_a_domain(self) -> Self:
+        if self.database not in DATABASES:
+            raise ValueError(f"database={self.database!r} is unknown; known: {', '.join(DATABASES)}")
+        tools = domain(self.database).toolbox.tools
+        for action in self.actions:
+            if action.name not in tools:
+                raise ValueError(f"the action {action.name!r} is no tool; the tools are {', '.join(tools)}")
+        _ = self.case
+        return self
+
+    @cached_property
+    def case(self) -> Case:
+        identity = _identity(self.identity) if self.wishes else ""
+        steps = tuple(Step(action.name, action.arguments) for action in self.actions)
+        outputs = tuple(map(output, self.outputs))
+        wishes = tuple(self.wishes)
+        return Case(self.database, self.user_id, identity, wishes, self.instruction, self.opening, steps, outputs)
 
 
 def _identity(row: Mapping[str, str]) -> str:
@@ -89,6 +102,11 @@ def _identity(row: Mapping[str, str]) -> str:
     if "zip" in row:
         return f"I am {name}, and my zip code is {row['zip']}."
     return f"I am {name}, and my e-mail is {row['email']}."
+
+
+def load(task: Task) -> Case:
+    """The case of a task. Raises `KeyError` on a missing field and `ValueError` on a wrong one."""
+    return ServiceTask.of(task).case
 
 
 def check(task: Task) -> None:
@@ -112,7 +130,7 @@ def own_database(name: str) -> Shop:
     return databases()[Split(name.removeprefix("shop-"))]
 
 
-@kept(most=20_000)
+@cache_by_identity(most=20_000)
 def goal(case: Case, database: Database) -> Changes:
     """The changed records after the case's calls, worked out once."""
     return outcome(case, database)[0]

@@ -15,30 +15,11 @@ from bao.gym import Gym
 from bao.gyms.telepathy.table import DEPENDS, NO, YES, table
 from bao.gyms.telepathy.tasks import load
 from bao.gyms.telepathy.user import DEPENDS_TEXT, NO_TEXT, YES_TEXT
-from bao.policies.scripted import RandomPolicy
+from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
 
 _OPENING = re.compile(r"I am thinking of (.+?)\.")
 _VALUE = {YES_TEXT: YES, NO_TEXT: NO, DEPENDS_TEXT: DEPENDS}
-
-
-class Oracle:
-    """Reads the title from the gym's task and answers in its first turn."""
-
-    name = "oracle"
-
-    def __init__(self, gym: Gym) -> None:
-        self._gym = gym
-
-    def begin(self, system: str, opening: str) -> None:
-        """Nothing to prepare."""
-
-    def act(self, observation: str) -> Parsed:
-        task = self._gym.task
-        if task is None:
-            raise RuntimeError("the oracle acts in an episode only: call the gym's reset() first")
-        load(task)
-        return Parsed("", Action(ActionKind.ANSWER, task.data["title"]), None)
 
 
 class Questioner:
@@ -70,7 +51,7 @@ class Questioner:
         self._turn += 1
         thinking = f"{len(self._left)} entities are left."
         if len(self._left) == 0:
-            return Parsed(thinking, Action(ActionKind.FINISH), None)
+            return turn(ActionKind.FINISH, "", thinking)
         if len(self._left) <= self._enough or self._turn >= self._horizon:
             return self._guess(thinking)
         gains = np.where(self._open, _entropy(_values()[self._left]), -1.0)
@@ -79,7 +60,7 @@ class Questioner:
             return self._guess(thinking)
         self._asked = best
         self._open[best] = False
-        return Parsed(thinking, Action(ActionKind.ACTION, table().features[best].ask), None)
+        return turn(ActionKind.ACTION, table().features[best].ask, thinking)
 
     def _learn(self, reply: str) -> None:
         if self._asked is not None and reply in _VALUE:
@@ -90,7 +71,7 @@ class Questioner:
 
     def _guess(self, thinking: str) -> Parsed:
         self._guessed = int(self._left[0])
-        return Parsed(thinking, Action(ActionKind.ANSWER, table().entities[self._guessed].title), None)
+        return turn(ActionKind.ANSWER, table().entities[self._guessed].title, thinking)
 
 
 @cache
@@ -119,7 +100,7 @@ def _random(gym: Gym, seed: int) -> Policy:
 _EVERYTHING = 1_000_000
 
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
-    "oracle": lambda gym, seed: Oracle(gym),
+    "oracle": oracle(lambda task: [Action(ActionKind.ANSWER, load(task).title)]),
     "ask_all": lambda gym, seed: Questioner("ask_all", gym, seed, enough=1),
     "never_ask": lambda gym, seed: Questioner("never_ask", gym, seed, enough=_EVERYTHING),
     "random": _random,

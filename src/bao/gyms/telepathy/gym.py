@@ -8,24 +8,20 @@ sees holds the title, the end of an episode included; and text without a readabl
 with its beginning cut off.
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import ClassVar
-
-import numpy as np
 
 from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
 from bao.gym import Belief, Gym
-from bao.gyms.telepathy import agents, files, tasks
+from bao.gyms.telepathy import agents, tasks
 from bao.gyms.telepathy.belief import EntityBelief
 from bao.gyms.telepathy.llm import QUESTION_CHARACTERS_MOST, ModelJudge, ModelUser
 from bao.gyms.telepathy.user import Judge, ScriptedUser, Verdict
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet
-from bao.users.persona import Trait
+from bao.task import Task
+from bao.task_source import TaskSource
+from bao.user import Nobody, Trait
 
-_NOBODY = Outcome("Nobody answers questions here. Submit an answer.")
 _VERDICTS = {
     Verdict.RIGHT: Outcome("Right, that is it.", reward=1.0, done=True, success=True),
     Verdict.WRONG: Outcome("No, that is not it."),
@@ -56,14 +52,24 @@ class Telepathy(Gym):
     }
     user_backends = ("scripted", "llm", "judge")
     judged_users = ("llm",)
+    traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": tuple(Trait), "judge": ()}
+    source = TaskSource(
+        own=tasks.own_tasks,
+        levels=tasks.LEVELS,
+        data=tasks.Puzzle,
+        components=tasks.components,
+        hidden=tasks.hidden,
+        policies=agents.POLICIES,
+        readers=tasks.READERS,
+    )
 
     def begin(self, task: Task) -> str:
         """Raises `ConfigError` where the scripted user is to play a task that has no row of the table."""
         puzzle = tasks.load(task)
         self._judge: Judge | ModelJudge = Judge(puzzle.names)
-        self._user: ScriptedUser | ModelUser | None = None
+        self.user = Nobody()
         if self.user_backend == "llm" and self.llm is not None and self.judge is not None:
-            self._user = ModelUser(puzzle, self.llm)
+            self.user = ModelUser(puzzle, self.llm)
             self._judge = ModelJudge(puzzle, self.judge)
         elif self.user_backend == "scripted":
             if puzzle.entity is None:
@@ -72,7 +78,7 @@ class Telepathy(Gym):
                     "gym's own tasks, add both fields to its data, or make the gym with user='llm', or with user='judge' to "
                     "judge answers only"
                 )
-            self._user = ScriptedUser(puzzle.entity)
+            self.user = ScriptedUser(puzzle.entity)
         return puzzle.opening
 
     def instructions(self) -> str:
@@ -91,12 +97,6 @@ class Telepathy(Gym):
             f"{_UNDERSTOOD[self.user_backend]}Each submission should name one thing."
         )
 
-    def on_action(self, content: str) -> Outcome:
-        if self._user is None:
-            return _NOBODY
-        # Every question passes here, and Outcome's own constructor takes twice as long.
-        return tuple.__new__(Outcome, (self._user.reply(content), 0.0, False, False))
-
     def on_answer(self, content: str) -> Outcome:
         return _VERDICTS[self._judge.judge(content)]
 
@@ -105,42 +105,3 @@ class Telepathy(Gym):
         if puzzle.entity is None or self.user_backend != "scripted" or self.persona is not None:
             return None
         return EntityBelief(puzzle, puzzle.entity)
-
-    def persona_traits(self) -> tuple[Trait, ...]:
-        return () if self.user_backend == "judge" else super().persona_traits()
-
-    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
-        """Something that is true of what the user thinks of."""
-        said = self._user.volunteer(rng) if isinstance(self._user, ScriptedUser) else None
-        return None if said is None else Outcome(said)
-
-    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
-        """Yes for no, or no for yes. Guesses are judged as ever, so the task stays solvable, but answers may contradict."""
-        said = self._user.mistaken(content) if isinstance(self._user, ScriptedUser) else None
-        return None if said is None else Outcome(said)
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The gym's own tasks; level 1 opens with the kind, level 2 with the realm. See `tasks.own_tasks`."""
-        return tasks.own_tasks(Split(split), size, levels)
-
-    @classmethod
-    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from our JSON lines, or from UserRL's ``entities.json`` and its parquet files. See `files.read`."""
-        return files.read(Path(path), Split(split))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        tasks.check(task)
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        return tasks.components(task)
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        return tasks.hidden(task)
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        return agents.POLICIES

@@ -9,72 +9,68 @@ entity is in exactly one split, by a hash of its title, whatever the level. Two 
 always differ in a predicate that is yes for one and no for the other; an entity that did not would be left out.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Self
 
 import numpy as np
+from pydantic import AfterValidator, Field, model_validator
 
-from bao.errors import ConfigError
-from bao.gyms.loading import kept
 from bao.gyms.telepathy.table import NO, YES, Entity, make_entity, table
 from bao.gyms.telepathy.words import name_key
-from bao.task import Hidden, Split, Task, TaskSet
+from bao.gyms.userrl import Record, readers
+from bao.task import Hidden, Split, Task
+from bao.task_source import TaskData, Text
 
 NAME = "telepathy"
 LEVELS = (1, 2)
 """1: the opening names the kind; 2: it names the realm."""
 
 
-@dataclass(frozen=True, slots=True)
-class Puzzle:
-    """What a task is played with."""
+def _named(text: str) -> str:
+    if not name_key(text):
+        raise ValueError("must be a text with at least one word")
+    return text
 
-    opening: str
-    title: str
-    aliases: tuple[str, ...]
-    gloss: str
+
+Name = Annotated[str, AfterValidator(_named)]
+
+
+class Puzzle(TaskData):
+    opening: Name
+    title: Name
+    aliases: list[str] = Field(default_factory=list)
+    gloss: str = ""
     """What a model is told of the entity besides its names; may be empty."""
-    names: frozenset[str]
-    """Every name that counts as right, in the form in which names are compared."""
-    entity: Entity | None
-    """With its row of the table; None where the task has no class and facts."""
+    class_name: Text = Field(default="", alias="class")
+    facts: str = ""
+
+    @model_validator(mode="after")
+    def _has_a_row(self) -> Self:
+        if self.class_name and "facts" not in self.model_fields_set:
+            raise ValueError("the field 'facts' is missing; add it")
+        _ = self.entity
+        return self
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that counts as right, in the form in which names are compared."""
+        return frozenset(filter(None, map(name_key, (self.title, *self.aliases))))
+
+    @cached_property
+    def entity(self) -> Entity | None:
+        """With its row of the table; None where the task has no class and facts."""
+        if not self.class_name:
+            return None
+        known = table().by_name.get(name_key(self.title))
+        if known is not None and (known.class_name, known.facts, known.title) == (self.class_name, self.facts, self.title):
+            return known
+        return make_entity(self.title, tuple(self.aliases), self.class_name, self.facts)
 
 
-def load(task: Task) -> Puzzle:
-    """The puzzle of a task. Raises `KeyError` on a missing field and `ValueError` on one that is wrong."""
-    return _load(task.data)
-
-
-@kept(most=20_000)
-def _load(data: Mapping[str, Any]) -> Puzzle:
-    opening, title, aliases = data["opening"], data["title"], data.get("aliases", [])
-    for field, value in (("opening", opening), ("title", title)):
-        if not isinstance(value, str) or not name_key(value):
-            raise ValueError(f"{field}={value!r} must be a text with at least one word")
-    if not isinstance(aliases, list | tuple) or not all(isinstance(alias, str) for alias in aliases):
-        raise ValueError(f"aliases={aliases!r} must be a list of texts")
-    gloss = data.get("gloss", "")
-    if not isinstance(gloss, str):
-        raise ValueError(f"gloss={gloss!r} must be a text")
-    names = frozenset(filter(None, map(name_key, (title, *aliases))))
-    told = opening, title, tuple(aliases), gloss, names
-    if "class" not in data:
-        return Puzzle(*told, None)
-    class_name, facts = data["class"], data["facts"]
-    if not isinstance(class_name, str) or not isinstance(facts, str):
-        raise ValueError(f"class={class_name!r} and facts={facts!r} must be texts, such as 'feline' and 's6 striped'")
-    known = table().by_name.get(name_key(title))
-    if known is not None and (known.class_name, known.facts, known.title) == (class_name, facts, title):
-        return Puzzle(*told, known)
-    return Puzzle(*told, make_entity(title, tuple(aliases), class_name, facts))
-
-
-def check(task: Task) -> None:
-    """Raise `ValueError` or `KeyError` naming the field of ``task.data`` that cannot be played."""
-    load(task)
+load = Puzzle.of
 
 
 def opening_line(what: str) -> str:
@@ -82,24 +78,15 @@ def opening_line(what: str) -> str:
     return f"I am thinking of {what}. Find out what it is."
 
 
-def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
+def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterator[Task]:
     """The first `size` tasks of a split (default: one for each of its entities), the levels in turn.
 
-    After every entity has had its turn, each comes again at the next level. Raises `ConfigError` on an unknown level and on a
-    size that is negative or more than there are tasks.
+    After every entity has had its turn, each comes again at the next level.
     """
-    chosen = LEVELS if levels is None else tuple(dict.fromkeys(levels))
-    if not chosen or any(level not in LEVELS for level in chosen):
-        raise ConfigError(f"levels={levels} must be some of {LEVELS} for the gym {NAME!r}")
-    entities = split_entities()[split]
-    most = len(entities) * len(chosen)
-    size = len(entities) if size is None else size
-    if not 0 <= size <= most:
-        raise ConfigError(f"size={size} must be from 0 to {most}, the number of {split} tasks of levels {chosen}")
-    return TaskSet.of(
-        _task(split, number, chosen[(number + turn) % len(chosen)])
-        for turn, number in (divmod(index, len(entities)) for index in range(size))
-    )
+    entities, turns = split_entities()[split], tuple(dict.fromkeys(levels))
+    for index in range(len(entities) if size is None else min(size, len(entities) * len(turns))):
+        turn, number = divmod(index, len(entities))
+        yield _task(split, number, turns[(number + turn) % len(turns)])
 
 
 @cache
@@ -153,3 +140,37 @@ def components(task: Task) -> frozenset[str]:
 def hidden(task: Task) -> tuple[Hidden, ...]:
     """The entity's names."""
     return tuple(map(Hidden, (task.data["title"], *task.data.get("aliases", ()))))
+
+
+_BRACKETED = re.compile(r"\s*\(([^)]*)\)|\s*['\"]([^'\"]+)['\"](?=\s)")
+_MOUNT = re.compile(r"\bMt\.? ")
+
+
+class EntityRecord(Record):
+    """One entry of UserRL's ``entities.json``.
+
+    It has no table of attributes: a model can answer questions about it (``user="llm"``), rules can judge guesses
+    (``user="judge"``), and the scripted user needs ``class`` and ``facts`` added. Its gloss is kept for users that can read.
+    """
+
+    plural = "entities"
+    key = "title"
+    needs = ("ground_truth",)
+    files = ("entities.json", "entities.json")
+    id: str
+    title: str
+    description: str
+    target_entity: str
+
+    def task(self, split: Split) -> Task:
+        data = {"opening": self.description, "title": self.title, "aliases": self.aliases(), "gloss": self.target_entity}
+        return Task(self.id, NAME, data, split)
+
+    def aliases(self) -> list[str]:
+        """Other ways to write the title: without what is in brackets or quotes, that alone, and ``Mount`` for ``Mt.``"""
+        short = _BRACKETED.sub("", self.title)
+        parts = [part for found in _BRACKETED.findall(self.title) for part in found if part]
+        return [name for name in dict.fromkeys((short, *parts, _MOUNT.sub("Mount ", self.title))) if name != self.title]
+
+
+READERS = readers(EntityRecord)

@@ -16,9 +16,11 @@ from enum import StrEnum
 
 import numpy as np
 
+from bao.action import Outcome
 from bao.gyms.telepathy.reading import Clause, Literal, Reading, Sort, read
 from bao.gyms.telepathy.table import DEPENDS, NO, YES, Entity, Feature, compare_size, table
 from bao.gyms.telepathy.words import name_key
+from bao.user import User
 
 YES_TEXT, NO_TEXT, DEPENDS_TEXT = "Yes.", "No.", "It depends."
 UNKNOWN_TEXT = "I cannot say."
@@ -77,7 +79,7 @@ class Judge:
         return Verdict.SEVERAL if sum(bool(name_key(part)) for part in _BETWEEN.split(bare)) > 1 else Verdict.WRONG
 
 
-class ScriptedUser:
+class ScriptedUser(User):
     """Answers yes/no questions about one entity, from its row of the table."""
 
     def __init__(self, entity: Entity, reading: Callable[[str, str], Reading] = read) -> None:
@@ -86,7 +88,7 @@ class ScriptedUser:
         self._frame = "is"
         self._told: set[int] = set()
 
-    def reply(self, question: str) -> str:
+    def answer(self, question: str) -> str:
         """The answer to one question, in the light of the one before."""
         reading = self._read(question, self._frame)
         if reading.sort is not Sort.FEATURES:
@@ -95,19 +97,19 @@ class ScriptedUser:
         value = self.value(reading)
         return self._whole_sentence(reading, value) if reading.negative else _TEXT[value]
 
-    def mistaken(self, question: str) -> str | None:
-        """The opposite of the right answer; None where that is neither a plain yes nor a plain no."""
-        reading = self._read(question, self._frame)
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Yes for no, or no for yes. Guesses are judged as ever, so the task stays solvable, but answers may contradict."""
+        reading = self._read(content, self._frame)
         if reading.sort is not Sort.FEATURES or reading.negative:
             return None
         value = self.value(reading)
         if value == DEPENDS:
             return None
         self._frame = reading.frame
-        return _TEXT[YES - value]
+        return Outcome(_TEXT[YES - value])
 
-    def volunteer(self, rng: np.random.Generator) -> str | None:
-        """A sentence that tells something about the entity that is so; None where all of it was told in this way."""
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
+        """Something that is true of the entity; None where all of it was told in this way."""
         features = table().features
         left = [
             place
@@ -118,7 +120,7 @@ class ScriptedUser:
             return None
         place = left[int(rng.integers(len(left)))]
         self._told.add(place)
-        return f"By the way, {features[place].holds}."
+        return Outcome(f"By the way, {features[place].holds}.")
 
     def value(self, reading: Reading) -> int:
         """What is asked, as `YES`, `NO` or `DEPENDS`."""

@@ -18,8 +18,9 @@ from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE, VALUES_PER_ATTRIBUTE
 from bao.gyms.travel.tasks import load
-from bao.policies.scripted import RandomPolicy
+from bao.policies.scripted import RandomPolicy, oracle
 from bao.policy import Policy
+from bao.task import Task
 
 _MATTER = re.compile(r"For the (\w+) (\w+) and (\w+) matter((?:, \w+ should be \w+)*)\.")
 _SHOULD = re.compile(r"(\w+) should be (\w+)")
@@ -193,20 +194,8 @@ class Planner:
         return None
 
 
-class Oracle:
-    """Knows the task: recommends the best option of every aspect and nothing else."""
-
-    name = "oracle"
-
-    def __init__(self, gym: Gym, seed: int) -> None:
-        self._gym = gym
-
-    def begin(self, system: str, opening: str) -> None:
-        assert self._gym.task is not None, "the oracle plays in the gym that it was made from"
-        self._best = [booking.acceptable[0].id for booking in load(self._gym.task)]
-
-    def act(self, observation: str) -> Parsed:
-        return Parsed("", Action(ActionKind.ANSWER, self._best.pop(0)), None)
+def _best(task: Task) -> list[Action]:
+    return [Action(ActionKind.ANSWER, booking.acceptable[0].id) for booking in load(task)]
 
 
 TEACHER = Habits(
@@ -232,7 +221,7 @@ def _random(gym: Gym, seed: int) -> Policy:
 
 
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
-    "oracle": Oracle,
+    "oracle": oracle(_best),
     "ask_all": _planner("ask_all", Habits(history=False)),
     "ask_needed": _planner("ask_needed", Habits()),
     "never_ask": _planner("never_ask", Habits(choices=MappingProxyType({Choice.GUESS: 1.0}))),

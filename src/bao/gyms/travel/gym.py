@@ -7,22 +7,21 @@ nothing by themselves). The episode ends when every aspect is decided; it is a s
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
-
-import numpy as np
 
 from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
 from bao.gym import Belief, Gym
-from bao.gyms.travel import agents, scripted, tasks
+from bao.gyms.travel import agents, tasks
 from bao.gyms.travel.belief import WishBelief
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
 from bao.gyms.travel.llm import MOST_CHARACTERS, ModelTraveller
-from bao.gyms.travel.tasks import LEVELS, Booking, Source, generate, load
-from bao.gyms.travel.user import Traveller
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet
+from bao.gyms.travel.tasks import Booking, Source, load
+from bao.gyms.travel.user import ScriptedTraveller, Traveller
+from bao.task import Task
+from bao.task_source import TaskSource
+from bao.user import Trait
 
 BEST, ACCEPTABLE = 1.0, 0.8
 SHOWN = 3
@@ -42,6 +41,17 @@ class Travel(Gym):
     }
     user_backends = ("scripted", "llm")
     judged_users = ("llm",)
+    traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": tuple(Trait)}
+    source = TaskSource(
+        own=tasks.own_tasks,
+        sizes=tasks.SIZES,
+        levels=tasks.LEVELS,
+        data=tasks.Trip,
+        components=tasks.components,
+        hidden=tasks.hidden,
+        policies=agents.POLICIES,
+    )
+    user: Traveller
 
     def __init__(self, *, volunteer_after: int = 3, **settings: Any) -> None:
         super().__init__(**settings)
@@ -50,12 +60,11 @@ class Travel(Gym):
         self.volunteer_after = volunteer_after
         self._trip: dict[str, Booking] = {}
         self._decided: dict[str, float] = {}
-        self._user: Traveller | None = None
 
     def make_user(self, wishes: Mapping[str, Mapping[str, str]]) -> Traveller:
         """The user of one episode, who has these wishes: aspect to attribute to value."""
         if self.user_backend == "scripted" or self.llm is None or self.judge is None:
-            return scripted.ScriptedTraveller(wishes, self.np_random, self.volunteer_after)
+            return ScriptedTraveller(wishes, self.np_random, self.volunteer_after)
         return ModelTraveller(wishes, self.np_random, self.volunteer_after, model=self.llm, judge=self.judge)
 
     def instructions(self) -> str:
@@ -77,14 +86,14 @@ class Travel(Gym):
         self._trip = {booking.aspect: booking for booking in bookings}
         self._decided = {}
         wishes = {b.aspect: {w.attribute: w.value for w in b.wishes} for b in bookings}
-        self._user = self.make_user(wishes)
+        self.user = self.make_user(wishes)
         needs = " and ".join(f"a {name}" if name[0] != "a" else f"an {name}" for name in self._trip)
         sentences = [f"Please book {needs}."]
         for booking in bookings:
             matter = " and ".join(wish.attribute for wish in booking.wishes)
             stated = [wish for wish in booking.wishes if wish.source == Source.STATED]
             for wish in stated:
-                self._user.tell(wish.attribute)
+                self.user.tell(wish.attribute)
             told = "".join(f", {wish.attribute} should be {wish.value}" for wish in stated)
             sentences.append(f"For the {booking.aspect} {matter} matter{told}.")
         return " ".join(sentences)
@@ -119,10 +128,6 @@ class Travel(Gym):
         listed = ", ".join(f"{option.id} {option.price}" for option in found[:SHOWN])
         return Outcome(f"{len(found)} match, cheapest first: {listed}.")
 
-    def on_action(self, content: str) -> Outcome:
-        assert self._user is not None
-        return Outcome(self._user.reply(content))
-
     def on_answer(self, content: str) -> Outcome:
         ids = _ID.findall(content)
         if len(ids) != 1:
@@ -138,8 +143,7 @@ class Travel(Gym):
         acceptable = [option.id for option in booking.acceptable]
         value = BEST if option_id == acceptable[0] else ACCEPTABLE if option_id in acceptable else 0.0
         self._decided[aspect] = value
-        assert self._user is not None
-        self._user.settle(aspect)
+        self.user.settle(aspect)
         verdict = {BEST: "is perfect", ACCEPTABLE: "is fine"}.get(value, "is not what I wanted")
         done = len(self._decided) == len(self._trip)
         success = done and all(v > 0 for v in self._decided.values())
@@ -148,44 +152,8 @@ class Travel(Gym):
     def belief(self, task: Task) -> Belief | None:
         return WishBelief(load(task)) if self.user_backend == "scripted" and self.persona is None else None
 
-    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
-        """A wish that was not told yet."""
-        assert self._user is not None
-        told = self._user.volunteer(rng)
-        return None if told is None else Outcome(told)
-
-    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
-        """Another value than the wished one. Recommendations are judged by the true wish, so the trip stays solvable."""
-        assert self._user is not None
-        said = self._user.mistaken(content, rng)
-        return None if said is None else Outcome(said)
-
     def _history(self) -> str:
         found = [
             f"{b.aspect} {w.attribute} {w.value}" for b in self._trip.values() for w in b.wishes if w.source == Source.HISTORY
         ]
         return f"Past bookings: {', '.join(found)}." if found else "Past bookings: nothing about this trip."
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The first `size` generated tasks (default: 1,000 train, 200 valid, 200 test) of the given `levels`."""
-        split = Split(split)
-        if size is None:
-            size = {Split.TRAIN: 1000, Split.VALID: 200, Split.TEST: 200}[split]
-        return TaskSet.of(generate(split, index, tuple(levels or LEVELS)) for index in range(size))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        load(task)
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        return tasks.components(task)
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        return tasks.hidden(task)
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        return agents.POLICIES

@@ -10,22 +10,22 @@ disjoint by wished combination: no (aspect, attributes, values) of a test task o
 
 import re
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import combinations, product
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from pydantic import Field, StrictInt, field_validator, model_validator
 
-from bao.errors import ConfigError
-from bao.gyms.loading import kept
 from bao.gyms.travel.catalogue import ASPECTS, VALUES_PER_ATTRIBUTE
 from bao.task import Hidden, Split, Task, Until
+from bao.task_source import TaskData
 
 LEVELS = (2, 3, 4, 5)
 """Number of aspects in a trip."""
+SIZES = {Split.TRAIN: 1000, Split.VALID: 200, Split.TEST: 200}
 MOST_ASKS = 5
 """Wishes known only to the user, at most, so that 16 turns suffice to learn all and book five aspects."""
 
@@ -38,78 +38,75 @@ class Source(StrEnum):
     ASK = "ask"
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(TaskData):
     attribute: str
     value: str
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(TaskData):
     id: str
-    price: int
-    values: Mapping[str, str]
+    price: StrictInt
+    values: dict[str, str]
     """A value for every attribute of the aspect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(TaskData):
     """One aspect of a trip: what the user wishes, and what is on offer (cheapest first)."""
 
     aspect: str
-    wishes: tuple[Wish, ...]
-    options: tuple[Option, ...]
+    wishes: list[Wish]
+    options: list[Option]
 
-    @property
+    @field_validator("options")
+    @classmethod
+    def _cheapest_first(cls, options: list[Option]) -> list[Option]:
+        return sorted(options, key=lambda option: (option.price, option.id))
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        aspect = ASPECTS.get(self.aspect)
+        if aspect is None:
+            raise ValueError(f"aspect {self.aspect!r} is unknown; known: {', '.join(ASPECTS)}")
+        for wish in self.wishes:
+            if wish.value not in aspect.attributes.get(wish.attribute, ()):
+                raise ValueError(f"{aspect.name} has no attribute {wish.attribute!r} with the value {wish.value!r}")
+        if len(self.wishes) != 2 or self.wishes[0].attribute == self.wishes[1].attribute:
+            raise ValueError(f"the {aspect.name} needs wishes for two attributes")
+        for option in self.options:
+            if not re.fullmatch(rf"{aspect.letter}\d+", option.id):
+                raise ValueError(f"the {aspect.name}'s option id {option.id!r} is no {aspect.letter} with a number")
+            for name, values in aspect.attributes.items():
+                if name not in option.values:
+                    raise ValueError(f"values of {option.id}: the field {name!r} is missing; add it")
+                if option.values[name] not in values:
+                    raise ValueError(f"{option.id} has the {name} {option.values[name]!r}; known: {', '.join(values)}")
+        for what, marks in (("id", {o.id for o in self.options}), ("price", {o.price for o in self.options})):
+            if len(marks) < len(self.options):
+                raise ValueError(f"two options of the {aspect.name} have the same {what}")
+        if not self.acceptable:
+            raise ValueError(f"no option of the {aspect.name} meets every wish")
+        return self
+
+    @cached_property
     def acceptable(self) -> tuple[Option, ...]:
         """The options that meet every wish, cheapest first; the first is the best."""
         return tuple(o for o in self.options if all(o.values[w.attribute] == w.value for w in self.wishes))
 
 
-def load(task: Task) -> tuple[Booking, ...]:
+class Trip(TaskData):
+    bookings: list[Booking] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_each_aspect_once(self) -> Self:
+        if len({booking.aspect for booking in self.bookings}) < len(self.bookings):
+            raise ValueError(f"an aspect occurs twice among {', '.join(booking.aspect for booking in self.bookings)}")
+        return self
+
+
+def load(task: Task) -> list[Booking]:
     """The trip of a task. Raises `KeyError` on a missing field and `ValueError` on one that breaks the rules above."""
-    return _load(task.data)
-
-
-@kept(most=20_000)
-def _load(data: Mapping[str, Any]) -> tuple[Booking, ...]:
-    bookings = tuple(_booking(row) for row in data["bookings"])
-    if not bookings:
-        raise ValueError("field 'bookings' is empty")
-    if len({booking.aspect for booking in bookings}) < len(bookings):
-        raise ValueError(f"an aspect occurs twice among {', '.join(booking.aspect for booking in bookings)}")
-    return bookings
-
-
-def _booking(row: Mapping[str, Any]) -> Booking:
-    aspect = ASPECTS.get(row["aspect"])
-    if aspect is None:
-        raise ValueError(f"aspect {row['aspect']!r} is unknown; known: {', '.join(ASPECTS)}")
-    for wish in row["wishes"]:
-        if wish["value"] not in aspect.attributes.get(wish["attribute"], ()):
-            raise ValueError(f"{aspect.name} has no attribute {wish['attribute']!r} with the value {wish['value']!r}")
-        if wish["source"] not in list(Source):
-            raise ValueError(f"source {wish['source']!r} of a wish is unknown; known: {', '.join(Source)}")
-    wishes = tuple(Wish(wish["attribute"], wish["value"], Source(wish["source"])) for wish in row["wishes"])
-    if len(wishes) != 2 or wishes[0].attribute == wishes[1].attribute:
-        raise ValueError(f"the {aspect.name} needs wishes for two attributes")
-    for option in row["options"]:
-        if not re.fullmatch(rf"{aspect.letter}\d+", option["id"]):
-            raise ValueError(f"the {aspect.name}'s option id {option['id']!r} is no {aspect.letter} with a number")
-        if not isinstance(option["price"], int):
-            raise ValueError(f"{option['id']} has the price {option['price']!r}, which is no whole number")
-        for name, values in aspect.attributes.items():
-            if option["values"][name] not in values:
-                raise ValueError(f"{option['id']} has the {name} {option['values'][name]!r}; known: {', '.join(values)}")
-    options = tuple(sorted((Option(o["id"], o["price"], o["values"]) for o in row["options"]), key=lambda o: (o.price, o.id)))
-    for what, marks in (("id", {o.id for o in options}), ("price", {o.price for o in options})):
-        if len(marks) < len(options):
-            raise ValueError(f"two options of the {aspect.name} have the same {what}")
-    booking = Booking(aspect.name, wishes, options)
-    if not booking.acceptable:
-        raise ValueError(f"no option of the {aspect.name} meets every wish")
-    return booking
+    return Trip.of(task).bookings
 
 
 def split_of(aspect: str, wishes: Mapping[str, str]) -> Split:
@@ -133,14 +130,13 @@ def _combinations(split: Split) -> Mapping[str, tuple[tuple[tuple[str, str], ...
     return pools
 
 
-def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task:
-    """The `index`-th task of a split: the same one each time, whatever else was generated.
+def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterator[Task]:
+    assert size is not None, "there is a size for every split"
+    return (generate(split, index, levels) for index in range(size))
 
-    Raises `ConfigError` on a level that does not exist.
-    """
-    for level in levels:
-        if level not in LEVELS:
-            raise ConfigError(f"levels={levels}: travel has the levels {', '.join(map(str, LEVELS))}")
+
+def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task:
+    """The `index`-th task of a split: the same one each time, whatever else was generated."""
     rng = np.random.default_rng([list(Split).index(split), index, *levels])
     level = levels[index % len(levels)]
     names = [list(ASPECTS)[i] for i in rng.permutation(len(ASPECTS))[:level]]

@@ -11,31 +11,14 @@ from functools import cache
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
-from bao.gyms.turtle.tasks import load, own_tasks
+from bao.gyms.turtle.tasks import LEVELS, load, own_tasks
 from bao.gyms.turtle.user import Reply
 from bao.gyms.turtle.words import lexicon, terms, tokens
-from bao.policies.scripted import RandomPolicy
+from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
 from bao.task import Split
 
 _OPENING = re.compile(r"Title: (.*)\nSurface: (.*)", re.DOTALL)
-
-
-class Oracle:
-    """Knows the story and tells it."""
-
-    name = "oracle"
-
-    def __init__(self, gym: Gym) -> None:
-        self._gym = gym
-
-    def begin(self, system: str, opening: str) -> None:
-        """Nothing to prepare."""
-
-    def act(self, observation: str) -> Parsed:
-        if self._gym.task is None:
-            raise RuntimeError("the oracle acts in an episode only: call the gym's reset() first")
-        return _turn(ActionKind.ANSWER, load(self._gym.task).bottom)
 
 
 @dataclass(frozen=True)
@@ -51,7 +34,7 @@ def guesses() -> tuple[Guess, ...]:
     """The core words of the training stories' criteria, those first that are worth most in sum."""
     value: dict[str, float] = {}
     spelling: dict[str, str] = {}
-    for task in own_tasks(Split.TRAIN):
+    for task in own_tasks(Split.TRAIN, None, LEVELS):
         for row, criterion in zip(task.data["criteria"], load(task).criteria, strict=True):
             core = row["needs"].split("&")[0]
             for alternative in core.split("|"):
@@ -104,7 +87,7 @@ class Asker:
         if self._left == 0:
             return self._tell()
         self._asked = self._next()
-        return _turn(ActionKind.ACTION, f"Is it about {self._asked}?") if self._asked else self._tell()
+        return turn(ActionKind.ACTION, f"Is it about {self._asked}?") if self._asked else self._tell()
 
     def _learn(self, asked: str, reply: str) -> None:
         yes = reply == Reply.YES
@@ -126,9 +109,9 @@ class Asker:
     def _tell(self) -> Parsed:
         told = tuple(self._confirmed)
         if not told or told == self._told:
-            return _turn(ActionKind.FINISH)
+            return turn(ActionKind.FINISH)
         self._told = told
-        return _turn(ActionKind.ANSWER, " ".join(f"It was about {word}." for word in told[-25:]))
+        return turn(ActionKind.ANSWER, " ".join(f"It was about {word}." for word in told[-25:]))
 
 
 class Guesser:
@@ -141,25 +124,21 @@ class Guesser:
 
     def act(self, observation: str) -> Parsed:
         if self._done:
-            return _turn(ActionKind.FINISH)
+            return turn(ActionKind.FINISH)
         self._done = True
-        return _turn(ActionKind.ANSWER, " ".join(f"It was about {guess.word}." for guess in guesses()[:4]))
+        return turn(ActionKind.ANSWER, " ".join(f"It was about {guess.word}." for guess in guesses()[:4]))
 
 
 def _random(seed: int) -> Policy:
-    training = [load(task) for task in own_tasks(Split.TRAIN)]
+    training = [load(task) for task in own_tasks(Split.TRAIN, None, LEVELS)]
     questions = [f"Is it about {guess.word}?" for guess in guesses()]
     return RandomPolicy(
         {ActionKind.ACTION: questions, ActionKind.ANSWER: [story.bottom for story in training], ActionKind.FINISH: [""]}, seed
     )
 
 
-def _turn(kind: ActionKind, content: str = "") -> Parsed:
-    return Parsed("", Action(kind, content), None)
-
-
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
-    "oracle": lambda gym, seed: Oracle(gym),
+    "oracle": oracle(lambda task: [Action(ActionKind.ANSWER, load(task).bottom)]),
     "ask_all": lambda gym, seed: Asker("ask_all", gym, topics=False),
     "never_ask": lambda gym, seed: Guesser(),
     "random": lambda gym, seed: _random(seed),

@@ -27,19 +27,19 @@ class Concept:
         return frozenset(lexeme for lexemes, _ in self.alternatives for lexeme in lexemes)
 
 
-def parse_concepts(text: Any, field: str) -> tuple[Concept, ...]:
-    """The concepts of an annotation. Raises `ValueError` naming the field where it is none."""
+def parse_concepts(text: Any) -> tuple[Concept, ...]:
+    """The concepts of an annotation. Raises `ValueError` where it is none."""
     if not isinstance(text, str):
-        raise ValueError(f"{field}={text!r} must be a text such as 'blind|not see & dog'")
-    return tuple(_parse(part, field) for part in text.split("&"))
+        raise ValueError("must be a text such as 'blind|not see & dog'")
+    return tuple(map(_parse, text.split("&")))
 
 
-def _parse(text: str, field: str) -> Concept:
+def _parse(text: str) -> Concept:
     found = []
     for alternative in text.split("|"):
         read = terms(tokens(alternative))
         if not 1 <= len(read) <= 2:
-            raise ValueError(f"{field}: {alternative.strip()!r} has {len(read)} terms that count; give one or two")
+            raise ValueError(f"{alternative.strip()!r} has {len(read)} terms that count; give one or two")
         found.append((tuple(term.lexeme for term in read), any(term.denied for term in read)))
     return Concept(tuple(found))
 

@@ -13,22 +13,20 @@ adds to the best so far. This is the reward of UserRL's turtle gym. What differs
 * UserRL's own stories have no annotation for a scripted user: they are played with ``user="llm"``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
 
 from bao.action import ActionKind, Outcome
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.gyms.turtle import agents, files, tasks
+from bao.gyms.turtle import agents, tasks
 from bao.gyms.turtle.llm import ModelUser
 from bao.gyms.turtle.tasks import Story, exact, load
-from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, Reply, ScriptedUser, StoryUser, check
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet
+from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, ScriptedUser, StoryUser, check
+from bao.task import Task
+from bao.task_source import TaskSource
+from bao.user import ASKED_ONLY, Trait
 
 
 def score(weights: tuple[Fraction, ...], verdicts: tuple[Fraction, ...]) -> Fraction:
@@ -48,7 +46,6 @@ _WORTHLESS = {
     "llm": "an account that lists alternatives or keywords counts for nothing, and so does what contradicts the story",
 }
 """What the instructions say of questions and of accounts, by backend."""
-_OPPOSITE = {str(Reply.YES): Outcome(str(Reply.NO)), str(Reply.NO): Outcome(str(Reply.YES))}
 
 
 class Turtle(Gym):
@@ -66,14 +63,26 @@ class Turtle(Gym):
     }
     user_backends = ("scripted", "llm")
     judged_users = ("llm",)
+    traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": (*ASKED_ONLY, Trait.MISTAKES)}
+    source = TaskSource(
+        own=tasks.own_tasks,
+        levels=tasks.LEVELS,
+        data=tasks.Story,
+        check=check,
+        components=tasks.components,
+        hidden=tasks.hidden,
+        policies=agents.POLICIES,
+        readers=tasks.READERS,
+    )
+    user: StoryUser
 
     def __init__(self, *, success_threshold: float | str = 1, **settings: Any) -> None:
         """`success_threshold`: the score from which an account ends the episode as a success, above 0 and at most 1."""
         super().__init__(**settings)
         try:
-            self._threshold = exact(success_threshold, "success_threshold")
+            self._threshold = exact(success_threshold)
         except ValueError as error:
-            raise ConfigError(str(error)) from error
+            raise ConfigError(f"success_threshold={success_threshold!r} {error}") from error
         if not 0 < self._threshold <= 1:
             raise ConfigError(f"success_threshold={success_threshold} must be above 0 and at most 1")
         self._best = Fraction(0)
@@ -95,7 +104,7 @@ class Turtle(Gym):
 
     def begin(self, task: Task) -> str:
         story = load(task)
-        self._user = self.make_user(story, task)
+        self.user = self.make_user(story, task)
         self._weights = tuple(criterion.weight for criterion in story.criteria)
         self._statements = tuple(criterion.statement for criterion in story.criteria)
         self._best = Fraction(0)
@@ -115,11 +124,8 @@ class Turtle(Gym):
             )
         return ScriptedUser(story)
 
-    def on_action(self, content: str) -> Outcome:
-        return Outcome(str(self._user.reply(content)))
-
     def on_answer(self, content: str) -> Outcome:
-        verdicts, refusal = self._user.judge(content)
+        verdicts, refusal = self.user.judge(content)
         if refusal is not None:
             return Outcome(str(refusal))
         total = score(self._weights, verdicts)
@@ -131,33 +137,3 @@ class Turtle(Gym):
         if not covered:
             return Outcome("No point is wholly covered yet.", float(gain))
         return Outcome(f"Covered: {' '.join(covered)} Something is still missing.", float(gain))
-
-    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
-        """Yes for no, or no for yes. Accounts are judged by the true story as ever, so it can still be told."""
-        return _OPPOSITE.get(str(self._user.reply(content)))
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        """The first `size` own stories of a split (default: all) with the given numbers of criteria. See `tasks.own_tasks`."""
-        return tasks.own_tasks(Split(split), size, levels)
-
-    @classmethod
-    def read_tasks(cls, path: Path, split: Split | str = Split.TEST) -> TaskSet:
-        """Tasks from our JSON lines, or from UserRL's ``stories.json`` and its parquet files. See `files.read`."""
-        return files.read(Path(path), Split(split))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        check(task)
-
-    @classmethod
-    def components(cls, task: Task) -> frozenset[str]:
-        return tasks.components(task)
-
-    @classmethod
-    def hidden(cls, task: Task) -> tuple[Hidden, ...]:
-        return tasks.hidden(task)
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        return agents.POLICIES

@@ -3,10 +3,10 @@
 from math import log
 from typing import NamedTuple
 
-from bao.gyms.loading import kept
 from bao.gyms.turtle.concepts import Concept, Finder, lexemes_of
 from bao.gyms.turtle.tasks import Story, Truth
 from bao.gyms.turtle.words import FILLERS, lexicon, terms, tokens
+from bao.task_source import cache_by_identity
 
 
 class FactIndex(NamedTuple):
@@ -36,7 +36,7 @@ class Reading:
 
         self.needs = [numbers(criterion.needs) for criterion in story.criteria]
         self.against = [numbers(found) for found in story.against]
-        facts = [FactIndex(fact.truth, numbers(fact.concepts), True) for fact in story.facts]
+        facts = [FactIndex(truth, numbers(found), True) for truth, all_found in story.facts.items() for found in all_found]
         facts += [FactIndex(Truth.YES, needs, False) for needs in self.needs]
         facts += [FactIndex(Truth.NO, against, True) for against in self.against]
         self.finder = Finder(concepts)
@@ -63,7 +63,7 @@ def _idf(concepts: list[Concept]) -> list[float]:
     return [log(1 + len(concepts) / max(counts[lexeme] for lexeme in concept.lexemes)) for concept in concepts]
 
 
-@kept(most=5_000)
+@cache_by_identity(most=5_000)
 def reading(story: Story) -> Reading:
     """The reading of a story, kept by its identity."""
     return Reading(story)

@@ -11,17 +11,19 @@ The own stories lie in ``stories/*.toml``, one file per split, and were written 
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 
-from bao.errors import ConfigError
-from bao.gyms.loading import kept
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
+
 from bao.gyms.turtle.concepts import Concept, parse_concepts
-from bao.task import Hidden, Split, Task, TaskSet, Until
+from bao.gyms.userrl import Record, readers
+from bao.task import Hidden, Split, Task, Until
+from bao.task_source import TaskData, Text
 
 NAME = "turtle"
 LEVELS = (2, 3)
@@ -36,32 +38,51 @@ class Truth(StrEnum):
     IRRELEVANT = "irrelevant"
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    statement: str
-    weight: Fraction
+def exact(number: Any) -> Fraction:
+    """The number as it is written: ``0.1`` is a tenth, not the float next to it. Raises `ValueError`."""
+    try:
+        if isinstance(number, bool):
+            raise ValueError
+        return Fraction(str(number))
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError("must be a number such as 0.3") from error
+
+
+def _weight(number: Any) -> Fraction:
+    weight = exact(number)
+    if not 0 < weight <= 1:
+        raise ValueError("must be above 0 and at most 1")
+    return weight
+
+
+Concepts = Annotated[tuple[Concept, ...], BeforeValidator(parse_concepts)]
+
+
+class Criterion(TaskData):
+    statement: Text
+    weight: Annotated[Fraction, BeforeValidator(_weight)]
     """Share of the score; the weights of a story sum to exactly 1."""
-    needs: tuple[Concept, ...] = ()
+    needs: Concepts = ()
     """What an account must hold, the core first; empty where only a reader can judge."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    truth: Truth
-    concepts: tuple[Concept, ...]
-
-
-@dataclass(frozen=True)
-class Story:
-    """A checked story."""
-
-    title: str
-    surface: str
-    bottom: str
-    criteria: tuple[Criterion, ...]
-    against: tuple[tuple[Concept, ...], ...] = ()
+class Story(TaskData):
+    title: Text
+    surface: Text
+    bottom: Text
+    criteria: list[Criterion] = Field(min_length=1)
+    against: list[Concepts] = Field(default_factory=list)
     """What contradicts the story: an account must not hold all concepts of any of them."""
-    facts: tuple[Fact, ...] = field(default=())
+    facts: dict[Truth, list[Concepts]] = Field(default_factory=dict)
+    flaw: str = ""
+    """Why the task is not worth playing."""
+
+    @model_validator(mode="after")
+    def _weights_sum_to_one(self) -> Self:
+        total = sum(criterion.weight for criterion in self.criteria)
+        if total != 1:
+            raise ValueError(f"criteria: the weights sum to {total}, not to 1; correct them")
+        return self
 
     @property
     def annotated(self) -> bool:
@@ -69,66 +90,12 @@ class Story:
         return all(criterion.needs for criterion in self.criteria)
 
 
-def load(task: Task) -> Story:
-    """The story of a task. Raises `KeyError` on a missing field and `ValueError` on a wrong one, naming it."""
-    return _load(task.data)
+load = Story.of
 
 
-@kept(most=5_000)
-def _load(data: Mapping[str, Any]) -> Story:
-    for name in ("title", "surface", "bottom"):
-        if not isinstance(data[name], str) or not data[name].strip():
-            raise ValueError(f"{name}={data[name]!r} must be a text")
-    rows = data["criteria"]
-    if not isinstance(rows, list) or not rows:
-        raise ValueError(f"criteria={rows!r} must be a list with at least one criterion")
-    criteria = tuple(_criterion(row, f"criteria[{number}]") for number, row in enumerate(rows))
-    total = sum(criterion.weight for criterion in criteria)
-    if total != 1:
-        raise ValueError(f"criteria: the weights sum to {total}, not to 1; correct them")
-    against = tuple(parse_concepts(text, "against") for text in data.get("against", []))
-    facts = []
-    for truth, texts in data.get("facts", {}).items():
-        if truth not in list(Truth):
-            raise ValueError(f"facts.{truth} is unknown; known: {', '.join(Truth)}")
-        facts += [Fact(Truth(truth), parse_concepts(text, f"facts.{truth}")) for text in texts]
-    return Story(data["title"], data["surface"], data["bottom"], criteria, against, tuple(facts))
-
-
-def _criterion(row: Any, where: str) -> Criterion:
-    if not isinstance(row, Mapping):
-        raise ValueError(f"{where}={row!r} must be an object with statement and weight")
-    if not isinstance(row["statement"], str) or not row["statement"].strip():
-        raise ValueError(f"{where}.statement={row['statement']!r} must be a text")
-    weight = exact(row["weight"], f"{where}.weight")
-    if not 0 < weight <= 1:
-        raise ValueError(f"{where}.weight={row['weight']!r} must be above 0 and at most 1")
-    needs = parse_concepts(row["needs"], f"{where}.needs") if "needs" in row else ()
-    return Criterion(row["statement"], weight, needs)
-
-
-def exact(number: Any, where: str) -> Fraction:
-    """The number as it is written: ``0.1`` is a tenth, not the float next to it. Raises `ValueError` naming `where`."""
-    try:
-        if isinstance(number, bool):
-            raise ValueError
-        return Fraction(str(number))
-    except (ValueError, ZeroDivisionError) as error:
-        raise ValueError(f"{where}={number!r} must be a number such as 0.3") from error
-
-
-def own_tasks(split: Split, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-    """The first `size` own stories of a split with one of `levels` criteria (default: all).
-
-    Raises `ConfigError` on an unknown level and on more tasks than there are.
-    """
-    for level in levels or ():
-        if level not in LEVELS:
-            raise ConfigError(f"levels={levels}: the stories have the levels {', '.join(map(str, LEVELS))}")
-    tasks = [task for task in _stories(split) if not levels or task.level in levels]
-    if size is not None and not 0 <= size <= len(tasks):
-        raise ConfigError(f"size={size} must be from 0 to {len(tasks)}, the number of {split} stories with these levels")
-    return TaskSet.of(tasks[:size])
+def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> list[Task]:
+    """The first `size` own stories of a split with one of `levels` criteria."""
+    return [task for task in _stories(split) if task.level in levels][:size]
 
 
 @cache
@@ -162,3 +129,51 @@ def hidden(task: Task) -> tuple[Hidden, ...]:
     statements = dict.fromkeys(criterion.statement for criterion in story.criteria)
     told = (story.bottom, *re.split(r"(?<=[.!?])\s+", story.bottom))
     return (*(Hidden(text) for text in told if text not in statements), *(Hidden(text, Until.SOUGHT) for text in statements))
+
+
+_CREDIT = re.compile(r"\W*(?:author|adapted by|spoiler alert)\b", re.IGNORECASE)
+
+
+class Evaluation(BaseModel):
+    statement: str
+    score: float
+
+
+class StoryRecord(Record):
+    """One entry of UserRL's ``stories.json``; its task has the story's title as its id.
+
+    Twelve of UserRL's 471 surfaces tell nothing: six are no more than a line that begins with "Author:", one says who adapted
+    the story, and five warn of a spoiler. They are read as well, so that counts and scores stay comparable, and marked with
+    ``data["flaw"]``, so that they can be left out.
+    """
+
+    plural = "stories"
+    key = "title"
+    needs = ("surface", "bottom")
+    files = ("stories.json", "stories.json")
+    by_key = True
+    new_title: str
+    new_surface: str
+    new_bottom: str
+    evaluation: list[Evaluation]
+
+    def name(self) -> str:
+        return self.new_title
+
+    def task(self, split: Split) -> Task:
+        data: dict[str, Any] = {
+            "title": self.new_title,
+            "surface": self.new_surface,
+            "bottom": self.new_bottom,
+            "criteria": [{"statement": each.statement, "weight": str(each.score)} for each in self.evaluation],
+        }
+        if _CREDIT.match(self.new_surface):
+            data["flaw"] = "the surface tells nothing of the story"
+        return Task(self.new_title, NAME, data, split, len(self.evaluation))
+
+    def conflict(self, answer: Mapping[str, Any], source: Path) -> str | None:
+        told = {"surface": self.new_surface, "bottom": self.new_bottom}
+        return next((f"{name} is not that of {source}" for name, text in told.items() if answer[name] != text), None)
+
+
+READERS = readers(StoryRecord)

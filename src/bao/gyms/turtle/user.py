@@ -20,10 +20,14 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
+from bao.action import Outcome
 from bao.gyms.turtle.reading import reading
 from bao.gyms.turtle.tasks import Story, Truth, load
 from bao.gyms.turtle.words import STOP_WORDS, Term, lexicon, terms, tokens
 from bao.task import Task
+from bao.user import User
 
 QUESTION_WORDS_MOST = 40
 ACCOUNT_WORDS_MOST = 100
@@ -72,16 +76,11 @@ class Judgement(NamedTuple):
     refusal: str | None = None
 
 
-class StoryUser(Protocol):
-    """Somebody who knows a story."""
-
-    def reply(self, question: str) -> str:
-        """The answer to a question; it never gives the story away."""
-        ...
+class StoryUser(User, Protocol):
+    """Somebody who knows a story; no answer gives it away."""
 
     def judge(self, account: str) -> Judgement:
         """How far an account tells each criterion."""
-        ...
 
 
 HALF = Fraction(1, 2)
@@ -130,13 +129,13 @@ def lists_alternatives(words: list[str]) -> bool:
     return sum(word in _HEDGES for word in words) > ALTERNATIVES_MOST
 
 
-class ScriptedUser:
+class ScriptedUser(StoryUser):
     """Knows an annotated story and goes by words."""
 
     def __init__(self, story: Story) -> None:
         self._reading = reading(story)
 
-    def reply(self, question: str) -> Reply:
+    def answer(self, question: str) -> Reply:
         """The answer to a yes/no question."""
         words = tokens(question[:CHARACTERS_MOST])
         if len(words) > QUESTION_WORDS_MOST or len(question) > CHARACTERS_MOST:
@@ -201,6 +200,11 @@ class ScriptedUser:
                     return Reply.IRRELEVANT
                 return Reply.YES if denied else Reply.NO
         return Reply.UNKNOWN
+
+    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
+        """Yes for no, or no for yes. Accounts are judged by the true story as ever, so it can still be told."""
+        opposite = {Reply.YES: Reply.NO, Reply.NO: Reply.YES}.get(self.answer(content))
+        return None if opposite is None else Outcome(str(opposite))
 
     def judge(self, account: str) -> Judgement:
         """Verdicts by concepts: 1 with all that a criterion needs, 1/2 with its core and not all, else 0.

@@ -5,13 +5,12 @@ is every wished change of an item (the product, its present options and the wish
 """
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bao.errors import ConfigError
 from bao.gyms.tau.database import Record, Session
 from bao.gyms.tau.retail.database import Shop, Table
 from bao.gyms.tau.retail.shop import CUSTOMERS, databases
@@ -22,6 +21,7 @@ from bao.task import Split, Task
 
 LEVELS = (1, 2, 3)
 """Number of wishes."""
+SIZES = {Split.TRAIN: 600, Split.VALID: 100, Split.TEST: 240}
 ORDER_KNOWN, CONDITION, FORBIDDEN = 0.6, 0.3, 0.12
 """Chances that the customer has an order's number at hand, that a swap has a second choice, and that a wish is forbidden."""
 
@@ -33,11 +33,13 @@ def split_of(product: str, options: Mapping[str, str], wished: Mapping[str, str]
     return Split.TRAIN if share < 70 else Split.VALID if share < 80 else Split.TEST
 
 
+def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterator[Task]:
+    assert size is not None, "there is a size for every split"
+    return (generate(split, index, levels) for index in range(size))
+
+
 def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task:
-    """The `index`-th task of a split: the same one each time. Raises `ConfigError` on a level that does not exist."""
-    for level in levels:
-        if level not in LEVELS:
-            raise ConfigError(f"levels={levels}: tau has the levels {', '.join(map(str, LEVELS))}")
+    """The `index`-th task of a split: the same one each time."""
     rng = np.random.default_rng([list(Split).index(split), index, *levels])
     level = levels[index % len(levels)]
     database = databases()[split]

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bao.gyms.tau.customer import Reply
+from bao.action import Outcome
+from bao.gyms.tau.customer import Customer, Reply
 from bao.gyms.tau.retail.messages import MESSAGE_MOST, ORDER_ID, classify
 from bao.gyms.tau.retail.wishes import SWAPS, Operation, Topic, Wish
 
@@ -33,7 +34,7 @@ GOODBYE = "Thank you, that is all. Goodbye."
 _PAYMENT_ID = re.compile(r"\b(?:credit_card|gift_card|paypal)_\d+")
 
 
-class ScriptedCustomer:
+class ScriptedCustomer(Customer):
     """One customer with an `identity` (a sentence that says who they are) and `wishes`, in the order they come up."""
 
     def __init__(self, identity: str, wishes: Sequence[Wish], rng: np.random.Generator) -> None:
@@ -81,21 +82,21 @@ class ScriptedCustomer:
             parts += self._answers(self._meant(message), message, topics)
         return Reply(" ".join(parts)) if self._open else Reply(GOODBYE, True)
 
-    def asked_for_detail(self, message: str) -> bool:
-        """Whether a message asks who the customer is, or for what and how they want it."""
-        return bool(self._open) and not classify(message[:MESSAGE_MOST]).isdisjoint((Topic.IDENTITY, *DETAILS))
+    def evadable(self, content: str) -> bool:
+        """Only a message that asks who the customer is, or for what and how they want it."""
+        return bool(self._open) and not classify(content[:MESSAGE_MOST]).isdisjoint((Topic.IDENTITY, *DETAILS))
 
-    def volunteer(self, rng: np.random.Generator) -> str | None:
+    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
         """A detail of the first open wish, told unasked; None where all of them were told."""
         if not self._open:
             return None
         wish = self._open[0]
-        left = [topic for topic in DETAILS if wish.said(topic) is not None and (id(wish), topic) not in self._told]
+        left = [(topic, said) for topic in DETAILS if (said := wish.said(topic)) and (id(wish), topic) not in self._told]
         if not left:
             return None
-        topic = left[int(rng.integers(len(left)))]
+        topic, said = left[int(rng.integers(len(left)))]
         self._told.add((id(wish), topic))
-        return wish.said(topic)
+        return Outcome(said)
 
     def _meant(self, message: str) -> Wish:
         """The wish that a message is about: the one whose order it names, else the first that is open."""
