@@ -20,6 +20,7 @@ ORDER = (
     "trajectory",
     "user",
     "policy",
+    "task_source",
     "settings",
     "progress",
     "endpoint",

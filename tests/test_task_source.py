@@ -367,3 +367,13 @@ def test_an_error_is_not_cache_by_identity() -> None:
     with pytest.raises(ValueError, match="not yet"):
         fails_once(data)
     assert fails_once(data) == 7
+
+
+def test_the_gym_on_the_page_is_sound() -> None:
+    """All of it as it is printed; whoever copies it has a gym that `bao check gym` proves."""
+    page = (Path(__file__).parents[1] / "docs" / "own_gym.md").read_text(encoding="utf-8")
+    written: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], written)
+    assert [finding for finding in prove(written["Cloakroom"]) if not finding.ok] == []
+    with pytest.raises(ValueError, match="wanted=3 must be a text"):
+        written["Cloakroom"].check_task(Task("x", "cloakroom", {"rack": {}, "wanted": 3}))

@@ -7,12 +7,16 @@ from bao.action import Action, ActionKind, Outcome, Parsed, ParseFault, parse, r
 from bao.errors import BaoError, ConfigError, DataError
 from bao.gym import Gym
 from bao.gyms.registry import gym_class, gym_names, make
-from bao.task import Split, Task, TaskSet
+from bao.policy import Policy
+from bao.task import Hidden, Split, Task, TaskSet, Until
+from bao.task_source import TaskData, TaskSource, Text, by_index
 from bao.trajectory import Fault, FaultError, StopReason, TokenTrace, Trajectory, Turn
+from bao.user import ASKED_ONLY, Trait, User
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASKED_ONLY",
     "Action",
     "ActionKind",
     "BaoError",
@@ -21,16 +25,25 @@ __all__ = [
     "Fault",
     "FaultError",
     "Gym",
+    "Hidden",
     "Outcome",
     "ParseFault",
     "Parsed",
+    "Policy",
     "Split",
     "StopReason",
     "Task",
+    "TaskData",
     "TaskSet",
+    "TaskSource",
+    "Text",
     "TokenTrace",
+    "Trait",
     "Trajectory",
     "Turn",
+    "Until",
+    "User",
+    "by_index",
     "gym_class",
     "gym_names",
     "make",

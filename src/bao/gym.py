@@ -100,7 +100,10 @@ class Gym(gymnasium.Env[str, Action]):
     """One line for ``bao gyms``."""
     kinds: ClassVar[frozenset[ActionKind]]
     """The action kinds on offer."""
-    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]]
+    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
+        "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
+        "paper": frozenset({ActionKind.ANSWER}),
+    }
     """Which kinds involve the user, by the name of the convention; the first is the default."""
     horizon_default: ClassVar[int] = 16
     user_backends: ClassVar[tuple[str, ...]] = ("scripted",)

@@ -152,6 +152,18 @@ def _no_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterab
     raise NotImplementedError("the gym has no tasks: give it a source, such as source = TaskSource(own=.., policies=..)")
 
 
+def by_index(
+    make: Callable[[Split, int, tuple[int, ...]], Task],
+) -> Callable[[Split, int | None, tuple[int, ...]], Iterable[Task]]:
+    """Own tasks without an end, where `make` gives the one of each index; a source of them needs `TaskSource.sizes`."""
+
+    def own(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterable[Task]:
+        assert size is not None, "sizes names a number for every split"
+        return (make(split, index, levels) for index in range(size))
+
+    return own
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskSource:
     """All that can be asked about a gym's tasks."""

@@ -167,8 +167,8 @@ def test_the_wheel_brings_the_templates(tmp_path: Path) -> None:
     finally:
         os.chdir(before)
     with zipfile.ZipFile(tmp_path / wheel) as archive:
-        packed = {name for name in archive.namelist() if name.startswith("bao/templates/")}
-    there = {path for path in (ROOT / "src" / "bao" / "templates").rglob("*") if path.suffix in (".tmpl", ".py")}
+        packed = {name for name in archive.namelist() if name.startswith("bao/cli/templates/")}
+    there = {path for path in (ROOT / "src" / "bao" / "cli" / "templates").rglob("*") if path.suffix in (".tmpl", ".py")}
     assert packed == {str(path.relative_to(ROOT / "src")) for path in there}
     assert len(packed) == 11
 

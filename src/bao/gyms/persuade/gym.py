@@ -47,10 +47,6 @@ class Persuade(Gym):
     }
     """What to show wherever scores of this gym are, by user backend."""
     kinds = frozenset({ActionKind.ACTION, ActionKind.ANSWER, ActionKind.FINISH})
-    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
-        "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
-        "paper": frozenset({ActionKind.ANSWER}),
-    }
     traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": (*ASKED_ONLY, Trait.VOLUNTEERING)}
     source = TaskSource(
         own=tasks.own_tasks,

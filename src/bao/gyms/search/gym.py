@@ -57,10 +57,6 @@ class Search(Gym):
     user_backends = ("scripted", "llm")
     judged_users = ("scripted", "llm")
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
-    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
-        "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
-        "paper": frozenset({ActionKind.ANSWER}),
-    }
     traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": tuple(Trait)}
     source = TaskSource(
         own=tasks.own_tasks,

@@ -29,7 +29,7 @@ from bao.gyms.tau.retail import generate
 from bao.gyms.tau.retail.user import ScriptedCustomer
 from bao.gyms.tau.said import Output
 from bao.task import Task
-from bao.task_source import TaskSource
+from bao.task_source import TaskSource, by_index
 from bao.user import ASKED_ONLY, Trait
 
 _SEARCH_HELP = Outcome("There are three things to look up: [search] tools, [search] policy and [search] help.")
@@ -62,7 +62,7 @@ class Tau(Gym):
     user_backends = ("scripted", "llm")
     traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": (*ASKED_ONLY, Trait.VOLUNTEERING)}
     source = TaskSource(
-        own=generate.own_tasks,
+        own=by_index(generate.generate),
         sizes=generate.SIZES,
         levels=generate.LEVELS,
         data=tasks.ServiceTask,

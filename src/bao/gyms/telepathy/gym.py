@@ -46,10 +46,6 @@ class Telepathy(Gym):
     name = "telepathy"
     about = "Find out by yes/no questions what the user is thinking of."
     kinds = frozenset({ActionKind.ACTION, ActionKind.ANSWER, ActionKind.FINISH})
-    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
-        "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
-        "paper": frozenset({ActionKind.ANSWER}),
-    }
     user_backends = ("scripted", "llm", "judge")
     judged_users = ("llm",)
     traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": tuple(Trait), "judge": ()}

@@ -20,7 +20,7 @@ from bao.gyms.travel.llm import MOST_CHARACTERS, ModelTraveller
 from bao.gyms.travel.tasks import Booking, Source, load
 from bao.gyms.travel.user import ScriptedTraveller, Traveller
 from bao.task import Task
-from bao.task_source import TaskSource
+from bao.task_source import TaskSource, by_index
 from bao.user import Trait
 
 BEST, ACCEPTABLE = 1.0, 0.8
@@ -35,15 +35,11 @@ class Travel(Gym):
     name = "travel"
     about = "book a trip whose wishes are stated, on file, or only in the user's head"
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
-    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
-        "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
-        "paper": frozenset({ActionKind.ANSWER}),
-    }
     user_backends = ("scripted", "llm")
     judged_users = ("llm",)
     traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": tuple(Trait)}
     source = TaskSource(
-        own=tasks.own_tasks,
+        own=by_index(tasks.generate),
         sizes=tasks.SIZES,
         levels=tasks.LEVELS,
         data=tasks.Trip,

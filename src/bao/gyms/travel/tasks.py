@@ -10,7 +10,7 @@ disjoint by wished combination: no (aspect, attributes, values) of a test task o
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import combinations, product
@@ -128,11 +128,6 @@ def _combinations(split: Split) -> Mapping[str, tuple[tuple[tuple[str, str], ...
             if split_of(aspect.name, dict(zip(names, values, strict=True))) == split
         )
     return pools
-
-
-def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterator[Task]:
-    assert size is not None, "there is a size for every split"
-    return (generate(split, index, levels) for index in range(size))
 
 
 def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task:

@@ -57,10 +57,6 @@ class Turtle(Gym):
     name = "turtle"
     about = "find the hidden story behind a puzzling one by yes/no questions, and tell it"
     kinds = frozenset({ActionKind.ACTION, ActionKind.ANSWER, ActionKind.FINISH})
-    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
-        "everyday": frozenset({ActionKind.ACTION, ActionKind.ANSWER}),
-        "paper": frozenset({ActionKind.ANSWER}),
-    }
     user_backends = ("scripted", "llm")
     judged_users = ("llm",)
     traits: ClassVar[Mapping[str, tuple[Trait, ...]]] = {"scripted": (*ASKED_ONLY, Trait.MISTAKES)}

@@ -5,7 +5,7 @@ is every wished change of an item (the product, its present options and the wish
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,11 +31,6 @@ def split_of(product: str, options: Mapping[str, str], wished: Mapping[str, str]
     key = f"{product}|{options_text(options)}|{options_text(wished)}"
     share = zlib.crc32(key.encode()) % 100
     return Split.TRAIN if share < 70 else Split.VALID if share < 80 else Split.TEST
-
-
-def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterator[Task]:
-    assert size is not None, "there is a size for every split"
-    return (generate(split, index, levels) for index in range(size))
 
 
 def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task:
