@@ -19,38 +19,11 @@ _SILENT, _FAINT, _ASKING = (frozenset(_TABLE[name].split()) for name in ("silent
 _CONCEPTS: Mapping[str, tuple[str, ...]] = {name: tuple(row.split()) for name, row in _TABLE["concepts"].items()}
 
 _PHRASES = frozenset(word for row in _CONCEPTS.values() for word in row if "_" in word)
-_SUFFIXES = (
-    "izations",
-    "ization",
-    "isation",
-    "ations",
-    "ation",
-    "ances",
-    "ance",
-    "ences",
-    "ence",
-    "ments",
-    "ment",
-    "ities",
-    "ity",
-    "ings",
-    "ing",
-    "ions",
-    "ion",
-    "ies",
-    "ied",
-    "ers",
-    "ees",
-    "ed",
-    "er",
-    "ee",
-    "es",
-    "ly",
-    "al",
-    "y",
-    "s",
-    "e",
+_SUFFIXES_LISTED = (
+    "izations ization isation ations ation ances ance ences ence ments ment ities ity ings ing ions ion ies ied ers ees ed er "
+    "ee es ly al y s e"
 )
+_SUFFIXES = tuple(_SUFFIXES_LISTED.split())
 
 
 @lru_cache(maxsize=50_000)

@@ -28,7 +28,7 @@ def read_stance(text: str) -> Stance:
     """The stance that `text` spells out exactly.
 
     Raises `FaultError` (``user_malformed``) on anything else. UserRL counts an unknown text as no move but stores it as the
-    stance from which the next move is reckoned.
+    stance from which the next move is counted.
     """
     level = LEVEL.get(text)
     if level is None:

@@ -22,20 +22,8 @@ WORLDS = {Split.TRAIN: 6, Split.VALID: 1, Split.TEST: 2}
 
 _GROUPS = (1, 4, 2, 1, 3, 4, 1, 4, 2, 1, 3, 1)
 """How many things each description in turn fits."""
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+_MONTHS_LISTED = "January February March April May June July August September October November December"
+_MONTHS = tuple(_MONTHS_LISTED.split())
 _VOWEL = re.compile(r"\ba (?=[aeiou])")
 
 

@@ -11,72 +11,14 @@ from itertools import product
 
 from bao.gyms.telepathy.words import stem
 
-SMALL = frozenset(
-    {
-        "a",
-        "actually",
-        "also",
-        "an",
-        "any",
-        "average",
-        "basically",
-        "chiefly",
-        "classified",
-        "commonly",
-        "considered",
-        "currently",
-        "especially",
-        "essentially",
-        "ever",
-        "fairly",
-        "frequently",
-        "generally",
-        "her",
-        "his",
-        "itself",
-        "just",
-        "largely",
-        "mainly",
-        "maybe",
-        "most",
-        "mostly",
-        "my",
-        "naturally",
-        "necessarily",
-        "normally",
-        "often",
-        "originally",
-        "our",
-        "own",
-        "particularly",
-        "perhaps",
-        "please",
-        "possibly",
-        "predominantly",
-        "pretty",
-        "primarily",
-        "quite",
-        "rather",
-        "really",
-        "regarded",
-        "regularly",
-        "relatively",
-        "some",
-        "sometimes",
-        "specifically",
-        "still",
-        "technically",
-        "the",
-        "their",
-        "today",
-        "traditionally",
-        "typical",
-        "typically",
-        "usually",
-        "very",
-        "your",
-    }
+_SMALL_LISTED = (
+    "a actually also an any average basically chiefly classified commonly considered currently especially essentially ever "
+    "fairly frequently generally her his itself just largely mainly maybe most mostly my naturally necessarily normally often "
+    "originally our own particularly perhaps please possibly predominantly pretty primarily quite rather really regarded "
+    "regularly relatively some sometimes specifically still technically the their today traditionally typical typically "
+    "usually very your"
 )
+SMALL = frozenset(_SMALL_LISTED.split())
 """Words that are left out."""
 GENERIC = frozenset({"thing", "stuff", "something", "item", "object", "anything", "people", "one", "type", "human", "person"})
 """Stems that say nothing inside a longer phrase."""

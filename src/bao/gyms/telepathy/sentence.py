@@ -41,27 +41,8 @@ _TAG = re.compile(
     r",? (?:right|or not|correct|is that right|by any chance|at all|in general|in real life|please|by chance|then|too|"
     r"on the outside|on average|isn't it|doesn't it|in any way|as well|yes or no)$"
 )
-_LAST_OF_TAGS = frozenset(
-    {
-        "right",
-        "not",
-        "correct",
-        "that",
-        "chance",
-        "all",
-        "general",
-        "life",
-        "please",
-        "then",
-        "too",
-        "outside",
-        "average",
-        "it",
-        "way",
-        "well",
-        "no",
-    }
-)
+_LAST_OF_TAGS_LISTED = "right not correct that chance all general life please then too outside average it way well no"
+_LAST_OF_TAGS = frozenset(_LAST_OF_TAGS_LISTED.split())
 """The last words of these tags: looking through a whole question for its end is slow, and few have a tag."""
 _WH = frozenset({"what", "which", "who", "whom", "whose", "where", "when", "why", "how", "tell", "give", "describe", "name"})
 _BE = frozenset({"is", "are", "was", "were"})
@@ -72,29 +53,10 @@ AUXILIARY = _BE | _DO | CAN | _HAVE
 VERBS = AUXILIARY | frozenset({"it", "they"})
 _OBJECTS = frozenset({"it", "them", "they", "this", "these"})
 IT = frozenset({"it", "they", "this", "that", "these", "those", "he", "she", "there", "them"})
-PEOPLE = frozenset(
-    {
-        "i",
-        "you",
-        "we",
-        "people",
-        "human",
-        "humans",
-        "person",
-        "someone",
-        "somebody",
-        "anyone",
-        "anybody",
-        "everyone",
-        "everybody",
-        "one",
-        "folks",
-        "man",
-        "persons",
-        "adults",
-        "adult",
-    }
+_PEOPLE_LISTED = (
+    "i you we people human humans person someone somebody anyone anybody everyone everybody one folks man persons adults adult"
 )
+PEOPLE = frozenset(_PEOPLE_LISTED.split())
 _NOT = frozenset({"not", "never"})
 _LACKS = frozenset({"lack", "lacks"})
 _OWNS = frozenset({"have", "has", "possess", "contain", "contains", "include"})

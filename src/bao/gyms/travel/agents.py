@@ -47,7 +47,7 @@ class Habits:
     choices: Mapping[Choice, float] = field(default_factory=lambda: MappingProxyType({Choice.ASK: 1.0}))
     """Probability of each choice at each aspect with open wishes."""
     tilt: float = 0.0
-    """How far these probabilities follow the teacher's own reckoning, where the user has a price: this much of them moves to
+    """How far these probabilities follow the teacher's own estimate, where the user has a price: this much of them moves to
     asking where asking gains more than it costs, and from asking to finishing where it does not."""
     history: bool = True
     """Look at the booking history first, where something is open."""
@@ -201,8 +201,8 @@ def _best(task: Task) -> list[Action]:
 TEACHER = Habits(
     choices=MappingProxyType({Choice.ASK: 0.5, Choice.GUESS: 0.2, Choice.FINISH: 0.3}), tilt=0.075, rich=True, slips=0.03
 )
-"""The warm start's teacher: right in form, varied in its choices, and only a little more apt to act on its own reckoning than
-against it. Reinforcement has to find out what the reckoning is good for; without any tilt the student would learn to ignore it,
+"""The warm start's teacher: right in form, varied in its choices, and only a little more apt to act on its own estimate than
+against it. Reinforcement has to find out what the estimate is good for; without any tilt the student would learn to ignore it,
 and training for all prices at once would first teach what is best on average, until nothing else is tried."""
 
 
