@@ -3,8 +3,8 @@
 It measures which listed considerations are named, in whole sentences, and nothing about persuasion: it cannot tell a good
 argument from a poor one, nor an argument against the claim from one for it that uses the same words. Its scores are plumbing.
 
-It reads words. Of 64 questions written by hand (tests/gyms/persuade_readings.toml) it takes 92 % for what they are about: all of
-the 32 with which the words were chosen, 27 of the 32 (84 %) that were set aside. Of 60 arguments, each aimed at one
+It reads words. Of 64 questions written by hand (tests/gyms/persuade_readings.toml) it takes 92 % for what they are about: all
+of the 32 with which the words were chosen, 27 of the 32 (84 %) that were set aside. Of 60 arguments, each aimed at one
 consideration, it takes 95 % for that one: all of the 30 seen and 27 of the 30 (90 %) set aside. Claims, questions and arguments
 have one author, so it will understand less of what others write, and a sound argument that is not on the list moves nothing.
 """
