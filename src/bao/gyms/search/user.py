@@ -9,8 +9,8 @@ The user does not recall the name, but recognises it, and knows some facts. So a
 It reads words, not sentences, in the order above; where several relations are mentioned, the first mentioned counts. It is
 deterministic.
 
-Of 72 questions written by hand (tests/gyms/test_search.py) it takes the 36 with which its words were chosen all for what they are
-about, and 35 of the 36 that were set aside until they were. One hand wrote both lists and the words, about five made-up
+Of 72 questions written by hand (tests/gyms/test_search.py) it reads rightly all of the 36 with which its words were chosen,
+and 35 of the 36 that were set aside until they were. One hand wrote both lists and the words, about five made-up
 things: expect less of the questions of a model.
 """
 
