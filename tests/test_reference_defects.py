@@ -100,7 +100,7 @@ def refuse(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
         raise AssertionError(f"{event} {arguments}")
 sys.addaudithook(refuse)
-from bao.gym import gym_class, gym_names, make
+from bao.gyms.registry import gym_class, gym_names, make
 from bao.rollout.episodes import play_all
 assert len(gym_names()) >= 8
 for name in gym_names():

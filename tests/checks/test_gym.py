@@ -472,7 +472,7 @@ def test_each_hidden_text_of_a_gym_would_be_found_if_it_were_shown(name: str) ->
 
 
 EPISODES = """
-from bao.gym import gym_class, gym_names
+from bao.gyms.registry import gym_class, gym_names
 from bao.rollout.recorded import record
 for name in gym_names():
     cls = gym_class(name)
