@@ -39,6 +39,7 @@ ORDER = (
     "formats",
     "checks",
     "recipes",
+    "verbs",
     "__init__",
     "cli",
     "__main__",
