@@ -22,7 +22,7 @@ from scipy.stats import binom
 from bao.measures.comparison import sign_flip_p
 from bao.measures.intervals import Floats, Interval, difference_interval, rate_interval
 from bao.measures.transfer import kendall_tau, rank_agreement, reward_translation_rate
-from bao.pareto import Evaluation, frontier, hypervolumes
+from bao.pareto import Candidate, frontier, hypervolumes
 
 STEPS = 2048
 """Equally likely values that a distribution of chances is cut into, so that its mean is known exactly."""
@@ -260,7 +260,7 @@ def volumes(draws: int) -> Iterator[Row]:
                 hit = rng.random(tasks) < chance ** ((1 - score) / score)  # of mean `score`
                 turns = 10 * np.clip(effort + rng.normal(0, 0.15, tasks), effort - 0.3, effort + 0.3)
                 made.append(
-                    Evaluation.of_arrays(
+                    Candidate.of_arrays(
                         [f"{t}" for t in range(tasks)],
                         {"score": hit, "user_effort": turns},
                         label=f"{i}",

@@ -2,7 +2,7 @@
 
 The travel gym with the scripted user, `HORIZON` turns an episode, each one request to a chat model that takes 200 ms to answer:
 a server of few instructions in a process of its own, with precomputed answers over kept connections. The run is
-`bao.evaluation.evaluate` in a process of its own, 64 episodes at once, from planning to ``summary.json``; once with 500
+`bao.evaluate` in a process of its own, 64 episodes at once, from planning to ``summary.json``; once with 500
 episodes and once with 2,000. Figures:
 
 * ``eval_wall_ratio``: wall seconds of playing, divided by requests x latency / 64. `BAR` is what it has to stay under. It holds
@@ -23,14 +23,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
+import bao
 from bao.endpoint.client import usages
-from bao.evaluation.evaluate import evaluate
-from bao.evaluation.settings import EvaluationSection
-from bao.gyms.section import GymSection, task_set
-from bao.report.terminal import TerminalProgress
 
 CONCURRENCY = 64
 LATENCY = 0.2
@@ -98,17 +94,20 @@ def serving() -> Iterator[str]:
 
 
 def _evaluate(base_url: str, tasks_count: int, rollouts: int, pipe: Any) -> None:
-    gym = GymSection(settings={"horizon": HORIZON})
-    tasks = task_set(gym, "test", tasks_count)
-    settings = EvaluationSection(rollouts=rollouts, concurrency=CONCURRENCY)
     with tempfile.TemporaryDirectory() as folder:
         start, cpu = time.perf_counter(), time.process_time()
-        out = Path(folder)
-        judged = evaluate(
-            f"openai:stub@{base_url}", gym, tasks, settings, out, TerminalProgress(), agent={"mode": "text", "timeout": 30}
+        result = bao.evaluate(
+            f"openai:stub@{base_url}",
+            tasks=tasks_count,
+            rollouts=rollouts,
+            horizon=HORIZON,
+            concurrency=CONCURRENCY,
+            agent_mode="text",
+            settings={"agent.timeout": 30},
+            out=folder,
         )
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-        summary = judged.summary()
+        summary = result.summary
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if summary["episodes"] != tasks_count * rollouts or summary["turns"]["mean"] != HORIZON:
         raise RuntimeError(f"episodes failed: {summary}")

@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from bao import Action
+from bao.evaluation.overview import REPORT, draw_frontier, make_report, write_frontier
 from bao.evaluation.results import EPISODES, SUMMARY, EvaluationResult, find_results
 from bao.gyms.registry import make
 from bao.measures import summarize
-from bao.recipes import stages
 from bao.rollout.episode import play
 from bao.storage.episodes import iterate_episodes, stream_episodes
 from bao.trajectory import Trajectory, Turn
@@ -114,11 +114,12 @@ def build(folder: Path, transcript_mb: float | None, results: Any) -> None:
     """Put to `results` the seconds and memory to make the report from the evaluations in `folder`."""
     judged: list[EvaluationResult] = find_results([folder])
     start = time.perf_counter()
-    frontier = stages.draw_frontier(judged, folder)
+    frontier = draw_frontier(judged)
+    write_frontier(frontier, folder)
     middle = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     worked = time.process_time()
-    path = stages.make_report("travel", judged, frontier, folder, transcript_mb=transcript_mb)
+    path = make_report("travel", judged, frontier, folder, transcript_mb=transcript_mb)
     results.put(
         {
             "frontier_s": round(middle - start, 2),
@@ -202,7 +203,7 @@ def main() -> None:
         apart(build, folder, given.transcript_mb, results)
         figures = {"episodes": given.episodes, **size(folder), **results.get()}
         for width in (1280, 390):
-            figures[f"at_{width}"] = load(folder / stages.REPORT, given.openings, width)
+            figures[f"at_{width}"] = load(folder / REPORT, given.openings, width)
     print(json.dumps(figures, indent=1))
 
 

@@ -40,6 +40,7 @@ ORDER = (
     "formats",
     "checks",
     "recipes",
+    "verbs",
     "__init__",
     "cli",
     "__main__",

@@ -1,19 +1,53 @@
 """bao: train, judge and deploy proactive LLM agents on the frontier of task reward and user effort.
 
-The core imports no torch; `bao.train`, `bao.models.engine` and `bao.models.local` need the extra ``[train]``.
+Nouns are imported when they are first asked for, so that ``import bao`` is quick. The core imports no torch; `bao.train`,
+`bao.models.engine` and `bao.models.local` need the extra ``[train]``.
 """
 
-from bao.action import Action, ActionKind, Outcome, Parsed, ParseFault, parse, render, tool_schema
-from bao.errors import BaoError, ConfigError, DataError
-from bao.gym import Gym
-from bao.gyms.registry import gym_class, gym_names, make
-from bao.policy import Policy
-from bao.task import Hidden, Split, Task, TaskSet, Until
-from bao.task_source import TaskData, TaskSource, Text, by_index
-from bao.trajectory import Fault, FaultError, StopReason, TokenTrace, Trajectory, Turn
-from bao.user import ASKED_ONLY, Trait, User
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bao.verbs import compare, evaluate, frontier, load, report, run
+
+if TYPE_CHECKING:
+    from bao.action import Action, ActionKind, Outcome, Parsed, ParseFault, parse, render, tool_schema
+    from bao.errors import BaoError, ConfigError, DataError, RunError
+    from bao.evaluation.results import EvaluationResult
+    from bao.gym import Gym
+    from bao.gyms.registry import gym_class, gym_names, make
+    from bao.policy import Policy
+    from bao.task import Hidden, Split, Task, TaskSet, Until
+    from bao.task_source import TaskData, TaskSource, Text, by_index
+    from bao.trajectory import Fault, FaultError, StopReason, TokenTrace, Trajectory, Turn
+    from bao.user import ASKED_ONLY, Trait, User
 
 __version__ = "0.1.0"
+
+_NOUNS = {
+    "bao.action": ("Action", "ActionKind", "Outcome", "Parsed", "ParseFault", "parse", "render", "tool_schema"),
+    "bao.errors": ("BaoError", "ConfigError", "DataError", "RunError"),
+    "bao.evaluation.results": ("EvaluationResult",),
+    "bao.gym": ("Gym",),
+    "bao.gyms.registry": ("gym_class", "gym_names", "make"),
+    "bao.policy": ("Policy",),
+    "bao.task": ("Hidden", "Split", "Task", "TaskSet", "Until"),
+    "bao.task_source": ("TaskData", "TaskSource", "Text", "by_index"),
+    "bao.trajectory": ("Fault", "FaultError", "StopReason", "TokenTrace", "Trajectory", "Turn"),
+    "bao.user": ("ASKED_ONLY", "Trait", "User"),
+}
+_HOMES = {name: module for module, names in _NOUNS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bao' has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(_HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "ASKED_ONLY",
@@ -22,6 +56,7 @@ __all__ = [
     "BaoError",
     "ConfigError",
     "DataError",
+    "EvaluationResult",
     "Fault",
     "FaultError",
     "Gym",
@@ -30,6 +65,7 @@ __all__ = [
     "ParseFault",
     "Parsed",
     "Policy",
+    "RunError",
     "Split",
     "StopReason",
     "Task",
@@ -44,10 +80,16 @@ __all__ = [
     "Until",
     "User",
     "by_index",
+    "compare",
+    "evaluate",
+    "frontier",
     "gym_class",
     "gym_names",
+    "load",
     "make",
     "parse",
     "render",
+    "report",
+    "run",
     "tool_schema",
 ]

@@ -1,7 +1,8 @@
 """Settings: tables of checked values. TOML in, TOML out; an unknown key is an error that names the nearest known one."""
 
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -64,3 +65,16 @@ def override_setting(values: dict[str, Any], override: str) -> None:
         if not isinstance(table, dict):
             raise ConfigError(f"override {override!r}: {section} is a value, not a section")
     table[name] = value
+
+
+def as_overrides(settings: Mapping[str, Any] | Sequence[str] | None) -> tuple[str, ...]:
+    """As `override_setting` takes them, from texts of that form or from values by ``section.key`` (or nested by section)."""
+    if not isinstance(settings, Mapping):
+        return tuple(settings or ())
+    found: list[str] = []
+    for key, value in settings.items():
+        nested = isinstance(value, Mapping)
+        found += (
+            [f"{key}.{each}" for each in as_overrides(value)] if nested else [f"{key}={json.dumps(value, ensure_ascii=False)}"]
+        )
+    return tuple(found)

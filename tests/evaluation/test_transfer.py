@@ -116,8 +116,8 @@ def test_a_conditioned_model_is_told_the_same_price_again(told: Told) -> None:
     assert told("deep/mine", "--users", "vague", "--out", "elsewhere/guard")["transfers"][0]["tasks"] == 3
     (judged,) = find_results([Path("elsewhere/guard")])
     assert judged.label == "mine w=0.1"
-    assert {episode.effort_weight for episode in judged.stream()} == {0.1}
-    assert judged.settings()["evaluation"]["trajectory_tokens"] == 60
+    assert {episode.effort_weight for episode in judged.episodes(traces=False)} == {0.1}
+    assert judged.settings["evaluation"]["trajectory_tokens"] == 60
 
 
 def test_tasks_from_a_file_are_asked_for_and_must_be_the_same(told: Told, refused: Callable[..., str]) -> None:
@@ -145,7 +145,7 @@ def test_a_user_in_a_file_may_be_of_any_kind(told: Told, refused: Callable[..., 
     Path("hasty.toml").write_text("persona = { patience = 2 }\n")
     assert told("run", "--users", "hasty.toml", "--out", "guard")["transfers"][0]["other"] == "user hasty"
     (judged,) = find_results([Path("guard")])
-    assert judged.settings()["gym"]["settings"] == {"persona": {"patience": 2}}
+    assert judged.settings["gym"]["settings"] == {"persona": {"patience": 2}}
     Path("hasty.toml").write_text("personna = 'busy'\n")
     assert "did you mean 'persona'" in refused("run", "--users", "hasty.toml", "--out", "guard")
     Path("hasty.toml").write_text("persona = \n")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bao.action import Action
 from bao.errors import ConfigError, DataError
-from bao.measures.comparison import Run, compare, holm, more_tasks, sign_flip_p
+from bao.measures.comparison import Side, compare, holm, more_tasks, sign_flip_p
 from bao.measures.cost import Price
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
@@ -27,7 +27,7 @@ def episode(task, reward=1.0, seed=0, users=1, **fields):
 
 def run(label, rewards, seed=0, setting=None, **fields):
     """One episode for each reward, on tasks t00, t01, .."""
-    return Run(label, [episode(f"t{i:02}", r, seed, **fields) for i, r in enumerate(rewards)], setting or {})
+    return Side(label, [episode(f"t{i:02}", r, seed, **fields) for i, r in enumerate(rewards)], setting or {})
 
 
 def only(pairs):
@@ -59,14 +59,14 @@ def test_turning_the_runs_around_turns_the_difference_around():
 
 def test_a_run_against_itself_differs_in_nothing():
     episodes = run("a", [0.0, 0.5, 1.0]).episodes
-    for difference in only(compare([Run("a", episodes, {}), Run("b", episodes, {})])).differences:
+    for difference in only(compare([Side("a", episodes, {}), Side("b", episodes, {})])).differences:
         assert (difference.difference.mean, difference.p, difference.better) == (0.0, 1.0, None)
         assert difference.more_tasks is None
 
 
 def test_episodes_are_paired_by_seed_where_seeds_are_shared_and_by_task_elsewhere():
-    a = Run("a", [episode("t", 0.0, 1), episode("t", 0.4, 2), episode("u", 0.0, 3)], {})
-    b = Run("b", [episode("t", 1.0, 2), episode("t", 0.0, 9), episode("u", 1.0, 4), episode("u", 0.0, 5)], {})
+    a = Side("a", [episode("t", 0.0, 1), episode("t", 0.4, 2), episode("u", 0.0, 3)], {})
+    b = Side("b", [episode("t", 1.0, 2), episode("t", 0.0, 9), episode("u", 1.0, 4), episode("u", 0.0, 5)], {})
     pair = only(compare([a, b]))
     assert (pair.tasks, pair.by_seed) == (2, 1)
     score = measure(pair, "score")
@@ -75,15 +75,15 @@ def test_episodes_are_paired_by_seed_where_seeds_are_shared_and_by_task_elsewher
 
 
 def test_a_task_weighs_the_same_however_often_it_was_played():
-    a = Run("a", [episode("t", 0.0, s) for s in range(9)] + [episode("u", 0.0, 0)], {})
-    b = Run("b", [episode("t", 1.0, s) for s in range(9)] + [episode("u", 0.0, 0)], {})
+    a = Side("a", [episode("t", 0.0, s) for s in range(9)] + [episode("u", 0.0, 0)], {})
+    b = Side("b", [episode("t", 1.0, s) for s in range(9)] + [episode("u", 0.0, 0)], {})
     assert measure(only(compare([a, b])), "score").difference.mean == 0.5
 
 
 def test_faults_count_on_neither_side():
     broken = episode("t00", 0.0, fault=Fault.USER_TIMEOUT, stop=StopReason.FAULT)
     a, b = run("a", [1.0] * 3), run("b", [1.0] * 3)
-    with_fault = Run("b", [*b.episodes, broken], {})
+    with_fault = Side("b", [*b.episodes, broken], {})
     assert compare([a, with_fault]) == compare([a, b])
 
 
@@ -117,10 +117,10 @@ def test_what_cannot_be_compared_is_named_with_the_fix(runs, measures, error, me
     made = {
         "a": run("a", [1.0, 0.0]),
         "b": run("b", [1.0, 0.0]),
-        "elsewhere": Run("elsewhere", [episode("z")], {}),
+        "elsewhere": Side("elsewhere", [episode("z")], {}),
         "gym": run("gym", [1.0, 0.0], gym="function"),
         "broken": run("broken", [1.0], stop=StopReason.FAULT, fault=Fault.GYM_ERROR),
-        "twice": Run("twice", [episode(f"t0{i}", seed=5 + s) for i in range(2) for s in range(2)], {}),
+        "twice": Side("twice", [episode(f"t0{i}", seed=5 + s) for i in range(2) for s in range(2)], {}),
     }
     with pytest.raises(error, match=message) as raised:
         compare([made[name] for name in runs], measures)
@@ -188,7 +188,7 @@ def test_what_is_not_settled_is_never_said_to_need_no_more_tasks():
     alone, several = compare(runs[:2], ["score"]), compare(runs, ["score"])
     assert [(d.adjusted_p < 0.05, d.more_tasks) for d in alone[0].differences] == [(True, 0)]
     assert [(d.adjusted_p < 0.05, d.more_tasks) for pair in several for d in pair.differences] == [(False, 1)] * 3
-    few = compare([Run(run.label, run.episodes[:4], {}) for run in runs[:2]], ["score"])[0].differences[0]
+    few = compare([Side(run.label, run.episodes[:4], {}) for run in runs[:2]], ["score"])[0].differences[0]
     assert (few.p, few.more_tasks) == (1 / 16, 1)
 
 

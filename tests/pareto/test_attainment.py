@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bao.pareto import Evaluation, attainment_surfaces, frontier
+from bao.pareto import Candidate, attainment_surfaces, frontier
 
 SETS = np.array([[[0.2, 0.8], [0.6, 0.3]], [[0.3, 0.7], [0.6, 0.4]], [[0.2, 0.8], [0.5, 0.5]], [[0.1, 0.9], [0.7, 0.2]]])
 
@@ -50,9 +50,9 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
         attainment_surfaces(np.zeros(shape))
 
 
-def made(label: str, series: str, score: float, effort: float, rng: np.random.Generator) -> Evaluation:
+def made(label: str, series: str, score: float, effort: float, rng: np.random.Generator) -> Candidate:
     noise = rng.normal(0, 1, (2, 80))
-    return Evaluation.of_arrays(
+    return Candidate.of_arrays(
         [f"t{i}" for i in range(80)],
         {"score": score + 0.1 * noise[0], "user_effort": effort + 0.5 * noise[1], "turns": np.full(80, 9.0)},
         label=label,

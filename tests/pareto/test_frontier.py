@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from bao.action import Action
 from bao.errors import ConfigError, DataError
-from bao.pareto import Direction, Evaluation, Objective, distinct_points, dominates, frontier, hypervolumes, normalise
+from bao.pareto import Candidate, Direction, Objective, distinct_points, dominates, frontier, hypervolumes, normalise
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
 POINTS = st.integers(2, 4).flatmap(
@@ -25,7 +25,7 @@ def evaluation(label, score, effort, *, series="s", tasks=40, noise=0.0, seed=0,
     """A policy with the given mean score and effort; tasks differ by `noise` in both, the same way under one seed."""
     deviation = np.random.default_rng(seed).normal(size=tasks)
     deviation -= deviation.mean()
-    return Evaluation.of_arrays(
+    return Candidate.of_arrays(
         [f"{prefix}{i}" for i in range(tasks)],
         {"score": score + noise * deviation, "user_effort": effort + noise * deviation, **fields},
         label=label,
@@ -222,14 +222,14 @@ def test_an_evaluation_from_episodes_takes_names_and_weight_from_them_and_leaves
         defaults = {"stop": StopReason.SUCCESS, "success": True, "effort_weight": 0.25, "policy": "bao"}
         return Trajectory(gym="travel", task_id=task, seed=0, opening="", turns=(turn,), horizon=12, **{**defaults, **fields})
 
-    found = Evaluation.of([episode("a"), episode("b"), episode("c", stop=StopReason.FAULT, fault=Fault.USER_TIMEOUT)])
+    found = Candidate.of([episode("a"), episode("b"), episode("c", stop=StopReason.FAULT, fault=Fault.USER_TIMEOUT)])
     assert (found.label, found.series, found.effort_weight) == ("bao w=0.25", "bao", 0.25)
     assert (found.task_ids, found.episodes, found.horizon) == (("a", "b"), 2, 12)
     point = frontier([found]).points[0]
     assert point.values["user_effort"].mean == 1
     assert 0 < point.values["score"].low < point.values["score"].high == 1
     with pytest.raises(DataError, match=r"one policy at one effort weight, not of bao at w=0\.25, bao at w=0\.5: split"):
-        Evaluation.of([episode("a"), episode("a", effort_weight=0.5)])
+        Candidate.of([episode("a"), episode("a", effort_weight=0.5)])
 
 
 def test_distinct_points_are_on_the_frontier_with_intervals_apart():
@@ -285,11 +285,11 @@ def test_what_makes_no_frontier_is_named(evaluations, options, error, message):
 
 
 def test_evaluations_of_several_gyms_make_no_frontier():
-    other = Evaluation.of_arrays(["a"], {"score": [1], "user_effort": [1]}, label="y", series="y", gym="function", horizon=5)
+    other = Candidate.of_arrays(["a"], {"score": [1], "user_effort": [1]}, label="y", series="y", gym="function", horizon=5)
     with pytest.raises(DataError, match=r"several gyms \(function, travel\)"):
         frontier([evaluation("x", 1, 1), other])
     with pytest.raises(DataError, match="y: every measure needs one value for each of the 2 episodes"):
-        Evaluation.of_arrays(["a", "b"], {"score": [1]}, label="y", series="y", gym="function", horizon=5)
+        Candidate.of_arrays(["a", "b"], {"score": [1]}, label="y", series="y", gym="function", horizon=5)
 
 
 def test_thirty_policies_of_a_thousand_tasks_take_a_few_seconds_at_most():

@@ -21,6 +21,7 @@ from transformers.utils import logging as transformers_logging
 from bao.errors import ConfigError, DataError
 from bao.evaluation.evaluate import evaluate as evaluate_policy
 from bao.evaluation.results import EvaluationResult
+from bao.evaluation.settings import EvaluationJob
 from bao.gyms.section import task_set
 from bao.models.local import PROFILE, LocalModel, Profile, load_local, save_local
 from bao.progress import Progress
@@ -31,6 +32,7 @@ from bao.report.terminal import TerminalProgress
 from bao.storage.episodes import read_episodes
 from bao.storage.folder import LOG, open_folder
 from bao.trajectory import Trajectory
+from tests.command_line import bao
 from tests.small_model import small_local
 
 TINY = (
@@ -83,9 +85,10 @@ def test_a_policy_whose_every_output_is_unreadable_is_counted_and_the_run_goes_o
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     progress, watched = told()
-    report = run_recipe(recipe("sft.demonstrations=2"), tmp_path, progress)
-    page = report.read_text()
-    assert report == tmp_path / "report.html"
+    done = run_recipe(recipe("sft.demonstrations=2"), tmp_path, progress)
+    page = done.report.read_text()
+    assert done.report == tmp_path / "report.html"
+    assert [each.label for each in done.evaluations] == [point.label for point in done.frontier.points] == list(LABELS)
     for label in LABELS:
         assert label in page
     for folder in ("sft-w0", "bao-w0.1"):
@@ -93,18 +96,17 @@ def test_a_policy_whose_every_output_is_unreadable_is_counted_and_the_run_goes_o
         assert summary["unparsable"]["mean"] > 0.8
         assert summary["score"]["mean"] == 0
         assert summary["episodes"] == 4
-    out, _ = capsys.readouterr()
-    assert out.splitlines()[-1] == f"report: {report}"
-    assert "Score" in out
-    assert "hypervolume of bao" in out
     first = watched.getvalue().splitlines()[0]
     assert re.search(r"about \d+ minutes? on this machine", first)
     # The same again evaluates nothing anew, and says so.
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
-    progress, watched = told()
-    assert run_recipe(recipe("sft.demonstrations=2"), tmp_path, progress) == report
+    assert bao("run", "quickstart", *settings("sft.demonstrations=2"), "--out", tmp_path) == 0
+    out, error = capsys.readouterr()
+    assert out.splitlines()[-1] == f"report: {done.report}"
+    assert "Score" in out
+    assert "hypervolume of bao" in out
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == before
-    assert "training is done already" in watched.getvalue()
+    assert "training is done already" in error
     with pytest.raises(ConfigError, match=r"grpo\.learning_rate is [\d.]+ there and 0\.123 now"):
         run_recipe(recipe("sft.demonstrations=2", "grpo.learning_rate=0.123"), tmp_path, progress)
 
@@ -176,9 +178,9 @@ def test_a_damaged_model_is_one_line(model: Path, tmp_path: Path, file: str) -> 
 
 
 def evaluate(policy: str, out: Path, progress: Progress | None = None, weight: float | None = 0.1) -> EvaluationResult:
-    settings = recipe()
-    tasks = task_set(settings.gym, "test", 3)
-    return evaluate_policy(policy, settings.gym, tasks, settings.evaluation, out, progress or told()[0], effort_weight=weight)
+    tiny = recipe()
+    job = EvaluationJob(tiny.gym, task_set(tiny.gym, "test", 3), tiny.evaluation)
+    return evaluate_policy(policy, job, {weight: out}, progress or told()[0])[0]
 
 
 def test_a_conditioned_policy_must_be_told_a_weight_and_another_must_not(model: Path, tmp_path: Path) -> None:
@@ -238,8 +240,12 @@ def test_models_are_written_and_read_without_bars_and_the_users_setting_stays(
         transformers_logging.enable_progress_bar()
 
 
+def settings(*changes: str) -> list[str]:
+    return [part for change in (*TINY, *changes) for part in ("--set", change)]
+
+
 def command(*arguments: str, changes: tuple[str, ...] = ()) -> list[str]:
-    return [sys.executable, "-m", "bao", *arguments, *(part for change in (*TINY, *changes) for part in ("--set", change))]
+    return [sys.executable, "-m", "bao", *arguments, *settings(*changes)]
 
 
 def environment() -> dict[str, str]:

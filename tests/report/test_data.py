@@ -12,7 +12,7 @@ import pytest
 
 from bao import Action, Fault, ParseFault, StopReason, Trajectory, Turn
 from bao.measures import summarize
-from bao.measures.comparison import Run, compare
+from bao.measures.comparison import Side, compare
 from bao.report.aggregates import PAIRED, differences, distributions, effort_by_turn
 from bao.report.archive import BLOCK_EPISODES, ROW_FIELDS, STORY_FIELDS, TEXT_LIMIT, TURN_FIELDS, Archive, row_of
 from bao.report.gallery import Room, disputed, expensive, gallery, picks, worst
@@ -206,7 +206,7 @@ class TestAggregates:
     def test_differences_are_those_that_bao_compare_tells(self, many: list[Trajectory]) -> None:
         own = {label: [one for one in many if one.policy == label] for label in ("bao w=0", "bao w=0.1")}
         (pair,) = differences([row_of(one, label) for label, played in own.items() for one in played])
-        (told,) = compare([Run(label, played, {}) for label, played in own.items()], ["score", "success", "user_effort"])
+        (told,) = compare([Side(label, played, {}) for label, played in own.items()], ["score", "success", "user_effort"])
         for difference, name in zip(told.differences, PAIRED, strict=True):
             interval = difference.difference
             assert pair[name] == pytest.approx([interval.mean, interval.low, interval.high], abs=1e-4)

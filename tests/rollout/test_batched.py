@@ -15,7 +15,7 @@ import torch
 from bao.errors import ConfigError
 from bao.evaluation.evaluate import evaluate
 from bao.evaluation.results import EvaluationResult
-from bao.evaluation.settings import EvaluationSection
+from bao.evaluation.settings import EvaluationJob, EvaluationSection
 from bao.gyms.section import GymSection, task_set
 from bao.gyms.travel import Travel
 from bao.models.local import load_local, save_local, weights_digest
@@ -169,16 +169,13 @@ def judged(
     model: Path, stub: StubEndpoint, out: Path, llm: dict[str, Any] | None = None, tasks: int = 12, **settings: Any
 ) -> EvaluationResult:
     section = gym(stub, **(llm or {}))
-    return evaluate(
-        f"local:{model}",
+    job = EvaluationJob(
         section,
         task_set(section, "test", tasks),
         EvaluationSection(**{"turn_tokens": 16, "trajectory_tokens": 200, "resamples": 100, **settings}),
-        out,
-        TerminalProgress(),
-        effort_weight=0.1,
         model=ModelSection(workers=1),
     )
+    return evaluate(f"local:{model}", job, {0.1: out}, TerminalProgress())[0]
 
 
 @pytest.mark.parametrize(("llm", "concurrency", "most"), [(64, None, 12), (5, None, 5), (64, 4, 4)])
@@ -189,7 +186,7 @@ def test_episodes_wait_for_the_users_model_together_up_to_the_ceiling(
         found = judged(model, stub, tmp_path, {"concurrency": llm}, concurrency=concurrency)
         assert stub.most_at_once == most
         assert len(stub.requests) == 36
-    assert found.summary()["user_effort"]["mean"] == 3.0
+    assert found.summary["user_effort"]["mean"] == 3.0
     assert not (tmp_path / LOG).exists()
 
 
@@ -199,13 +196,13 @@ def test_an_episode_whose_user_breaks_is_tried_again_and_then_left_out(model: Pa
     # A chance for every request and try: over 12 episodes with one try more, some break for good and others do not.
     with StubEndpoint(nothing, faults={Kind.ERROR: 0.5}, seed=1) as stub:
         judged(model, stub, tmp_path / "rough", {"attempts": 1}, retries=1)
-        summary = EvaluationResult("", "", tmp_path / "rough").summary()
+        summary = EvaluationResult(tmp_path / "rough").summary
         lost = summary["faults"]["user_unavailable"]
         assert summary["episodes"] == 12 - lost
         assert 0 < lost < stub.drawn[Kind.ERROR]
         with pytest.raises(FaultsError, match="fail_fast stops at the first"):
             judged(model, stub, tmp_path / "fast", {"attempts": 1}, failures="fail_fast")
-    rough = EvaluationResult("", "", tmp_path / "rough").episodes()
+    rough = EvaluationResult(tmp_path / "rough").episodes()
     for one, other in zip(rough, expected, strict=True):
         assert one.fault is not None or replace(one, seconds=0.0) == replace(other, seconds=0.0)
     assert "user_unavailable" in (tmp_path / "rough" / LOG_FILE).read_text()
@@ -214,8 +211,8 @@ def test_an_episode_whose_user_breaks_is_tried_again_and_then_left_out(model: Pa
 def test_a_users_model_that_hangs_costs_its_episode_and_no_more(model: Path, tmp_path: Path) -> None:
     with StubEndpoint(nothing, script=[Kind.HANG]) as stub:
         found = judged(model, stub, tmp_path, episode_timeout=2.0, retries=0)
-    assert found.summary()["faults"]["episode_timeout"] == 1
-    assert found.summary()["episodes"] == 11
+    assert found.summary["faults"]["episode_timeout"] == 1
+    assert found.summary["episodes"] == 11
 
 
 @pytest.mark.parametrize(("settings", "named"), [({"workers": 2}, "--workers"), ({"ray": "auto"}, "--ray")])
@@ -223,23 +220,16 @@ def test_processes_for_who_is_asked_turn_by_turn_are_refused_with_what_to_do_ins
     model: Path, tmp_path: Path, settings: dict[str, Any], named: str
 ) -> None:
     section = GymSection()
+    job = EvaluationJob(section, task_set(section, "test", 2), EvaluationSection(**settings))
     with pytest.raises(ConfigError, match=rf"\({named}\).*leave it out.*model\.workers=N"):
-        evaluate(
-            f"local:{model}",
-            section,
-            task_set(section, "test", 2),
-            EvaluationSection(**settings),
-            tmp_path / "out",
-            TerminalProgress(),
-            effort_weight=0.1,
-        )
+        evaluate(f"local:{model}", job, {0.1: tmp_path / "out"}, TerminalProgress())
     assert not (tmp_path / "out").exists()
 
 
 def test_a_recipe_whose_other_policies_are_shared_over_processes_judges_its_models_too(model: Path, tmp_path: Path) -> None:
     changes = ("evaluation.workers=2", "evaluation.tasks=2", "evaluation.effort_weights=[0.1]", "gym.settings.horizon=2")
     (found,) = judge_model(load_recipe("quickstart", changes), "sft", model, tmp_path, TerminalProgress())
-    assert found.summary()["episodes"] == 2
+    assert found.summary["episodes"] == 2
 
 
 def command(model: Path, stub: StubEndpoint, out: Path, *more: str) -> list[str]:

@@ -21,7 +21,7 @@ from bao.gyms.travel.catalogue import VALUE_ATTRIBUTE
 from bao.gyms.travel.tasks import Source
 from bao.gyms.travel.tasks import load as load_trip
 from bao.measures import summarize
-from bao.pareto import Evaluation, frontier
+from bao.pareto import Candidate, frontier
 from bao.policy import Policy
 from bao.recipes.recipe import load_recipe
 from bao.report.tables import table
@@ -557,7 +557,7 @@ def test_satisfaction_reaches_trajectory_file_summary_table_and_frontier(tmp_pat
         found = summaries[-1]["satisfaction"]
         assert found["mean"] == pytest.approx(mean)
         assert found["low"] < mean < found["high"]
-        evaluations.append(Evaluation.of(episodes))
+        evaluations.append(Candidate.of(episodes))
     assert "Satisfaction" in str([column.header for column in table(summaries).columns])
     drawn = frontier(evaluations, ("score", "satisfaction"), resamples=100).to_json()
     assert drawn["objectives"][1] == {"name": "satisfaction", "direction": "max"}
@@ -570,7 +570,7 @@ def test_without_a_persona_summary_and_table_are_as_before_and_the_objective_is_
     assert "satisfaction" not in summary
     assert "Satisfaction" not in str([column.header for column in table([summary]).columns])
     with pytest.raises(DataError, match="satisfaction"):
-        frontier([Evaluation.of(episodes)], ("score", "satisfaction"))
+        frontier([Candidate.of(episodes)], ("score", "satisfaction"))
 
 
 def test_a_fault_has_no_satisfaction() -> None:

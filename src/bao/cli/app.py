@@ -1,24 +1,15 @@
-"""The commands. Each is a thin wrapper over `bao.recipes.stages`, `bao.evaluation` and `bao.recipes.run`."""
+"""The commands of ``bao``. Whatever takes long to import is imported when a command runs."""
 
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, Parameter, validators
-from rich.console import Console
+from cyclopts import App, Parameter
 
 from bao import __version__
-from bao.cli import exchange, judging, listing
-from bao.cli.evaluating import evaluate
+from bao.cli import commands, exchange
 from bao.cli.init import init
 from bao.cli.options import JSON, Out, RecipeName, Set
-from bao.errors import ConfigError, suggest
-from bao.evaluation.results import EPISODES, find_results
-from bao.gyms.registry import gym_class
-from bao.recipes import stages
-from bao.recipes.recipe import load_recipe
-from bao.report.terminal import TerminalProgress, results_console
-from bao.storage.folder import open_folder
 
 app = App(
     name="bao",
@@ -42,8 +33,7 @@ check = App(
 )
 app.command(show)
 app.command(check)
-app.command(evaluate, name="eval")
-judging.add_to(app)
+commands.add_to(app)
 app.command(init)
 app.command(exchange.export)
 app.command(exchange.import_, name="import")
@@ -56,6 +46,9 @@ def gyms(*, as_json: JSON = False) -> None:
     For example:
         bao gyms --json
     """
+    from bao.cli import listing
+    from bao.report.terminal import results_console
+
     rows = listing.gyms()
     if as_json:
         print(json.dumps(rows, indent=1))
@@ -72,6 +65,10 @@ def sft(recipe: RecipeName = "quickstart", /, *, out: Out, set_: Set = None) -> 
     For example:
         bao sft quickstart --out runs/sft
     """
+    from bao.recipes import stages
+    from bao.recipes.recipe import load_recipe
+    from bao.report.terminal import TerminalProgress
+
     model = stages.warm_start(load_recipe(recipe, set_ or ()), out, TerminalProgress())
     print(f"model: {model}")
 
@@ -90,105 +87,12 @@ def train(recipe: RecipeName = "quickstart", /, *, start: Path, out: Out, set_: 
     start
         The model folder to start from.
     """
+    from bao.recipes import stages
+    from bao.recipes.recipe import load_recipe
+    from bao.report.terminal import TerminalProgress
+
     model = stages.reinforce(load_recipe(recipe, set_ or ()), start, out, TerminalProgress())
     print(f"model: {model}")
-
-
-@app.command
-def frontier(
-    evaluations: list[Path], /, *, out: Out, objectives: tuple[str, ...] = ("score", "user_effort"), seed: int = 0
-) -> None:
-    """Draw the Pareto frontier over evaluated policies: frontier.json, frontier.png, frontier.svg.
-
-    For example:
-        bao frontier runs/ask_all runs/bao --out runs/frontier
-        bao frontier runs/quickstart/eval --out runs/turns --objectives score --objectives turns
-
-    Parameters
-    ----------
-    evaluations
-        Folders of `bao eval`, or folders of such folders.
-    objectives
-        A measure; repeat it for two or more. Each has its own direction.
-    seed
-        Seed of the bootstrap.
-    """
-    judged = find_results(evaluations)
-    open_folder(out, {"evaluations": [path.name for path in evaluations], "objectives": list(objectives), "seed": seed})
-    result = stages.draw_frontier(judged, out, objectives, seed=seed)
-    results_console().print(listing.frontier(result))
-    print(f"results: {out}")
-
-
-@app.command
-def report(
-    evaluations: list[Path],
-    /,
-    *,
-    out: Out,
-    title: str = "Evaluation",
-    curves: list[Path] | None = None,
-    transcript_mb: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
-) -> None:
-    """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
-
-    For example:
-        bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report
-
-    Parameters
-    ----------
-    evaluations
-        Folders of `bao eval`, or folders of such folders.
-    title
-        The page's title.
-    curves
-        A metrics.jsonl to draw as learning curves; may be repeated.
-    transcript_mb
-        The most megabytes of transcripts in the page; default 12. The gallery's come first, then a seeded sample of tasks.
-        The page names the command that prints any other.
-    """
-    from bao.train.tracking.metrics_log import read_metrics
-
-    for file in curves or ():
-        if not file.is_file():
-            raise ConfigError(f"--curves {file} does not exist: give a metrics.jsonl that `bao sft`, `train` or `run` wrote")
-    judged = find_results(evaluations)
-    open_folder(out, {"evaluations": [path.name for path in evaluations], "title": title})
-    path = stages.make_report(
-        title,
-        judged,
-        stages.draw_frontier(judged, out),
-        out,
-        curves={file.parent.name: read_metrics(file) for file in curves or ()},
-        transcript_mb=transcript_mb,
-    )
-    print(f"report: {path}")
-
-
-@app.command
-def run(recipe: RecipeName = "quickstart", /, *, out: Path | None = None, set_: Set = None) -> None:
-    """Run a recipe from demonstrations to report.
-
-    The same command over the same folder continues where it stopped.
-
-    For example:
-        bao run quickstart
-        bao run my.toml --out runs/mine --set grpo.steps=20
-
-    Parameters
-    ----------
-    out
-        Folder for the results; default runs/NAME.
-    """
-    from bao.recipes.ablation import is_ablation, load_ablation, run_ablation
-    from bao.recipes.run import run_recipe
-
-    if is_ablation(recipe):
-        ablation = load_ablation(recipe)
-        run_ablation(ablation, out or Path("runs") / ablation.name, TerminalProgress(), tuple(set_ or ()))
-        return
-    loaded = load_recipe(recipe, set_ or ())
-    run_recipe(loaded, out or Path("runs") / loaded.name, TerminalProgress())
 
 
 @show.command
@@ -213,6 +117,10 @@ def transcript(
         worst: the lowest return of each policy. expensive: the most user turns of each. disputed: both episodes of a task that
         one policy or seed solves and another does not. The reason is printed too.
     """
+    from rich.console import Console
+
+    from bao.errors import ConfigError, suggest
+    from bao.evaluation.results import EPISODES
     from bao.report.archive import row_of
     from bao.report.gallery import Pick, Room, picks
     from bao.report.transcript import print_transcript
@@ -260,7 +168,10 @@ def mask(recipe: RecipeName = "quickstart", /, *, model: Path, index: int = 0, s
     seed
         Seed of the group.
     """
+    from rich.console import Console
+
     from bao.cli.mask import print_mask
+    from bao.recipes.recipe import load_recipe
 
     print_mask(Console(), load_recipe(recipe, set_ or ()), model, index, seed)
 
@@ -275,6 +186,7 @@ def check_gym(name: Annotated[str, Parameter(help="The gym's name.")], /, *, as_
         bao check gym travel
     """
     from bao.checks import prove
+    from bao.gyms.registry import gym_class
 
     findings = prove(gym_class(name))
     if as_json:
@@ -294,6 +206,8 @@ def check_settings(recipe: RecipeName, /, *, set_: Set = None) -> None:
         bao check recipe my.toml
     """
     import tomli_w
+
+    from bao.recipes.recipe import load_recipe
 
     loaded: dict[str, Any] = load_recipe(recipe, set_ or ()).model_dump(mode="json", exclude_none=True)
     print(tomli_w.dumps(loaded))

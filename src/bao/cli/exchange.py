@@ -1,19 +1,16 @@
 """``bao export`` and ``bao import``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
-
-from bao.formats.exchange import Source, Target, export_episodes, import_episodes
-from bao.report.terminal import TerminalProgress
 
 
 def export(
     folder: Path,
     /,
     *,
-    to: Target,
+    to: Literal["openai", "datasets", "inspect"],
     out: Annotated[Path, Parameter(help="The file to write: .jsonl, .parquet or .eval, as the format has it.")],
     force: Annotated[bool, Parameter(help="Replace the file if it exists.", show_default=False)] = False,
 ) -> None:
@@ -31,7 +28,10 @@ def export(
     to
         The format (docs/formats.md shows each).
     """
-    count = export_episodes(folder, to, out, TerminalProgress(), force=force)
+    from bao.formats.exchange import Target, export_episodes
+    from bao.report.terminal import TerminalProgress
+
+    count = export_episodes(folder, Target(to), out, TerminalProgress(), force=force)
     print(f"{count} episodes: {out}")
 
 
@@ -39,7 +39,7 @@ def import_(
     file: Path,
     /,
     *,
-    from_: Annotated[Source, Parameter(name="--from")],
+    from_: Annotated[Literal["openai", "datasets"], Parameter(name="--from")],
     out: Annotated[Path, Parameter(help="Folder for the result; the same file over the same folder changes nothing.")],
     gym: str | None = None,
     convention: str | None = None,
@@ -61,5 +61,8 @@ def import_(
     convention
         Which actions count as user effort in them; default: the gym's first.
     """
-    count = import_episodes(file, from_, out, TerminalProgress(), gym=gym, convention=convention)
+    from bao.formats.exchange import Source, import_episodes
+    from bao.report.terminal import TerminalProgress
+
+    count = import_episodes(file, Source(from_), out, TerminalProgress(), gym=gym, convention=convention)
     print(f"{count} episodes: {out}")

@@ -10,7 +10,6 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from bao.errors import ConfigError
-from bao.gyms.registry import gym_names
 from bao.storage.atomic import atomic_folder
 
 LONGEST_NAME = 40
@@ -76,6 +75,8 @@ def _check_name(name: str) -> None:
             f"name={name!r} must be a lower-case word such as my_gym: letters, digits and single underscores, a letter first, "
             f"at most {LONGEST_NAME} characters" + (f"; did you mean {better!r}?" if better else "")
         )
+    from bao.gyms.registry import gym_names  # the gyms take long to import
+
     if name in gym_names():
         raise ConfigError(f"name={name!r} is the name of an installed gym: take another, such as my_{name}")
 

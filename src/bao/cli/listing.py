@@ -64,7 +64,7 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         console.print()
 
 
-def frontier(result: Mapping[str, Any]) -> Table:
+def frontier_table(result: Mapping[str, Any]) -> Table:
     """The points of a ``frontier.json`` as a table, its hypervolumes below."""
     names = [objective["name"] for objective in result["objectives"]]
     volumes = ", ".join(f"{series} {interval_text(value)}" for series, value in result["hypervolume"].items())

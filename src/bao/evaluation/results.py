@@ -1,44 +1,80 @@
 """What an evaluation leaves in its folder, and finding such folders again."""
 
 import json
+import os
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union, overload
 
 from bao.errors import DataError
 from bao.evaluation.settings import EvaluationSection
-from bao.measures import summarize
-from bao.measures.comparison import Run
+from bao.measures import MEASURES, PASS_AT_U, summarize
+from bao.measures.catalogue import BEHAVIORS
+from bao.measures.comparison import Side
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
+from bao.measures.frame import data_frame
+from bao.pareto import Candidate
 from bao.rollout.runner import LOG as UNFINISHED
 from bao.storage.atomic import atomic_text
-from bao.storage.episodes import iterate_episodes, read_episodes
+from bao.storage.episodes import count_episodes, episode_row, iterate_episodes
 from bao.storage.folder import CONFIG
 from bao.trajectory import Trajectory
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 EPISODES, SUMMARY = "episodes.parquet", "summary.json"
+
+
+class Episodes(Sequence[Trajectory]):
+    """The episodes of a file, in its order. Going through them holds a few in memory; asking for one by its place holds all."""
+
+    def __init__(self, path: Path, *, traces: bool = True) -> None:
+        """Without `traces` token traces are left unread, which is faster."""
+        self._path, self._traces = path, traces
+
+    def __len__(self) -> int:
+        return count_episodes(self._path)
+
+    def __iter__(self) -> Iterator[Trajectory]:
+        return iterate_episodes(self._path, traces=self._traces)
+
+    @overload
+    def __getitem__(self, place: int) -> Trajectory: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Trajectory]: ...
+    def __getitem__(self, place: int | slice) -> Trajectory | list[Trajectory]:
+        return self._all[place]
+
+    @cached_property
+    def _all(self) -> list[Trajectory]:
+        return list(self)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row for each episode, with the columns of ``episodes.parquet`` but token traces (docs/formats.md)."""
+        return data_frame(map(episode_row, Episodes(self._path, traces=False)))
+
+
+Source = Union[str, "os.PathLike[str]", "EvaluationResult"]
+"""An evaluation, a folder of one, or a folder of such folders."""
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
     """One evaluated policy at one effort weight, as it lies in a folder."""
 
-    label: str
-    series: str
     folder: Path
+    alias: str | None = None
+    """What a comparison calls it where another has the same label."""
 
-    def episodes(self) -> list[Trajectory]:
-        return read_episodes(self.folder / EPISODES)
-
-    def stream(self) -> Iterator[Trajectory]:
-        """Its episodes one by one, without their token traces."""
-        return iterate_episodes(self.folder / EPISODES, traces=False)
-
-    def summary(self) -> dict[str, Any]:
+    @cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """The content of ``summary.json``, read once. Raises `DataError` where it is damaged or of another origin."""
         path = self.folder / SUMMARY
         try:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -50,25 +86,53 @@ class EvaluationResult:
             raise DataError(f"{path} is no summary of an evaluation: name folders that `bao eval` wrote")
         return values
 
-    def settings(self) -> dict[str, Any]:
+    @property
+    def series(self) -> str:
+        """What tables call the policy."""
+        return str(self.summary["policy"])
+
+    @property
+    def label(self) -> str:
+        """The policy with its effort weight, where it has one."""
+        weight = self.summary["effort_weight"]
+        return self.alias or (self.series if weight is None else f"{self.series} w={weight:g}")
+
+    def episodes(self, *, traces: bool = True) -> Episodes:
+        """Its episodes. Without `traces` token traces are left unread."""
+        return Episodes(self.folder / EPISODES, traces=traces)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row for each measure that has a figure: its mean and its 95 % interval."""
+        nested = {f"pass_at_u_{k}": self.summary.get("pass_at_u", {}).get(str(k)) for k in PASS_AT_U}
+        nested |= {name: self.summary.get("behaviors", {}).get(str(behavior)) for behavior, name in BEHAVIORS.items()}
+        found = {name: nested.get(name) or self.summary.get(name) for name in MEASURES}
+        return data_frame({"measure": name, **value} for name, value in found.items() if value)
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
         """What its ``config.toml`` holds; empty where there is none."""
         try:
             return tomllib.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
             return {}
 
+    @property
     def model(self) -> str:
         """The name by which it has a price: its model's, or its policy's."""
-        return str(self.settings().get("agent", {}).get("model") or self.series)
+        return str(self.settings.get("agent", {}).get("model") or self.series)
 
-    def run(self) -> Run:
+    def side(self) -> Side:
         """As a side of a comparison; an older summary's setting is taken from its folder's settings as far as they tell."""
-        told = self.settings().get("gym", {}).get("settings", {})
-        episodes = self.episodes()
-        setting = {key: told[key] for key in ("convention", "user") if key in told}
+        known = self.settings.get("gym", {}).get("settings", {})
+        episodes = list(self.episodes())
+        setting = {key: known[key] for key in ("convention", "user") if key in known}
         if episodes:
             setting["horizon"] = max(episode.horizon for episode in episodes)
-        return Run(self.label, episodes, {**setting, **self.summary().get("setting", {})})
+        return Side(self.label, episodes, {**setting, **self.summary.get("setting", {})})
+
+    def candidate(self, only: Collection[str] | None = None) -> Candidate:
+        """As a point of a frontier; of the measures named in `only` at least."""
+        return Candidate.of(self.episodes(traces=False), label=self.label, series=self.series, only=only)
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -76,14 +140,14 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
     atomic_text(folder / SUMMARY, json.dumps(summary, indent=1))
 
 
-def remeasure(judged: EvaluationResult, *, prices: Prices | None = None, encode: Encode | None = None) -> dict[str, Any]:
-    """Summarize an evaluation's stored episodes again, with a price table or an embedding; rewrites and gives its summary.
+def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode: Encode | None = None) -> EvaluationResult:
+    """Summarize an evaluation's stored episodes again, with a price table or an embedding; rewrites its summary.
 
     What the one that is not given was given for before, stays.
     """
-    before, settings = judged.summary(), judged.settings()
+    before, settings = result.summary, result.settings
     summary = summarize(
-        iterate_episodes(judged.folder / EPISODES),
+        result.episodes(),
         prices=prices,
         encode=encode,
         setting=before.get("setting", {}),
@@ -94,43 +158,55 @@ def remeasure(judged: EvaluationResult, *, prices: Prices | None = None, encode:
         summary |= {name: before[name] for name in ("money", "prices") if name in before}
     if encode is None:
         summary["embedding_diversity"] = before.get("embedding_diversity")
-    write_summary(judged.folder, summary)
-    return summary
+    write_summary(result.folder, summary)
+    return replace(result)
 
 
-def find_results(folders: Sequence[Path]) -> list[EvaluationResult]:
+def load_result(folder: "str | os.PathLike[str]") -> EvaluationResult:
+    """The evaluation in `folder`. Raises `DataError` where there is none, or there are several below it."""
+    found = _below(folder)
+    if len(found) > 1:
+        names = ", ".join(str(each.folder) for each in found)
+        raise DataError(f"{folder} holds {len(found)} evaluations: name one of {names}")
+    return found[0]
+
+
+def find_results(sources: Iterable[Source]) -> list[EvaluationResult]:
     """The evaluations in these folders and below them, in the order of their names. Raises `DataError` on two of one label."""
     found: dict[str, EvaluationResult] = {}
-    for folder in folders:
-        summaries = sorted(folder.rglob(SUMMARY)) if folder.is_dir() else []
-        if not summaries:
-            if folder.is_dir() and any(folder.rglob(UNFINISHED)):
-                raise DataError(
-                    f"{folder} holds no finished evaluation: run the same `bao eval` again, which goes on from there"
-                )
-            raise DataError(f"{folder} holds no evaluation (no {SUMMARY}): run `bao eval --out {folder}` first")
-        for path in summaries:
-            each = EvaluationResult("", "", path.parent)
-            values = each.summary()
-            weight = values["effort_weight"]
-            label = values["policy"] if weight is None else f"{values['policy']} w={weight:g}"
-            if label in found:
-                raise DataError(
-                    f"{found[label].folder} and {path.parent} both hold {label!r}: leave one out, or evaluate with another "
-                    "--name"
-                )
-            found[label] = replace(each, label=label, series=values["policy"])
+    for each in (result for source in sources for result in _below(source)):
+        if each.label in found:
+            raise DataError(
+                f"{found[each.label].folder} and {each.folder} both hold {each.label!r}: leave one out, or evaluate with "
+                "another --name"
+            )
+        found[each.label] = each
     return list(found.values())
 
 
-def find_runs(folders: Sequence[Path]) -> list[Run]:
-    """The evaluations in each of `folders`, as sides of a comparison: unlike `find_results`, one label may occur again.
+def find_sides(sources: Iterable[Source]) -> list[Side]:
+    """The evaluations of all `sources`, as sides of a comparison: unlike in `find_results`, one label may occur again.
 
     Where it does, the folder is put to it; a folder named twice counts once. Raises `DataError` on a folder without an
     evaluation.
     """
-    found = list({each.folder.resolve(): each for folder in folders for each in find_results([folder])}.values())
+    found = list({each.folder.resolve(): each for source in sources for each in find_results([source])}.values())
     labels = Counter(each.label for each in found)
-    return [
-        replace(each, label=f"{each.label} ({each.folder})" if labels[each.label] > 1 else each.label).run() for each in found
-    ]
+    return [(replace(each, alias=f"{each.label} ({each.folder})") if labels[each.label] > 1 else each).side() for each in found]
+
+
+def source_names(sources: Iterable[Source]) -> list[str]:
+    """The names of the folders."""
+    return [(each.folder if isinstance(each, EvaluationResult) else Path(each)).name for each in sources]
+
+
+def _below(source: Source) -> list[EvaluationResult]:
+    if isinstance(source, EvaluationResult):
+        return [source]
+    folder = Path(source)
+    found = [EvaluationResult(path.parent) for path in sorted(folder.rglob(SUMMARY))] if folder.is_dir() else []
+    if not found:
+        if folder.is_dir() and any(folder.rglob(UNFINISHED)):
+            raise DataError(f"{folder} holds no finished evaluation: run the same `bao eval` again, which goes on from there")
+        raise DataError(f"{folder} holds no evaluation (no {SUMMARY}): run `bao eval --out {folder}` first")
+    return found

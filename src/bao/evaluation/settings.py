@@ -1,11 +1,16 @@
 """How a policy is judged."""
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from pydantic import Field
 
-from bao.rollout.failures import Failures
+from bao.gyms.section import GymSection
+from bao.models.settings import ModelSection
+from bao.rollout.failures import FailurePolicy, Failures
 from bao.settings import EffortWeights, Section
+from bao.task import TaskSet
 
 RUNNING = frozenset({"concurrency", "workers", "ray", "failures", "retries", "minimum_healthy", "episode_timeout"})
 """Settings of an evaluation that say how episodes are played, and change none."""
@@ -41,3 +46,26 @@ class EvaluationSection(Section):
     scripted: tuple[str, ...] = ("oracle", "ask_all", "never_ask", "random")
     """Scripted policies to evaluate beside it."""
     resamples: int = Field(default=1000, ge=100)
+
+    @property
+    def failure_policy(self) -> FailurePolicy:
+        return FailurePolicy(self.failures, self.retries, self.minimum_healthy)
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """All that an evaluation is but who plays and where the results go."""
+
+    gym: GymSection
+    tasks: TaskSet
+    settings: EvaluationSection = field(default_factory=EvaluationSection)
+    seed: int = 0
+    """Of the episodes, of a policy's sampling and of the bootstrap."""
+    series: str | None = None
+    """What tables call the policy; None: its own name."""
+    model: ModelSection = field(default_factory=ModelSection)
+    """How a local model runs."""
+    agent: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of a policy that is neither scripted nor local (`bao.policies.settings`)."""
+    rows: int = 256
+    """The most episodes in a local model's batch."""

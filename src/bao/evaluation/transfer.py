@@ -7,22 +7,22 @@ An evaluation's folder says how it was played; all of that stays but the user or
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bao.errors import ConfigError, DataError, suggest
 from bao.evaluation.evaluate import evaluate
 from bao.evaluation.results import EvaluationResult
-from bao.evaluation.settings import EvaluationSection
+from bao.evaluation.settings import EvaluationJob, EvaluationSection
 from bao.gyms.registry import gym_class
 from bao.gyms.section import MODEL_TABLES, GymSection, make_gym, task_set
 from bao.models.settings import ModelSection
+from bao.policy import PolicyKind, PolicyRef
 from bao.progress import Progress
 from bao.rollout.plan import tasks_digest
 from bao.rollout.preflight import check_playable
 from bao.storage.folder import CONFIG
-from bao.task import TaskSet
 from bao.users.persona import PRESETS
 from bao.users.settings import model_at
 
@@ -81,69 +81,53 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Execution:
+    """How policies are played again: what their evaluations do not say, and what may differ."""
+
+    tasks: Path | None = None
+    """The file that the tasks were read from, where they are not the gym's own."""
+    api_key_env: str | None = None
+    """The environment variable that holds the key of all endpoints that take part."""
+    concurrency: int | None = None
+    workers: int = 1
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
 class _Played:
     """How an evaluation was played."""
 
-    judged: EvaluationResult
-    policy: str
-    agent: Mapping[str, Any]
-    gym: GymSection
-    tasks: TaskSet
-    evaluation: EvaluationSection
+    result: EvaluationResult
+    policy: PolicyRef
+    job: EvaluationJob
     effort_weight: float | None
-    seed: int
 
 
 def play_again(
-    judged: Sequence[EvaluationResult],
-    others: Sequence[Counterpart],
-    out: Path,
-    progress: Progress,
-    *,
-    tasks: Path | None = None,
-    api_key_env: str | None = None,
-    concurrency: int | None = None,
-    workers: int = 1,
-    device: str = "cpu",
+    results: Sequence[EvaluationResult], others: Sequence[Counterpart], out: Path, execution: Execution, progress: Progress
 ) -> dict[str, list[EvaluationResult]]:
-    """Play each of `judged` under each of `others`: evaluations in ``out/OTHER/POLICY``, by the label of the other.
+    """Play each of `results` under each of `others`: evaluations in ``out/OTHER/POLICY``, by the label of the other.
 
-    An evaluation whose settings already are those is not played again. `tasks` is the file that the tasks were read from, where
-    they are not the gym's own. What is there already is not played again either. Raises, before anything is played,
-    `ConfigError` on a user or judge that a gym does not have and on tasks or an agent that are not those that were evaluated,
-    and `DataError` on a folder that does not say how it was played.
+    An evaluation whose settings already are those is not played again, and neither is what is there already. Raises, before
+    anything is played, `ConfigError` on a user or judge that a gym does not have and on tasks or an agent that are not those
+    that were evaluated, and `DataError` on a folder that does not say how it was played.
     """
     if len({other.folder for other in others}) < len(others):
         raise ConfigError(f"{', '.join(other.label for other in others)}: two are named alike; leave one out")
-    running = {"concurrency": concurrency, "workers": workers}
-    played = [_played(each, tasks, api_key_env, running) for each in judged]
+    played = [_played(each, execution) for each in results]
     for other in others:
         for each in played:
-            _check(other, each)
+            _check(other, each.job)
     found: dict[str, list[EvaluationResult]] = {}
     for other in others:
         found[other.label] = []
         for each in played:
-            gym = other.of(each.gym)
-            if _settings(gym) == _settings(each.gym):
-                found[other.label].append(each.judged)
+            job = replace(each.job, gym=other.of(each.job.gym))
+            if _settings(job.gym) == _settings(each.job.gym):
+                found[other.label].append(each.result)
                 continue
-            folder = out / other.folder / _UNSAFE.sub("-", each.judged.label)
-            found[other.label].append(
-                evaluate(
-                    each.policy,
-                    gym,
-                    each.tasks,
-                    each.evaluation,
-                    folder,
-                    progress,
-                    effort_weight=each.effort_weight,
-                    series=each.judged.series,
-                    seed=each.seed,
-                    model=ModelSection(device=device),
-                    agent=each.agent,
-                )
-            )
+            folder = out / other.folder / _UNSAFE.sub("-", each.result.label)
+            found[other.label] += evaluate(each.policy, job, {each.effort_weight: folder}, progress)
     return found
 
 
@@ -152,35 +136,38 @@ def _settings(section: GymSection) -> dict[str, Any]:
     return {"user": gym_class(section.name).user_backends[0], **settings}
 
 
-def _check(other: Counterpart, played: _Played) -> None:
-    known = gym_class(played.gym.name).user_backends
+def _check(other: Counterpart, job: EvaluationJob) -> None:
+    known = gym_class(job.gym.name).user_backends
     if other.settings.get("user", known[0]) not in known:
         raise ConfigError(
-            f"{other.label} is unknown to {played.gym.name}: {suggest(str(other.settings['user']), [*known, *PRESETS])} A "
+            f"{other.label} is unknown to {job.gym.name}: {suggest(str(other.settings['user']), [*known, *PRESETS])} A "
             "model is given as MODEL@BASE_URL, other settings as FILE.toml"
         )
     try:
-        check_playable(make_gym(other.of(played.gym)), played.tasks)
+        check_playable(make_gym(other.of(job.gym)), job.tasks)
     except ConfigError as error:
         raise ConfigError(f"{other.label}: {error}") from error
 
 
-def _played(judged: EvaluationResult, file: Path | None, api_key_env: str | None, running: Mapping[str, Any]) -> _Played:
-    values = judged.settings()
+def _played(result: EvaluationResult, execution: Execution) -> _Played:
+    values, file = result.settings, execution.tasks
     try:
-        told, count, digest = values["policy"], values["tasks"], values["tasks_digest"]
-        gym = GymSection.model_validate(_with_key(values["gym"], api_key_env))
-        evaluation = EvaluationSection.model_validate({**values["evaluation"], **running})
+        policy, count, digest = values["policy"], values["tasks"], values["tasks_digest"]
+        gym = GymSection.model_validate(_with_key(values["gym"], execution.api_key_env))
+        how = {"concurrency": execution.concurrency, "workers": execution.workers}
+        evaluation = EvaluationSection.model_validate({**values["evaluation"], **how})
     except (KeyError, ValueError) as error:
         raise DataError(
-            f"{judged.folder / CONFIG} does not say how it was played ({error}): run `bao eval` again, into another folder"
+            f"{result.folder / CONFIG} does not say how it was played ({error}): run `bao eval` again, into another folder"
         ) from error
     tasks = task_set(gym, evaluation.split, count) if file is None else gym_class(gym.name).read_tasks(file, evaluation.split)
     if tasks_digest(tasks.tasks) != digest:
         what = f"the gym's first {count}" if file is None else f"those in {file}"
-        raise ConfigError(f"the tasks of {judged.folder} are not {what}: name the file that they were read from by --tasks")
-    policy, agent = _agent(judged, told, dict(values.get("agent", {})), api_key_env)
-    return _Played(judged, policy, agent, gym, tasks, evaluation, values.get("effort_weight"), values["seed"])
+        raise ConfigError(f"the tasks of {result.folder} are not {what}: name the file that they were read from by --tasks")
+    ref, agent = _policy(result, PolicyRef.parse(policy), dict(values.get("agent", {})), execution.api_key_env)
+    model = ModelSection(device=execution.device)
+    job = EvaluationJob(gym, tasks, evaluation, values["seed"], result.series, model, agent)
+    return _Played(result, ref, job, values.get("effort_weight"))
 
 
 def _with_key(gym: Mapping[str, Any], api_key_env: str | None) -> dict[str, Any]:
@@ -192,24 +179,18 @@ def _with_key(gym: Mapping[str, Any], api_key_env: str | None) -> dict[str, Any]
     return {**gym, "settings": settings}
 
 
-def _agent(judged: EvaluationResult, told: str, agent: dict[str, Any], api_key_env: str | None) -> tuple[str, dict[str, Any]]:
-    """The policy argument, and the agent's settings. A path was told as seen from the evaluation's folder."""
-    kind, _, name = told.partition(":")
-    if kind == "scripted":
-        return told, {}
-    if kind == "local":
-        return f"local:{(judged.folder / name).resolve()}", {}
-    if kind == "openai":
-        return told, agent | ({} if api_key_env is None else {"api_key_env": api_key_env})
-    place, _, name = told.rpartition(":")
-    policy = f"{(judged.folder / place).resolve()}:{name}" if place.endswith(".py") else told
-    from bao.policies.agents import open_agent
+def _policy(
+    result: EvaluationResult, ref: PolicyRef, agent: dict[str, Any], api_key_env: str | None
+) -> tuple[PolicyRef, dict[str, Any]]:
+    """The policy, and the agent's settings. A path was written as seen from the evaluation's folder."""
+    if ref.kind == PolicyKind.OPENAI:
+        return ref, agent | ({} if api_key_env is None else {"api_key_env": api_key_env})
+    here = ref if ref.path is None else ref.at((result.folder / ref.path).resolve())
+    if ref.kind == PolicyKind.OBJECT:
+        from bao.policies.agents import open_agent
 
-    if open_agent(policy, {}).identity["agent"] != agent:
-        raise ConfigError(
-            f"{told} is not what {judged.folder} was played with any more: run `bao eval` again, into another folder"
-        )
-    return policy, {}
-
-
-__all__ = ["Counterpart", "other_judge", "other_user", "play_again"]
+        if open_agent(here, {}).identity["agent"] != agent:
+            raise ConfigError(
+                f"{ref} is not what {result.folder} was played with any more: run `bao eval` again, into another folder"
+            )
+    return here, {}

@@ -50,8 +50,8 @@ _EXACT = 14
 
 
 @dataclass(frozen=True)
-class Run:
-    """One evaluation to be compared."""
+class Side:
+    """One side of a comparison: a policy's episodes."""
 
     label: str
     episodes: Sequence[Trajectory]
@@ -116,7 +116,7 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Run],
+    runs: Sequence[Side],
     measures: Sequence[str] | None = None,
     *,
     prices: Prices | None = None,
@@ -214,7 +214,7 @@ def more_tasks(differences: Floats, comparisons: int = 1) -> int | None:
 class _Measured:
     """A run with its healthy episodes, their measures and their rows by task."""
 
-    run: Run
+    run: Side
     episodes: Sequence[Trajectory]
     columns: Mapping[str, Floats]
     rows: Mapping[str, list[int]]
@@ -222,7 +222,7 @@ class _Measured:
     """Measures that something was given for, whether they have figures or not."""
 
     @classmethod
-    def of(cls, run: Run, prices: Prices | None, encode: Encode | None) -> "_Measured":
+    def of(cls, run: Side, prices: Prices | None, encode: Encode | None) -> "_Measured":
         episodes = healthy(run.episodes)
         if not episodes:
             raise DataError(f"{run.label} has no healthy episode: repair what failed and evaluate it again")
@@ -285,7 +285,7 @@ def _mean(values: Floats) -> float:
 
 
 def _difference(
-    name: str, left: Floats, right: Floats, a: Run, b: Run, seed: int, permutations: int, comparisons: int
+    name: str, left: Floats, right: Floats, a: Side, b: Side, seed: int, permutations: int, comparisons: int
 ) -> Difference | None:
     both = ~(np.isnan(left) | np.isnan(right))
     if not both.any():

@@ -2,14 +2,14 @@
 
 from bao.measures.catalogue import Direction
 from bao.pareto.attainment import attainment_surfaces
+from bao.pareto.candidate import Candidate
 from bao.pareto.dominance import dominates, hypervolumes, normalise
-from bao.pareto.evaluation import Evaluation
 from bao.pareto.frontier import Frontier, FrontierPoint, HypervolumeDifference, distinct_points, frontier
 from bao.pareto.objective import OBJECTIVES, Objective, Worst
 
 __all__ = [
     "Direction",
-    "Evaluation",
+    "Candidate",
     "Frontier",
     "FrontierPoint",
     "HypervolumeDifference",

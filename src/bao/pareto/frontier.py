@@ -8,17 +8,21 @@ cancels out.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bao.errors import ConfigError, DataError, suggest
 from bao.measures.catalogue import RATES, Direction
+from bao.measures.frame import data_frame
 from bao.measures.intervals import Floats, Interval, intervals, means, percentile_interval, resampled_means
 from bao.pareto.attainment import LEVELS, attainment_surfaces
+from bao.pareto.candidate import Candidate
 from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
-from bao.pareto.evaluation import Evaluation
 from bao.pareto.objective import DEFAULT, Objective, Worst, resolve
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERSION = 1
 """Of the JSON that `Frontier.to_json` gives."""
@@ -101,9 +105,27 @@ class Frontier:
             },
         }
 
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row for each point: its objectives' means with their 95 % intervals, and whether it is dominated."""
+        return data_frame(
+            {
+                "label": point.label,
+                "series": point.series,
+                "effort_weight": point.effort_weight,
+                **{
+                    name if part == "mean" else f"{name}_{part}": number
+                    for name, value in point.values.items()
+                    for part, number in value.to_json().items()
+                },
+                "non_dominated": point.non_dominated,
+                "non_dominated_probability": point.non_dominated_probability,
+            }
+            for point in self.points
+        )
+
 
 def frontier(
-    evaluations: Sequence[Evaluation],
+    evaluations: Sequence[Candidate],
     objectives: Sequence[Objective | str] = DEFAULT,
     reference_point: Mapping[str, float] | None = None,
     *,
@@ -183,7 +205,7 @@ def _share(estimate: float, replicates: Floats, tasks: int) -> Interval:
     return Interval(estimate, max(interval.low, 0.0), min(interval.high, 1.0))
 
 
-def _check(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> None:
+def _check(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> None:
     if not evaluations:
         raise DataError("a frontier needs at least one evaluated policy: give the folders that `bao eval` wrote")
     gyms = sorted({evaluation.gym for evaluation in evaluations})
@@ -202,7 +224,7 @@ def _check(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -
 
 
 def _reference(
-    evaluations: Sequence[Evaluation], objectives: Sequence[Objective], given: Mapping[str, float]
+    evaluations: Sequence[Candidate], objectives: Sequence[Objective], given: Mapping[str, float]
 ) -> dict[str, float]:
     names = [objective.name for objective in objectives]
     for name in given:
@@ -226,7 +248,7 @@ def _reference(
     return reference
 
 
-def _joined(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) -> tuple[Floats, int]:
+def _joined(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> tuple[Floats, int]:
     """[union of tasks, evaluations x objectives], NaN where an evaluation lacks a task; and the fewest tasks of one."""
     ids = sorted({task for evaluation in evaluations for task in evaluation.task_ids})
     row = {task: index for index, task in enumerate(ids)}
@@ -238,7 +260,7 @@ def _joined(evaluations: Sequence[Evaluation], objectives: Sequence[Objective]) 
 
 
 def _points(
-    evaluations: Sequence[Evaluation],
+    evaluations: Sequence[Candidate],
     objectives: Sequence[Objective],
     found: Sequence[Interval],
     dominance: Bools,

@@ -19,7 +19,7 @@ class Worst(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """One objective. A measure of one's own works too: name it as in `bao.pareto.Evaluation.values`."""
+    """One objective. A measure of one's own works too: name it as in `bao.pareto.Candidate.values`."""
 
     name: str
     direction: Direction

@@ -1,29 +1,25 @@
-"""Agents that are no policy of ours, by the policy argument of `bao eval`: ``openai:MODEL@BASE_URL``, ``MODULE:OBJECT``."""
+"""Agents that are asked turn by turn and are no policy of ours: a chat model behind an endpoint, and agents in Python."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+from uuid import uuid4
 
 from bao.endpoint.client import read_key
 from bao.endpoint.settings import checked
 from bao.errors import ConfigError
 from bao.gym import Gym
 from bao.policies.chat import ChatPolicy
-from bao.policies.loading import load_object, names_object
+from bao.policies.loading import load_object
 from bao.policies.own import OwnAgent
 from bao.policies.prompt import PromptForm
 from bao.policies.settings import ChatSettings, OwnSettings
-from bao.policy import Policy
+from bao.policy import Policy, PolicyKind, PolicyRef, near_scheme
 
-CHAT = "openai"
-SCHEMES = ("scripted", "local", CHAT)
-OWN = "MODULE:OBJECT or FILE.py:OBJECT"
-FORMS = f"scripted:NAME (`bao gyms` lists them), local:PATH, openai:MODEL@BASE_URL, or your own agent as {OWN}"
-_MODEL_AT = re.compile(r"(?P<model>.+?)@(?P<base_url>https?://.*)")
 _UNSAFE = re.compile(r"[^\w.+-]+")
+_SEEN: dict[int, tuple[Any, str]] = {}
+"""The agents that were given as objects, by id, and what tells each from all others. Kept, so that no id is used again."""
 
 
 @dataclass(frozen=True)
@@ -42,60 +38,54 @@ class Agent:
     """The form of the system text; None: `bao.policies.prompt.rules_text`."""
 
 
-def open_agent(policy: str, settings: Mapping[str, Any]) -> Agent:
-    """The agent that `policy` names, with the table ``agent`` of its `settings`.
+def open_agent(policy: Any, settings: Mapping[str, Any]) -> Agent:
+    """The agent that `policy` names or is, with the table ``agent`` of its `settings`.
 
-    Raises `ConfigError` on a policy of no known form, a wrong setting, a missing key, and on code that cannot start.
+    Raises `ConfigError` on a policy of another form, a wrong setting, a missing key, and on code that cannot start.
     """
-    if policy.startswith(f"{CHAT}:"):
-        return _chat(policy, settings)
-    scheme = policy.partition(":")[0]
-    if scheme not in SCHEMES and names_object(policy):
-        return _own(policy, settings)
-    unknown_policy(policy)
+    ref = PolicyRef.parse(policy)
+    if ref.kind == PolicyKind.OPENAI:
+        return _chat(ref, settings)
+    assert ref.kind == PolicyKind.OBJECT, f"{ref} is no agent"
+    return _own(ref, settings)
 
 
-def unknown_policy(policy: str) -> NoReturn:
-    """Raises `ConfigError`: what `policy` may have been meant to be."""
-    scheme, colon, _ = policy.partition(":")
-    if not colon and policy.endswith(".py"):
-        raise ConfigError(f"policy={policy!r} names no agent: add the class or function in the file, such as {policy}:Agent")
-    near = _near(scheme)
-    raise ConfigError(f"policy={policy!r} is unknown: {near}{' Else ' if near else ''}give {FORMS}")
-
-
-def _near(scheme: str) -> str:
-    found = get_close_matches(scheme, SCHEMES, n=1)
-    return f"did you mean {found[0]}:.. ?" if found and found[0] != scheme else ""
-
-
-def _chat(policy: str, settings: Mapping[str, Any]) -> Agent:
-    found = _MODEL_AT.fullmatch(policy.removeprefix(f"{CHAT}:"))
-    if found is None:
-        raise ConfigError("an openai: policy must be openai:MODEL@BASE_URL, such as openai:qwen3@http://127.0.0.1:8000/v1")
-    chat = checked(ChatSettings, {**found.groupdict(), **settings}, "agent")
+def _chat(ref: PolicyRef, settings: Mapping[str, Any]) -> Agent:
+    chat = checked(ChatSettings, {"model": ref.name, "base_url": ref.place, **settings}, "agent")
     read_key(chat.api_key_env)
 
     def make(gym: Gym, seed: int, name: str) -> Policy:
         return ChatPolicy(chat, gym.kinds, seed, name)
 
-    name = _UNSAFE.sub("-", chat.model.rstrip("/").rpartition("/")[2]).strip("-.") or "model"
-    return Agent(
-        name, {"policy": f"{CHAT}:{chat.model}@{chat.base_url}", "agent": chat.identity()}, make, chat.concurrency, chat.prompt
-    )
+    name = _safe(chat.model.rstrip("/").rpartition("/")[2], "model")
+    identity = {"policy": f"openai:{chat.model}@{chat.base_url}", "agent": chat.identity()}
+    return Agent(name, identity, make, chat.concurrency, chat.prompt)
 
 
-def _own(policy: str, settings: Mapping[str, Any]) -> Agent:
+def _own(ref: PolicyRef, settings: Mapping[str, Any]) -> Agent:
     own = checked(OwnSettings, settings, "agent")
-    try:
-        loaded = load_object(policy)
-    except ConfigError as error:
-        near = _near(policy.partition(":")[0])
-        raise ConfigError(f"{error} ({near})" if near else str(error)) from error
-    agent = OwnAgent(policy, loaded.value, own)
+    if ref.value is not None:
+        value, name = ref.value, ref.name
+        identity = {"policy": str(ref), "agent": {"object": _object_mark(value)}}
+    else:
+        try:
+            value, name, source = load_object(ref)
+        except ConfigError as error:
+            near = near_scheme(ref.place)
+            raise ConfigError(f"{error} ({near})" if near else str(error)) from error
+        identity = {"policy": str(ref.at(ref.path.name) if ref.path else ref), "agent": {"source": source}}
+    agent = OwnAgent(str(ref), value, own)
 
     def make(gym: Gym, seed: int, name: str) -> Policy:
         return agent.policy(gym.kinds, name)
 
-    identity = {"policy": Path(policy).name, "agent": {"source": loaded.source}}
-    return Agent(_UNSAFE.sub("-", loaded.name), identity, make, at_once=1)
+    return Agent(_safe(name, "agent"), identity, make, at_once=1)
+
+
+def _safe(name: str, otherwise: str) -> str:
+    return _UNSAFE.sub("-", name).strip("-.") or otherwise
+
+
+def _object_mark(value: Any) -> str:
+    """Tells an object from every other of any program: what it does cannot be read from it as from a file."""
+    return _SEEN.setdefault(id(value), (value, f"{uuid4().hex} of one Python process"))[1]

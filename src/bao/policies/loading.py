@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import re
 import sys
 import traceback
 from hashlib import blake2b
@@ -11,9 +10,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from bao.errors import ConfigError, suggest
-
-_NAME = re.compile(r"(?P<module>.+):(?P<object>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+from bao.policy import PolicyRef
 
 
 class Loaded(NamedTuple):
@@ -24,18 +21,10 @@ class Loaded(NamedTuple):
     """A digest of the file that the module is in; empty where it is in none."""
 
 
-def names_object(text: str) -> bool:
-    """Whether `text` has the form ``MODULE:OBJECT`` or ``FILE.py:OBJECT``."""
-    found = _NAME.fullmatch(text)
-    return found is not None and (found["module"].endswith(".py") or _MODULE.fullmatch(found["module"]) is not None)
-
-
-def load_object(text: str) -> Loaded:
+def load_object(ref: PolicyRef) -> Loaded:
     """The object. Raises `ConfigError`, naming what is missing or what the import raised."""
-    found = _NAME.fullmatch(text)
-    assert found is not None, text
-    place, name = found["module"], found["object"]
-    module = _from_file(Path(place), text) if place.endswith(".py") else _from_name(place, text)
+    text, place, name = str(ref), ref.place, ref.name
+    module = _from_name(place, text) if ref.path is None else _from_file(ref.path, text)
     value: Any = module
     for part in name.split("."):
         try:
@@ -47,14 +36,8 @@ def load_object(text: str) -> Loaded:
             ) from None
     file = getattr(module, "__file__", None)
     source = blake2b(Path(file).read_bytes(), digest_size=8).hexdigest() if file and Path(file).is_file() else ""
-    stem = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
+    stem = place.rpartition(".")[2] if ref.path is None else ref.path.stem
     return Loaded(value, f"{stem}.{name}", source)
-
-
-def from_anywhere(text: str) -> str:
-    """The same for a process whose working folder is another."""
-    found = _NAME.fullmatch(text)
-    return f"{Path(found['module']).absolute()}:{found['object']}" if found and found["module"].endswith(".py") else text
 
 
 def _from_file(path: Path, text: str) -> ModuleType:

@@ -1,29 +1,27 @@
 """Arms against each other: the same recipe with some settings changed, under several seeds, at equal numbers of trajectories.
 
 Arms whose warm start is the same share it. What an arm reaches is its frontier's hypervolume on the test tasks, and what its
-two ends are like (`Measure`); arms are compared seed by seed, so that what they share cancels.
+two ends are like (`Reached`); arms are compared seed by seed, so that what they share cancels.
 """
 
 import json
-import tomllib
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
-from rich.table import Table
 from scipy import stats
 
 from bao.errors import ConfigError
+from bao.evaluation.overview import write_frontier
 from bao.evaluation.results import EvaluationResult
-from bao.measures.catalogue import interval_text
-from bao.pareto import Evaluation, frontier
+from bao.pareto import Candidate, frontier
+from bao.progress import Progress
 from bao.recipes import stages
-from bao.recipes.recipe import Recipe, check_recipe, load_recipe
+from bao.recipes.recipe import Recipe, check_recipe, load_recipe, read_values
 from bao.recipes.run import judge_model
-from bao.report.terminal import TerminalProgress, results_console
 from bao.settings import Section
 from bao.storage.atomic import atomic_text
 from bao.storage.folder import open_folder
@@ -32,7 +30,7 @@ from bao.trajectory import Trajectory
 RESULT = "ablation.json"
 
 
-class Measure(StrEnum):
+class Reached(StrEnum):
     """What is compared. All but the first and the last are at the least effort weight, the generous end."""
 
     HYPERVOLUME = "hypervolume"
@@ -61,14 +59,14 @@ class Ablation(Section):
 
 
 def is_ablation(source: str) -> bool:
-    """Whether a recipe file or bundled recipe describes arms."""
-    return "arms" in _values(source)
+    """Whether a recipe file or bundled recipe describes arms. Raises `ConfigError` where it cannot be read."""
+    return "arms" in read_values(source)
 
 
 def load_ablation(source: str) -> Ablation:
     """Raises `ConfigError` naming what is wrong, arms' settings included."""
     try:
-        ablation = Ablation.model_validate(_values(source))
+        ablation = Ablation.model_validate(read_values(source))
     except ValidationError as error:
         lines = [f"{source}: {'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
         raise ConfigError("\n".join(lines)) from error
@@ -77,18 +75,8 @@ def load_ablation(source: str) -> Ablation:
     return ablation
 
 
-def _values(source: str) -> dict[str, Any]:
-    path = Path(source) if source.endswith(".toml") else files("bao.recipes").joinpath(f"{source}.toml")
-    if not path.is_file():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return {}  # the recipe's own reader says what is wrong
-
-
-def run_ablation(ablation: Ablation, out: Path, progress: TerminalProgress, overrides: tuple[str, ...] = ()) -> Path:
-    """Run every arm under every seed into `out`, going on where an earlier run stopped; the path of the result.
+def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Run every arm under every seed into `out`, going on where an earlier run stopped; the content of its ``ablation.json``.
 
     Beside it lies the frontier of the arms, each point with the episodes of all seeds.
     """
@@ -102,19 +90,19 @@ def run_ablation(ablation: Ablation, out: Path, progress: TerminalProgress, over
             recipe = ablation.recipe(arm, seed, overrides)
             key = json.dumps([recipe.seed, recipe.model_dump(mode="json", include={"gym", "model", "sft"}), _prompts(recipe)])
             start = starts.setdefault(key, out / f"seed-{seed}" / arm / "sft")
-            progress.console.print(f"{arm}, seed {seed}", highlight=False)
+            progress.say(f"{arm}, seed {seed}")
             warm = stages.warm_start(recipe, start, progress)
             trained = stages.reinforce(recipe, warm, out / f"seed-{seed}" / arm / "bao", progress)
             judged = judge_model(recipe, "bao", trained, out / f"seed-{seed}" / arm, progress)
             for each in judged:
                 pooled[arm].setdefault(each.label.replace("bao", arm, 1), []).extend(each.episodes())
-            evaluations = [_evaluation(each, arm, seed) for each in judged]
-            result = frontier(evaluations, seed=seed, resamples=recipe.evaluation.resamples).to_json()
+            candidates = [_candidate(each, arm, seed) for each in judged]
+            result = frontier(candidates, seed=seed, resamples=recipe.evaluation.resamples).to_json()
             volume = next(iter(result["hypervolume"].values()))
-            found[arm].append(_reached(volume["mean"], [each.summary() for each in judged]))
+            found[arm].append(_reached(volume["mean"], [each.summary for each in judged]))
             rows.append({"arm": arm, "seed": seed, "hypervolume": volume, "points": result["points"]})
     first = next(iter(ablation.arms))
-    names = list(Measure)
+    names = list(Reached)
     result = {
         "name": ablation.name,
         "seeds": list(ablation.seeds),
@@ -126,12 +114,10 @@ def run_ablation(ablation: Ablation, out: Path, progress: TerminalProgress, over
             if arm != first
         },
     }
-    path = out / RESULT
-    atomic_text(path, json.dumps(result, indent=1))
-    points = [Evaluation.of(rows, label=label, series=arm) for arm, parts in pooled.items() for label, rows in parts.items()]
-    stages.write_frontier(frontier(points), out)
-    results_console().print(view(result, first))
-    return path
+    atomic_text(out / RESULT, json.dumps(result, indent=1))
+    points = [Candidate.of(rows, label=label, series=arm) for arm, parts in pooled.items() for label, rows in parts.items()]
+    write_frontier(frontier(points), out)
+    return result
 
 
 def over_seeds(values: list[float]) -> dict[str, float]:
@@ -143,36 +129,22 @@ def over_seeds(values: list[float]) -> dict[str, float]:
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
-def view(result: dict[str, Any], first: str) -> Table:
-    """The arms side by side."""
-    table = Table(
-        "Arm",
-        *(name.replace("_", " ") for name in Measure),
-        title=f"Means over seeds with 95 % t intervals, and how much more {first} has, seed by seed",
-    )
-    for arm, means in result["means"].items():
-        table.add_row(arm, *(interval_text(means[name]) for name in Measure))
-    for arm, differences in result["differences"].items():
-        table.add_row(f"{first} less {arm}", *(interval_text(differences[name]) for name in Measure))
-    return table
-
-
-def _reached(volume: float, summaries: list[dict[str, Any]]) -> dict[str, float]:
+def _reached(volume: float, summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """What one run reached; `summaries` of its operating points, the least effort weight first."""
     generous, sparing = summaries[0], summaries[-1]
     return {
-        Measure.HYPERVOLUME: volume,
-        Measure.SCORE: generous["score"]["mean"],
-        Measure.SUCCESS: generous["success"]["mean"],
-        Measure.EFFORT: generous["user_effort"]["mean"],
-        Measure.INVOLVEMENT: generous["user_involvement_rate"]["mean"],
-        Measure.LEAST_EFFORT: sparing["user_effort"]["mean"],
+        Reached.HYPERVOLUME: volume,
+        Reached.SCORE: generous["score"]["mean"],
+        Reached.SUCCESS: generous["success"]["mean"],
+        Reached.EFFORT: generous["user_effort"]["mean"],
+        Reached.INVOLVEMENT: generous["user_involvement_rate"]["mean"],
+        Reached.LEAST_EFFORT: sparing["user_effort"]["mean"],
     }
 
 
-def _evaluation(judged: EvaluationResult, arm: str, seed: int) -> Evaluation:
+def _candidate(judged: EvaluationResult, arm: str, seed: int) -> Candidate:
     label = judged.label.replace("bao", f"{arm} seed {seed}", 1)
-    return Evaluation.of(judged.episodes(), label=label, series=f"{arm} seed {seed}")
+    return Candidate.of(judged.episodes(), label=label, series=f"{arm} seed {seed}")
 
 
 def _prompts(recipe: Recipe) -> list[Any]:

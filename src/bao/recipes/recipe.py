@@ -47,6 +47,16 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises `ConfigError` naming the key, the value and the fix.
     """
+    values = read_values(source)
+    if "arms" in values:
+        raise ConfigError(f"{source} describes arms of a comparison, not a single run: use bao run {source}")
+    for override in overrides:
+        override_setting(values, override)
+    return check_recipe(values, str(source))
+
+
+def read_values(source: str | Path) -> dict[str, Any]:
+    """What a TOML file, or the bundled recipe of this name, holds. Raises `ConfigError` where it cannot be read."""
     path = Path(source)
     if path.suffix == ".toml":
         if not path.is_file():
@@ -61,14 +71,9 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             raise ConfigError(f"recipe {str(source)!r} is unknown: {suggest(str(source), recipe_names())}")
         text = bundled.read_text(encoding="utf-8")
     try:
-        values = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source} is no valid TOML: {error}") from error
-    if "arms" in values:
-        raise ConfigError(f"{source} describes arms of a comparison, not a single run: use bao run {source}")
-    for override in overrides:
-        override_setting(values, override)
-    return check_recipe(values, str(source))
 
 
 def recipe_names() -> list[str]:

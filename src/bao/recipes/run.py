@@ -1,21 +1,31 @@
 """A whole recipe: warm start, reinforcement, evaluation beside the scripted policies, frontier, report."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from bao.evaluation.evaluate import evaluate, evaluate_weights
+from bao.evaluation.evaluate import evaluate
+from bao.evaluation.overview import draw_frontier, make_report, write_frontier
 from bao.evaluation.results import EvaluationResult
+from bao.evaluation.settings import EvaluationJob
 from bao.gyms.section import check_scripted, task_set
-from bao.measures.catalogue import interval_text
+from bao.pareto import Frontier
 from bao.progress import Progress
 from bao.recipes import stages
 from bao.recipes.recipe import Recipe
-from bao.report.tables import table
-from bao.report.terminal import results_console
 from bao.storage.folder import open_folder
 
 
-def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
-    """Run `recipe` into `out`, going on where an earlier run of it stopped; the path of the report.
+@dataclass(frozen=True)
+class RecipeResult:
+    """What a run of a recipe leaves."""
+
+    evaluations: tuple[EvaluationResult, ...]
+    frontier: Frontier
+    report: Path
+
+
+def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
+    """Run `recipe` into `out`, going on where an earlier run of it stopped.
 
     Folders: ``sft`` and ``bao`` (models, metrics), ``eval/LABEL`` (episodes, summaries), then the frontier and the report.
     """
@@ -29,26 +39,18 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> Path:
     progress.say(f"acting pays up to an effort weight of {largest:.2f}")
     start = stages.warm_start(recipe, out / "sft", progress)
     trained = stages.reinforce(recipe, start, out / "bao", progress)
-    judged = judge(recipe, start, trained, out, progress)
-    progress.say(f"{len(judged)} evaluations, now the frontier and the report")
+    results = _judge_scripted(recipe, out, progress)
+    for series, path in (("sft", start), ("bao", trained)):
+        results += judge_model(recipe, series, path, out, progress)
+    progress.say(f"{len(results)} evaluations, now the frontier and the report")
     # What can be had without learning: a fixed policy at either end.
     ends = ("ask_all", "never_ask")
     unions = (ends,) if set(ends) <= set(recipe.evaluation.scripted) else ()
-    result = stages.draw_frontier(judged, out, unions=unions, seed=recipe.seed, resamples=recipe.evaluation.resamples)
-    path = stages.make_report(
-        recipe.name,
-        judged,
-        result,
-        out,
-        settings=settings,
-        curves={name: read_metrics(out / name / "metrics.jsonl") for name in ("bao", "sft")},
-    )
-    console = results_console()
-    console.print(table([each.summary() for each in judged]))
-    for series, value in result["hypervolume"].items():
-        console.print(f"hypervolume of {series}: {interval_text(value)}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"report: {path}", highlight=False, markup=False, soft_wrap=True)
-    return path
+    found = draw_frontier(results, unions=unions, seed=recipe.seed, resamples=recipe.evaluation.resamples)
+    write_frontier(found, out)
+    curves = {name: read_metrics(out / name / "metrics.jsonl") for name in ("bao", "sft")}
+    report = make_report(recipe.name, results, found, out, settings=settings, curves=curves)
+    return RecipeResult(tuple(results), found, report)
 
 
 def _estimate(recipe: Recipe, out: Path) -> str:
@@ -63,37 +65,24 @@ def _estimate(recipe: Recipe, out: Path) -> str:
     return f"about {expected} minute{'s' if expected > 1 else ''} on this machine"
 
 
-def judge(recipe: Recipe, start: Path, trained: Path, out: Path, progress: Progress) -> list[EvaluationResult]:
-    """Evaluate the scripted policies, the warm start and the trained policy, each of the latter at every effort weight."""
-    settings = recipe.evaluation
-    tasks = task_set(recipe.gym, settings.split, settings.tasks)
-    judged = []
+def _judge_scripted(recipe: Recipe, out: Path, progress: Progress) -> list[EvaluationResult]:
+    job, found = _job(recipe), []
     with progress.task("scripted policies", None):
-        for name in settings.scripted:
-            folder = out / "eval" / name
-            judged.append(evaluate(f"scripted:{name}", recipe.gym, tasks, settings, folder, progress, seed=recipe.seed))
-    for series, path in (("sft", start), ("bao", trained)):
-        judged += judge_model(recipe, series, path, out, progress)
-    return judged
+        for name in recipe.evaluation.scripted:
+            found += evaluate(f"scripted:{name}", job, {None: out / "eval" / name}, progress)
+    return found
 
 
 def judge_model(recipe: Recipe, series: str, path: Path, out: Path, progress: Progress) -> list[EvaluationResult]:
     """Evaluate the model in `path` as `series`, at every effort weight where the recipe conditions it on one."""
-    # Its episodes share one batch, over model.workers.
-    settings = recipe.evaluation.model_copy(update={"workers": 1, "ray": None})
-    tasks = task_set(recipe.gym, settings.split, settings.tasks)
-    weights = settings.effort_weights or recipe.grpo.effort_weights
+    weights = recipe.evaluation.effort_weights or recipe.grpo.effort_weights
     told: list[float | None] = [*sorted(set(weights))] if recipe.grpo.conditioned else [None]
     folders = {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
-    return evaluate_weights(
-        f"local:{path}",
-        recipe.gym,
-        tasks,
-        settings,
-        folders,
-        progress,
-        series=series,
-        seed=recipe.seed,
-        model=recipe.model,
-        rows=recipe.grpo.rows,
-    )
+    # Its episodes share one batch, over model.workers.
+    return evaluate(f"local:{path}", _job(recipe, series, workers=1, ray=None), folders, progress)
+
+
+def _job(recipe: Recipe, series: str | None = None, **changes: int | None) -> EvaluationJob:
+    settings = recipe.evaluation.model_copy(update=changes)
+    tasks = task_set(recipe.gym, settings.split, settings.tasks)
+    return EvaluationJob(recipe.gym, tasks, settings, recipe.seed, series, recipe.model, rows=recipe.grpo.rows)

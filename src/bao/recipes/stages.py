@@ -1,12 +1,10 @@
-"""The stages of a run around its evaluations (`bao.evaluation`): warm start, reinforcement, frontier, report.
+"""The stages of a run before its evaluations (`bao.evaluation`): warm start and reinforcement.
 
 Each takes what it needs and a folder, leaves its result there, and does nothing where the result is there already; so a run
-that was stopped goes on where it stopped. `bao.cli` wraps them as commands.
+that was stopped goes on where it stopped.
 """
 
 import copy
-import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -20,21 +18,16 @@ from bao.gyms.section import check_scripted, make_gym, requests_at_once, scripte
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe
 from bao.rollout.episodes import play_all
-from bao.storage.atomic import atomic_text
 from bao.storage.folder import logger, open_folder, relative_to
 from bao.task import Split
 from bao.train.demonstrations import Demonstration, Rejection, counts, demonstrations
 from bao.train.shaping import check_weights, largest_paying_weight
 
 if TYPE_CHECKING:
-    from bao.evaluation.results import EvaluationResult
-    from bao.models.local import LocalModel
-    from bao.pareto import Frontier
+    from bao.models.local import LocalModel, Profile
     from bao.train.tracking.trackers import Trackers
 
-FRONTIER, REPORT = "frontier.json", "report.html"
 MODEL = "model"
-MOST_TASKS = 1_000_000
 
 
 def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
@@ -125,7 +118,7 @@ def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel
     from bao.models import local, tiny
     from bao.models.template import Template
 
-    profile = local.Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())
+    profile = _profile(recipe)
     if recipe.model.path is not None:
         loaded = local.load_local(Path(recipe.model.path), recipe.model.device)
         return loaded._replace(profile=profile)
@@ -186,71 +179,11 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
         )
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
-    profile = local.Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())
-    local.save_local(target, loaded._replace(profile=profile))
+    local.save_local(target, loaded._replace(profile=_profile(recipe)))
     return target
 
 
-def draw_frontier(
-    judged: "Sequence[EvaluationResult]",
-    out: Path,
-    objectives: Sequence[str] = ("score", "user_effort"),
-    *,
-    unions: Sequence[tuple[str, ...]] = (),
-    seed: int = 0,
-    resamples: int = 1000,
-) -> dict[str, Any]:
-    """``frontier.json`` with its figures, from evaluated policies; `unions` as for `bao.pareto.frontier`."""
-    from bao.pareto import Evaluation, frontier
+def _profile(recipe: Recipe) -> "Profile":
+    from bao.models.local import Profile
 
-    evaluations = [Evaluation.of(each.stream(), label=each.label, series=each.series, only=objectives) for each in judged]
-    return write_frontier(frontier(evaluations, tuple(objectives), unions=unions, seed=seed, resamples=resamples), out)
-
-
-def write_frontier(found: "Frontier", out: Path) -> dict[str, Any]:
-    """Leave a frontier in `out` as ``frontier.json``, ``frontier.png`` and ``frontier.svg``; its content."""
-    from bao.report import write_frontier_figures
-
-    result = found.to_json()
-    atomic_text(out / FRONTIER, json.dumps(result, indent=1))
-    write_frontier_figures(out, result)
-    return result
-
-
-def make_report(
-    title: str,
-    judged: "Sequence[EvaluationResult]",
-    frontier_result: dict[str, Any],
-    out: Path,
-    *,
-    curves: dict[str, list[dict[str, Any]]] | None = None,
-    settings: dict[str, Any] | None = None,
-    notes: Sequence[str] = (),
-    transcript_mb: float | None = None,
-) -> Path:
-    """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.report.page.TRANSCRIPT_MB`)."""
-    from bao.report import ReportData, write_report
-    from bao.report.page import TRANSCRIPT_MB
-
-    path = out / REPORT
-    write_report(
-        path,
-        ReportData(
-            title=title,
-            frontier=frontier_result,
-            summaries=[(j.label, j.series, j.summary()) for j in judged],
-            curves=curves or {},
-            episodes={j.label: j.stream() for j in judged},
-            notes=notes,
-            settings=settings or {j.label: j.settings() for j in judged if j.settings()},
-            folders={j.label: shlex.quote(_from_here(j.folder)) for j in judged},
-            transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
-        ),
-    )
-    return path
-
-
-def _from_here(folder: Path) -> str:
-    """A folder's path from where the command runs; its bare name where it lies elsewhere, as the page may travel."""
-    full = folder.resolve()
-    return str(full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full.name)
+    return Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())

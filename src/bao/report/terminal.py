@@ -1,5 +1,6 @@
-"""Progress on long work: a bar with what matters on a terminal, a line now and then elsewhere."""
+"""Progress on long work: a bar with what matters on a terminal, one line in a notebook, a line now and then elsewhere."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +31,8 @@ SHOWN = {
     "at_once": "at once",
 }
 """Metrics next to the bar, and their names there."""
-_QUIET_SECONDS = 15.0
+_QUIET_SECONDS, _NOTEBOOK_SECONDS = 15.0, 0.5
+"""Between two lines of progress, and between two versions of the one line of a notebook."""
 
 
 def results_console() -> Console:
@@ -62,7 +64,11 @@ class TerminalProgress:
     def task(self, name: str, total: int | None, *, quiet: bool = False) -> Iterator[Update]:
         """Work called `name`; yields the function that reports its progress. `quiet` says nothing of it while it is short."""
         start = time.monotonic()
-        with self._bar(name, total) if self.console.is_terminal else self._lines(name, start, quiet) as update:
+        if self.console.is_terminal:
+            shown = self._bar(name, total)
+        else:
+            shown = self._line_anew(name, start) if self.console.is_jupyter else self._lines(name, start, quiet)
+        with shown as update:
             yield update
         logger.info("%s: done in %.0f s", name, time.monotonic() - start)
 
@@ -76,13 +82,30 @@ class TerminalProgress:
             nonlocal last
             if time.monotonic() - last >= _QUIET_SECONDS:
                 last = time.monotonic()
-                rate = metrics.get("episodes_per_second")
-                left = f", {(whole - done) / rate:.0f} s left" if rate else ""
-                self._line(f"{name}: {done}/{whole} after {last - start:.0f} s{left} {_shown(metrics)}")
+                self._line(_status(name, done, whole, last - start, metrics))
 
         yield update
         if not quiet or last > start:
             self._line(f"{name}: done in {time.monotonic() - start:.0f} s")
+
+    @contextmanager
+    def _line_anew(self, name: str, start: float) -> Iterator[Update]:
+        """One line that is written over: a notebook keeps all others."""
+        last = -math.inf
+
+        def show(text: str, end: str = "") -> None:
+            self.console.file.write(f"\r{text:<100}{end}")
+            self.console.file.flush()
+
+        def update(done: int, whole: int, metrics: Mapping[str, float]) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _NOTEBOOK_SECONDS:
+                last = time.monotonic()
+                show(_status(name, done, whole, last - start, metrics))
+
+        show(f"{name} ..")
+        yield update
+        show(f"{name}: done in {time.monotonic() - start:.0f} s", "\n")
 
     def _line(self, text: str) -> None:
         self.console.print(escape(text), highlight=False, soft_wrap=True)
@@ -107,6 +130,12 @@ class TerminalProgress:
                 bar.update(task, completed=done, total=whole, metrics=_shown(metrics))
 
             yield update
+
+
+def _status(name: str, done: int, whole: int, seconds: float, metrics: Mapping[str, float]) -> str:
+    rate = metrics.get("episodes_per_second")
+    left = f", {(whole - done) / rate:.0f} s left" if rate else ""
+    return f"{name}: {done}/{whole} after {seconds:.0f} s{left} {_shown(metrics)}"
 
 
 def _shown(metrics: Mapping[str, float]) -> str:

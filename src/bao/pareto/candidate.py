@@ -1,4 +1,4 @@
-"""One policy's measures, task by task: what becomes a point of the frontier."""
+"""A policy as `bao.pareto.frontier` takes it: its measures, task by task."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from bao.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """One policy's measures, task by task."""
+class Candidate:
+    """A policy that may be on the frontier: its measures, task by task."""
 
     label: str
     """Unique within a frontier."""
@@ -37,7 +37,7 @@ class Evaluation:
         series: str | None = None,
         effort_weight: float | None = None,
         only: Collection[str] | None = None,
-    ) -> "Evaluation":
+    ) -> "Candidate":
         """From episodes; the names default to the policy's and the weight to the episodes'. `only` as for `measure_tasks`.
 
         Holds a few hundred episodes at a time. Raises `DataError` on several gyms, policies or weights, or where no episode is
@@ -81,7 +81,7 @@ class Evaluation:
         gym: str,
         horizon: int,
         effort_weight: float | None = None,
-    ) -> "Evaluation":
+    ) -> "Candidate":
         """From arrays [episodes] by measure and the task of each episode. Raises `DataError` where lengths differ."""
         try:
             ids, table = task_means(np.column_stack([np.asarray(column) for column in values.values()]), tasks)

@@ -1,0 +1,243 @@
+"""The commands that evaluate, and that judge evaluations: what the verbs of `bao.verbs` give, printed.
+
+Whatever takes long to import is imported when a command runs, so that ``bao --help`` need not wait for it.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Parameter, validators
+
+from bao import verbs
+from bao.cli.options import JSON, Out, RecipeName, Set, Several, command_of
+
+if TYPE_CHECKING:
+    from bao.evaluation.comparison import ComparisonResult
+    from bao.evaluation.results import EvaluationResult
+    from bao.pareto import Frontier
+    from bao.recipes.run import RecipeResult
+
+_EvalSet = Annotated[
+    list[str] | None,
+    Parameter(
+        name=["--set", "-s"],
+        help="A setting of the gym, the evaluation, the agent or how a local model runs; overrides the options. For example "
+        "gym.settings.llm.timeout=20, agent.body.top_k=20 or model.dtype=bfloat16. May be repeated.",
+    ),
+]
+_Failures = Annotated[
+    Literal["fail_fast", "retry", "minimum_viable"] | None,
+    Parameter(converter=lambda _, tokens: tokens[0].value.replace("-", "_")),
+]
+"""With either dash, as options are written; the settings say which are known."""
+
+
+def add_to(app: App) -> None:
+    """Make these commands commands of `app`."""
+    app.command(
+        command_of(
+            verbs.evaluate,
+            _show_evaluation,
+            (
+                "bao eval scripted:ask_all --out runs/ask_all",
+                "bao eval local:runs/bao/model --effort-weight 0.1 --levels 2 3 --out runs/w",
+                "bao eval scripted:ask_needed --persona busy --out runs/busy",
+                "bao eval scripted:solver --gym function --tasks test.parquet --out runs/f",
+                "bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3",
+                "bao eval my_agent.py:Agent --gym travel --out runs/mine",
+                "bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm",
+            ),
+            policy=str,
+            out=Out,
+            tasks=str,
+            split=Literal["train", "valid", "test"],
+            levels=Annotated[tuple[int, ...] | None, Several],
+            agent_mode=Literal["auto", "tools", "text"] | None,
+            failures=_Failures,
+            settings=_EvalSet,
+        ),
+        name="eval",
+    )
+    app.command(
+        command_of(
+            verbs.compare,
+            _show_comparison,
+            (
+                "bao compare runs/before runs/after",
+                "bao compare runs/a runs/b runs/c --measure score --measure user_effort --json",
+                "bao compare runs/a runs/b --users busy qwen3@http://gpu:8000/v1 --out runs/guard",
+                "bao compare runs/a runs/b --judges qwen3@http://gpu:8000/v1 --out runs/guard",
+            ),
+            evaluations=Annotated[Path, Parameter(required=True)],
+            measures=Annotated[list[str] | None, Parameter(name="--measure")],
+            users=Annotated[list[str] | None, Several],
+            judges=Annotated[list[str] | None, Several],
+        ),
+        name="compare",
+    )
+    app.command(
+        command_of(
+            verbs.frontier,
+            _show_frontier,
+            (
+                "bao frontier runs/ask_all runs/bao --out runs/frontier",
+                "bao frontier runs/quickstart/eval --out runs/turns --objectives score --objectives turns",
+            ),
+            evaluations=list[Path],
+            out=Out,
+            objectives=tuple[str, ...],
+        ),
+        name="frontier",
+    )
+    app.command(
+        command_of(
+            verbs.report,
+            lambda path: print(f"report: {path}"),
+            ("bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report",),
+            evaluations=list[Path],
+            out=Out,
+            curves=list[Path] | None,
+            transcript_mb=Annotated[float | None, Parameter(validator=validators.Number(gte=0))],
+        ),
+        name="report",
+    )
+    app.command(
+        command_of(
+            verbs.run,
+            _show_run,
+            ("bao run quickstart", "bao run my.toml --out runs/mine --set grpo.steps=20"),
+            recipe=RecipeName,
+            settings=Set,
+        ),
+        name="run",
+    )
+    app.command(measure)
+    app.command(transfer)
+
+
+def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding: str | None = None) -> None:
+    """Measure stored evaluations again, with money or embeddings; rewrites their summary.json.
+
+    For example:
+        bao measure runs/gpt --prices prices.toml
+        bao measure runs/quickstart/eval --embedding sentence-transformers/all-MiniLM-L6-v2
+
+    Parameters
+    ----------
+    evaluations
+        Folders of `bao eval`, or folders of such folders.
+    prices
+        A TOML file of prices per million tokens: [prices."MODEL"] with input and output.
+    embedding
+        A sentence-transformers model, by name or folder, for embedding_diversity.
+    """
+    from bao.evaluation.results import find_results, remeasure
+    from bao.measures.cost import read_prices
+    from bao.measures.diversity import sentence_encoder
+    from bao.report.terminal import TerminalProgress
+
+    priced = None if prices is None else read_prices(prices)
+    encode = None if embedding is None else sentence_encoder(embedding)
+    found = [remeasure(each, prices=priced, encode=encode) for each in find_results(evaluations)]
+    _print_summaries(found)
+    without = [each for each in found if each.summary["money"] is None]
+    if priced is not None and without:
+        TerminalProgress().warn(
+            f"no money for {', '.join(each.label for each in without)}: it takes token counts and a price for "
+            f"{', '.join(dict.fromkeys(each.model for each in without))} (the table names {', '.join(priced)})"
+        )
+
+
+def transfer(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = False) -> None:
+    """Show how much of the score survives another user or judge, and whether the ranking does.
+
+    Each folder holds evaluations of the same policies under one user.
+
+    For example:
+        bao transfer runs/scripted runs/llm
+        bao transfer runs/judge-trained-with runs/judge-a runs/judge-b --json
+
+    Parameters
+    ----------
+    trained
+        The evaluations under the user that the policies were trained with.
+    others
+        The evaluations under other users, a folder each.
+    seed
+        Seed of the bootstrap.
+    """
+    from bao.cli.judging import transfers_table
+    from bao.errors import ConfigError
+    from bao.evaluation.comparison import task_scores
+    from bao.evaluation.results import find_results
+    from bao.measures import transfer as transferred
+    from bao.report.terminal import results_console
+
+    if not others:
+        raise ConfigError(f"bao transfer needs the evaluations under another user too: name their folder after {trained}")
+    base = task_scores(find_results([trained]))
+    scores = [(str(other), task_scores(find_results([other]))) for other in others]
+    found = [transferred.transfer(base, each, (str(trained), name), seed=seed) for name, each in scores]
+    if as_json:
+        print(json.dumps({"transfers": [each.to_json() for each in found]}, indent=1))
+    else:
+        results_console().print(transfers_table(found))
+
+
+def _show_evaluation(result: "EvaluationResult") -> None:
+    from bao.cli.listing import model_usage
+
+    _print_summaries([result])
+    for line in model_usage():
+        print(line)
+    print(f"results: {result.folder}")
+
+
+def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, as_json: JSON = False) -> None:
+    if as_json:
+        print(json.dumps(result.to_json(), indent=1))
+        return
+    from bao.cli.judging import comparison_table, transfers_table
+    from bao.report.terminal import TerminalProgress, results_console
+
+    progress, console = TerminalProgress(), results_console()
+    for pair in result.comparisons:
+        for warning in pair.warnings:
+            progress.warn(warning)
+        console.print(comparison_table(pair, several=len(result.comparisons) > 1))
+    if result.transfers:
+        console.print(transfers_table(result.transfers))
+        print(f"results: {out}")
+
+
+def _show_frontier(found: "Frontier", *, out: Path) -> None:
+    from bao.cli.listing import frontier_table
+    from bao.report.terminal import results_console
+
+    results_console().print(frontier_table(found.to_json()))
+    print(f"results: {out}")
+
+
+def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
+    from bao.cli.judging import ablation_table
+    from bao.measures.catalogue import interval_text
+    from bao.report.terminal import results_console
+
+    console = results_console()
+    if isinstance(result, dict):
+        console.print(ablation_table(result))
+        return
+    _print_summaries(result.evaluations)
+    for series, value in result.frontier.hypervolume.items():
+        line = f"hypervolume of {series}: {interval_text(value.to_json())}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_summaries(results: "Sequence[EvaluationResult]") -> None:
+    from bao.report.tables import table
+    from bao.report.terminal import results_console
+
+    results_console().print(table([each.summary for each in results]))

@@ -1,0 +1,72 @@
+"""Evaluated policies drawn together: the frontier with its figures, and the report."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bao.evaluation.results import EvaluationResult
+from bao.pareto import Frontier, frontier
+from bao.pareto.objective import DEFAULT
+from bao.storage.atomic import atomic_text
+
+FRONTIER, REPORT = "frontier.json", "report.html"
+
+
+def draw_frontier(
+    results: Sequence[EvaluationResult],
+    objectives: Sequence[str] = DEFAULT,
+    *,
+    unions: Sequence[tuple[str, ...]] = (),
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Frontier:
+    """The frontier of evaluated policies; `unions` as for `bao.pareto.frontier`."""
+    candidates = [each.candidate(objectives) for each in results]
+    return frontier(candidates, objectives, unions=unions, seed=seed, resamples=resamples)
+
+
+def write_frontier(found: Frontier, out: Path) -> None:
+    """Leave a frontier in `out` as ``frontier.json``, ``frontier.png`` and ``frontier.svg``."""
+    from bao.report.figure import write_frontier_figures  # the plotting library takes long to import
+
+    content = found.to_json()
+    atomic_text(out / FRONTIER, json.dumps(content, indent=1))
+    write_frontier_figures(out, content)
+
+
+def make_report(
+    title: str,
+    results: Sequence[EvaluationResult],
+    found: Frontier,
+    out: Path,
+    *,
+    curves: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    transcript_mb: float | None = None,
+) -> Path:
+    """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.report.page.TRANSCRIPT_MB`)."""
+    from bao.report.page import TRANSCRIPT_MB, ReportData, write_report
+
+    path = out / REPORT
+    write_report(
+        path,
+        ReportData(
+            title=title,
+            frontier=found.to_json(),
+            summaries=[(each.label, each.series, each.summary) for each in results],
+            curves=curves or {},
+            episodes={each.label: each.episodes(traces=False) for each in results},
+            settings=settings or {each.label: each.settings for each in results if each.settings},
+            folders={each.label: shlex.quote(_from_here(each.folder)) for each in results},
+            transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
+        ),
+    )
+    return path
+
+
+def _from_here(folder: Path) -> str:
+    """A folder's path from where the program runs; its bare name where it lies elsewhere, as the page may travel."""
+    full = folder.resolve()
+    return str(full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full.name)
