@@ -27,7 +27,7 @@ from rich.table import Table
 from bao.action import Action, ActionKind
 from bao.gym import Gym
 from bao.gyms.registry import gym_class, gym_names
-from bao.report.terminal import results_console
+from bao.reporting.terminal import results_console
 from bao.rollout.recorded import record
 from bao.task import Task
 

@@ -26,7 +26,7 @@ from cyclopts import App, Parameter
 from rich.table import Table
 
 from bao.errors import BaoError
-from bao.report.terminal import TerminalProgress, results_console
+from bao.reporting.terminal import TerminalProgress, results_console
 from benchmarks import eval_throughput, gym_steps, llm_user
 from benchmarks.cost import UNITS, Phase
 

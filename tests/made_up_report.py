@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from bao import Action, ParseFault, StopReason, Trajectory, Turn
-from bao.report.figure import undominated
-from bao.report.page import ReportData
+from bao.reporting.figure import undominated
+from bao.reporting.page import ReportData
 
 HOSTILE = '</script><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><!-- {{script}} <b>bold</b>'
 POLICIES = [

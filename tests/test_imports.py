@@ -35,7 +35,7 @@ ORDER = (
     "train",
     "pareto",
     "web",
-    "report",
+    "reporting",
     "evaluation",
     "formats",
     "checks",

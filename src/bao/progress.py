@@ -1,4 +1,4 @@
-"""Progress on long work, as whoever works tells it; `bao.report.terminal` shows it on a terminal."""
+"""Progress on long work, as whoever works tells it; `bao.reporting.terminal` shows it on a terminal."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager

@@ -23,7 +23,7 @@ from bao.formats.exchange import Source, Target, export_episodes, import_episode
 from bao.formats.foreign import rules
 from bao.formats.messages import messages_of, metadata_of, trajectory_of
 from bao.formats.openai import read_openai, write_openai
-from bao.report.terminal import TerminalProgress
+from bao.reporting.terminal import TerminalProgress
 from bao.storage.episodes import read_episodes, utf8, write_episodes
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 

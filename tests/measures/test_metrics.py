@@ -22,7 +22,7 @@ from bao.measures import (
     task_means,
 )
 from bao.measures.intervals import means, percentile_interval, rate_interval, resampled_means
-from bao.report.tables import table
+from bao.reporting.tables import table
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
 

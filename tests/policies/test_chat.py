@@ -20,7 +20,7 @@ from bao.gyms.travel import Travel
 from bao.gyms.travel.agents import POLICIES
 from bao.measures.cost import Price, costs
 from bao.policies.agents import Agent, open_agent
-from bao.report.terminal import TerminalProgress
+from bao.reporting.terminal import TerminalProgress
 from bao.rollout.episodes import play_all
 from bao.storage.episodes import read_episodes
 from bao.trajectory import Fault, StopReason, Trajectory

@@ -28,7 +28,7 @@ from bao.progress import Progress
 from bao.recipes import stages
 from bao.recipes.recipe import Recipe, load_recipe
 from bao.recipes.run import run_recipe
-from bao.report.terminal import TerminalProgress
+from bao.reporting.terminal import TerminalProgress
 from bao.storage.episodes import read_episodes
 from bao.storage.folder import LOG, open_folder
 from bao.trajectory import Trajectory

@@ -22,7 +22,7 @@ from bao.models.local import load_local, save_local, weights_digest
 from bao.models.settings import ModelSection
 from bao.recipes.recipe import load_recipe
 from bao.recipes.run import judge_model
-from bao.report.terminal import TerminalProgress
+from bao.reporting.terminal import TerminalProgress
 from bao.rollout.batched import FolderRequests, run_batches
 from bao.rollout.failures import FailurePolicy, Failures, FaultsError
 from bao.rollout.request import OnEpisode, Request

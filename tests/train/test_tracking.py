@@ -188,7 +188,7 @@ def test_a_folder_of_a_trackers_name_is_not_taken_for_it(tmp_path: Path) -> None
 def test_a_killed_and_resumed_training_sends_each_step_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from bao.recipes import stages
     from bao.recipes.recipe import load_recipe
-    from bao.report.terminal import TerminalProgress
+    from bao.reporting.terminal import TerminalProgress
     from bao.train.tracking import trackers
     from tests.recipes.test_stages import TINY
     from tests.small_model import small_local

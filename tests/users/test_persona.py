@@ -24,8 +24,8 @@ from bao.measures import summarize
 from bao.pareto import Candidate, frontier
 from bao.policy import Policy
 from bao.recipes.recipe import load_recipe
-from bao.report.tables import table
-from bao.report.transcript import print_transcript
+from bao.reporting.tables import table
+from bao.reporting.transcript import print_transcript
 from bao.rollout.episode import play
 from bao.rollout.episodes import play_all
 from bao.storage.episodes import read_episodes, write_episodes

@@ -47,7 +47,7 @@ def gyms(*, as_json: JSON = False) -> None:
         bao gyms --json
     """
     from bao.cli import listing
-    from bao.report.terminal import results_console
+    from bao.reporting.terminal import results_console
 
     rows = listing.gyms()
     if as_json:
@@ -67,7 +67,7 @@ def sft(recipe: RecipeName = "quickstart", /, *, out: Out, set_: Set = None) -> 
     """
     from bao.recipes import stages
     from bao.recipes.recipe import load_recipe
-    from bao.report.terminal import TerminalProgress
+    from bao.reporting.terminal import TerminalProgress
 
     model = stages.warm_start(load_recipe(recipe, set_ or ()), out, TerminalProgress())
     print(f"model: {model}")
@@ -89,7 +89,7 @@ def train(recipe: RecipeName = "quickstart", /, *, start: Path, out: Out, set_: 
     """
     from bao.recipes import stages
     from bao.recipes.recipe import load_recipe
-    from bao.report.terminal import TerminalProgress
+    from bao.reporting.terminal import TerminalProgress
 
     model = stages.reinforce(load_recipe(recipe, set_ or ()), start, out, TerminalProgress())
     print(f"model: {model}")
@@ -121,9 +121,9 @@ def transcript(
 
     from bao.errors import ConfigError, suggest
     from bao.evaluation.results import EPISODES
-    from bao.report.archive import row_of
-    from bao.report.gallery import Pick, Room, picks
-    from bao.report.transcript import print_transcript
+    from bao.reporting.archive import row_of
+    from bao.reporting.gallery import Pick, Room, picks
+    from bao.reporting.transcript import print_transcript
     from bao.storage.episodes import read_episodes
 
     files = sorted(episodes.rglob(EPISODES)) if episodes.is_dir() else []

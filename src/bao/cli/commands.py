@@ -136,7 +136,7 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
     from bao.evaluation.results import find_results, remeasure
     from bao.measures.cost import read_prices
     from bao.measures.diversity import sentence_encoder
-    from bao.report.terminal import TerminalProgress
+    from bao.reporting.terminal import TerminalProgress
 
     priced = None if prices is None else read_prices(prices)
     encode = None if embedding is None else sentence_encoder(embedding)
@@ -173,7 +173,7 @@ def transfer(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = Fal
     from bao.evaluation.comparison import task_scores
     from bao.evaluation.results import find_results
     from bao.measures import transfer as transferred
-    from bao.report.terminal import results_console
+    from bao.reporting.terminal import results_console
 
     if not others:
         raise ConfigError(f"bao transfer needs the evaluations under another user too: name their folder after {trained}")
@@ -200,7 +200,7 @@ def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, as_
         print(json.dumps(result.to_json(), indent=1))
         return
     from bao.cli.judging import comparison_table, transfers_table
-    from bao.report.terminal import TerminalProgress, results_console
+    from bao.reporting.terminal import TerminalProgress, results_console
 
     progress, console = TerminalProgress(), results_console()
     for pair in result.comparisons:
@@ -214,7 +214,7 @@ def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, as_
 
 def _show_frontier(found: "Frontier", *, out: Path) -> None:
     from bao.cli.listing import frontier_table
-    from bao.report.terminal import results_console
+    from bao.reporting.terminal import results_console
 
     results_console().print(frontier_table(found.to_json()))
     print(f"results: {out}")
@@ -223,7 +223,7 @@ def _show_frontier(found: "Frontier", *, out: Path) -> None:
 def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
     from bao.cli.judging import ablation_table
     from bao.measures.catalogue import interval_text
-    from bao.report.terminal import results_console
+    from bao.reporting.terminal import results_console
 
     console = results_console()
     if isinstance(result, dict):
@@ -237,7 +237,7 @@ def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
 
 
 def _print_summaries(results: "Sequence[EvaluationResult]") -> None:
-    from bao.report.tables import table
-    from bao.report.terminal import results_console
+    from bao.reporting.tables import table
+    from bao.reporting.terminal import results_console
 
     results_console().print(table([each.summary for each in results]))

@@ -29,7 +29,7 @@ def export(
         The format (docs/formats.md shows each).
     """
     from bao.formats.exchange import Target, export_episodes
-    from bao.report.terminal import TerminalProgress
+    from bao.reporting.terminal import TerminalProgress
 
     count = export_episodes(folder, Target(to), out, TerminalProgress(), force=force)
     print(f"{count} episodes: {out}")
@@ -62,7 +62,7 @@ def import_(
         Which actions count as user effort in them; default: the gym's first.
     """
     from bao.formats.exchange import Source, import_episodes
-    from bao.report.terminal import TerminalProgress
+    from bao.reporting.terminal import TerminalProgress
 
     count = import_episodes(file, Source(from_), out, TerminalProgress(), gym=gym, convention=convention)
     print(f"{count} episodes: {out}")

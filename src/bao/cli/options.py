@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from bao.verbs import AnyPath
+from bao.verbs.watching import AnyPath
 
 Out = Annotated[Path, Parameter(help="Folder for the result; the same command over this folder continues where it stopped.")]
 RecipeName = Annotated[str, Parameter(help="A bundled recipe's name, or a TOML file.")]

@@ -29,7 +29,7 @@ def draw_frontier(
 
 def write_frontier(found: Frontier, out: Path) -> None:
     """Leave a frontier in `out` as ``frontier.json``, ``frontier.png`` and ``frontier.svg``."""
-    from bao.report.figure import write_frontier_figures  # the plotting library takes long to import
+    from bao.reporting.figure import write_frontier_figures  # the plotting library takes long to import
 
     content = found.to_json()
     atomic_text(out / FRONTIER, json.dumps(content, indent=1))
@@ -46,8 +46,8 @@ def make_report(
     settings: Mapping[str, Any] | None = None,
     transcript_mb: float | None = None,
 ) -> Path:
-    """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.report.page.TRANSCRIPT_MB`)."""
-    from bao.report.page import TRANSCRIPT_MB, ReportData, write_report
+    """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.reporting.page.TRANSCRIPT_MB`)."""
+    from bao.reporting.page import TRANSCRIPT_MB, ReportData, write_report
 
     path = out / REPORT
     write_report(

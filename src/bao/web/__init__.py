@@ -1,1 +1,1 @@
-"""The script and style of our pages: package data, read by `bao.report`."""
+"""The script and style of our pages: package data, read by `bao.reporting`."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bao.measures.intervals import Interval, bootstrap_intervals, difference_interval, task_means
-from bao.report.archive import EpisodeRow, by_policy
+from bao.reporting.archive import EpisodeRow, by_policy
 
 RESAMPLES = 1000
 BINS = 20

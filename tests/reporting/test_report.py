@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bao import Action, DataError, Trajectory, Turn
-from bao.report.figure import PALETTE, frontier_figure, shortened, undominated, write_frontier_figures
-from bao.report.page import CURVE_LIMIT, SCRIPTS, ReportData, render_report, toml_text, write_report
-from bao.report.transcript import print_transcript
+from bao.reporting.figure import PALETTE, frontier_figure, shortened, undominated, write_frontier_figures
+from bao.reporting.page import CURVE_LIMIT, SCRIPTS, ReportData, render_report, toml_text, write_report
+from bao.reporting.transcript import print_transcript
 from tests.made_up_report import HOSTILE, made_up_data, made_up_frontier
 
 

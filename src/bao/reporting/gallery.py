@@ -9,7 +9,7 @@ from enum import StrEnum
 from statistics import fmean
 from typing import NamedTuple
 
-from bao.report.archive import EpisodeRow, by_policy
+from bao.reporting.archive import EpisodeRow, by_policy
 
 
 class Room(StrEnum):

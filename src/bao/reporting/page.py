@@ -2,7 +2,7 @@
 
 The page's own script and style lie in `bao.web` and are written into the file, which names their hashes in its content security
 policy: a browser runs nothing else in it. Numbers for the figures travel as JSON in a data block, ready to draw; the episodes,
-by far the largest part, as gzipped rows and blocks of transcripts (`bao.report.archive`), inflated when they are needed.
+by far the largest part, as gzipped rows and blocks of transcripts (`bao.reporting.archive`), inflated when they are needed.
 """
 
 import base64
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from bao.measures.catalogue import MEASURES
-from bao.report.aggregates import differences, distributions, effort_by_turn
-from bao.report.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
-from bao.report.gallery import Pick, Room, gallery
+from bao.reporting.aggregates import differences, distributions, effort_by_turn
+from bao.reporting.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
+from bao.reporting.gallery import Pick, Room, gallery
 from bao.storage.atomic import atomic_write
 from bao.trajectory import Trajectory
 

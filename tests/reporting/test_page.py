@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bao import Action, Turn
-from bao.report.page import ReportData, write_report
+from bao.reporting.page import ReportData, write_report
 from tests.made_up_report import HOSTILE, POLICIES, made_up_data
 
 pytestmark = pytest.mark.slow

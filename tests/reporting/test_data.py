@@ -13,9 +13,9 @@ import pytest
 from bao import Action, Fault, ParseFault, StopReason, Trajectory, Turn
 from bao.measures import summarize
 from bao.measures.comparison import Side, compare
-from bao.report.aggregates import PAIRED, differences, distributions, effort_by_turn
-from bao.report.archive import BLOCK_EPISODES, ROW_FIELDS, STORY_FIELDS, TEXT_LIMIT, TURN_FIELDS, Archive, row_of
-from bao.report.gallery import Room, disputed, expensive, gallery, picks, worst
+from bao.reporting.aggregates import PAIRED, differences, distributions, effort_by_turn
+from bao.reporting.archive import BLOCK_EPISODES, ROW_FIELDS, STORY_FIELDS, TEXT_LIMIT, TURN_FIELDS, Archive, row_of
+from bao.reporting.gallery import Room, disputed, expensive, gallery, picks, worst
 from tests.made_up_report import HOSTILE, POLICIES, made_up_episode
 
 
@@ -127,7 +127,7 @@ class TestArchive:
         self, many: list[Trajectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         in_memory = self.kept(many)
-        monkeypatch.setattr("bao.report.archive._IN_MEMORY", 1000)
+        monkeypatch.setattr("bao.reporting.archive._IN_MEMORY", 1000)
         with Archive(tmp_path) as archive:
             archive.add("p", many)
             archive.keep()
