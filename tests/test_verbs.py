@@ -266,18 +266,6 @@ def test_importing_bao_loads_nothing_that_takes_long() -> None:
     assert run(f"{line}print({heavy} & set(sys.modules))").splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize(
-    "first", ["import bao", "import bao.reporting.page", "from bao.reporting.figure import frontier_figure"]
-)
-def test_report_is_the_verb_and_the_package_whichever_is_imported_first(first: str) -> None:
-    code = (
-        f"{first}\nimport bao, bao.reporting.page as p\nprint(callable(bao.report), p.TRANSCRIPT_MB)\nbao.report([], out='x')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    assert done.stdout == "True 12.0\n"
-    assert "a frontier needs at least one evaluated policy" in done.stderr
-
-
 def test_type_checkers_see_what_is_imported_late() -> None:
     tree = ast.parse(Path(bao.__file__).read_text())
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
