@@ -129,9 +129,8 @@ def _known(context: Mapping[str, Any]) -> str:
 
 
 def _place(location: Iterable[int | str]) -> str:
-    """Such as ``bookings[0].aspect``, or ``0.title`` in a list."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    return re.sub(r"^\[(\d+)\]", r"\1", text)
+    """Such as ``bookings[0].aspect``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 
 Check = Callable[[Task], object]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bao.errors import DataError
 from bao.task import Split, Task
-from bao.task_source import Check, Reader, first_error
+from bao.task_source import Check, Reader
 
 T = TypeVar("T")
 
@@ -142,9 +142,11 @@ def read_json(path: Path, kind: type[T], what: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(json.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        if not error.errors()[0]["loc"]:
-            raise DataError(f"{path} is not {what}: {error.errors()[0]['msg']}; give a file of this gym's tasks") from error
-        raise DataError(f"{path}, entry {first_error(error)} ({error.error_count()} errors in all)") from error
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        if not place:
+            raise DataError(f"{path} is not {what}: {first['msg']}; give a file of this gym's tasks") from error
+        raise DataError(f"{path}, entry {place}: {first['msg']} ({error.error_count()} errors in all)") from error
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as {what} in JSON: {error}") from error
 
