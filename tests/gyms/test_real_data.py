@@ -16,7 +16,8 @@ from bao.rollout.preflight import check_playable
 from bao.storage.episodes import read_episodes
 from bao.task import Task
 from bao.trajectory import FaultError
-from tests.cli.test_cli import Bao, bao, refused, run  # noqa: F401 (a fixture)
+from tests.cli.conftest import bao  # noqa: F401 (a fixture)
+from tests.cli.support import Bao, refused, run
 
 
 class File(NamedTuple):
