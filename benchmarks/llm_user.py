@@ -1,6 +1,6 @@
 """What a user that is a model costs beside its own latency: ``python -m benchmarks.llm_user``.
 
-64 episodes at once, each 8 questions to a model that takes 100 ms to answer: `tests.stub_endpoint`, in a process of its own.
+64 episodes at once, each 8 questions to a model that takes 100 ms to answer: `tests.support.stub_endpoint`, in a process of its own.
 The gym is the benchmark's own, with a role, a talk, a schema and a leak check of the usual size. Three figures, each the median
 of three runs after one that opens the connections:
 
@@ -35,7 +35,7 @@ from bao.users.leaks import leak_check
 from bao.users.llm import Prompt, Simulator
 from bao.users.settings import llm_settings
 from bao.users.simulator import LLMSimulator, simulator
-from tests.stub_endpoint import Messages, serving
+from tests.support.stub_endpoint import Messages, serving
 
 EPISODES_AT_ONCE = 64
 QUESTIONS = 8
@@ -143,7 +143,7 @@ def engine_wall_ratio() -> float:
     from bao.models.tiny import TinySize
     from bao.policies.prompt import PromptForm
     from bao.rollout.request import GymLimits, Limits, Request
-    from tests.small_model import small_local
+    from tests.support.small_model import small_local
 
     size = ModelSection()
     local = small_local(size=TinySize(size.hidden, size.layers, size.heads, size.kv_heads, size.feedforward, size.vocabulary))

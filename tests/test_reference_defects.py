@@ -22,7 +22,7 @@ from bao.task import Task, TaskSet
 from bao.trajectory import StopReason
 from bao.users.llm import Prompt
 from tests.endpoint.test_client import Verdict, healthy, simulator_of
-from tests.stub_endpoint import Kind, StubEndpoint
+from tests.support.stub_endpoint import Kind, StubEndpoint
 
 TESTS = Path(__file__).parent
 NAMES = gym_names()

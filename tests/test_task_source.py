@@ -21,7 +21,7 @@ from bao.policies.scripted import Oracle, RandomPolicy, oracle
 from bao.policy import Policy
 from bao.task import Hidden, Split, Task, TaskSet
 from bao.task_source import Check, TaskData, TaskSource, Text, cache_by_identity
-from tests.command_line import bao
+from tests.support.command_line import bao
 
 # The data of a task.
 

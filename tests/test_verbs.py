@@ -22,7 +22,7 @@ from bao.cli import app
 from bao.reporting.terminal import TerminalProgress
 from bao.storage.episodes import read_episodes
 from bao.trajectory import Trajectory
-from tests.command_line import bao as command
+from tests.support.command_line import bao as command
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 VERBS = {"eval": bao.evaluate, "compare": bao.compare, "frontier": bao.frontier, "report": bao.report, "run": bao.run}

@@ -17,7 +17,7 @@ from benchmarks import coverage, eval_throughput, gym_steps, llm_user
 from benchmarks.cost import Cost, Phase, Step, figures, ratios
 from benchmarks.episode import Episode
 from benchmarks.work import Work
-from tests.small_model import small_local
+from tests.support.small_model import small_local
 
 
 def step(rollout: float, update: float, tokens: int = 100, trajectories: int = 4) -> Step:

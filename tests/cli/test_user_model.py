@@ -12,7 +12,7 @@ from bao.gyms.travel import Travel
 from bao.storage.episodes import read_episodes
 from bao.users.llm import Prompt
 from tests.cli.support import Bao, refused
-from tests.stub_endpoint import Kind, StubEndpoint
+from tests.support.stub_endpoint import Kind, StubEndpoint
 
 
 class _Reply(BaseModel):

@@ -32,7 +32,7 @@ from bao.users.leaks import leak_check
 from bao.users.llm import Prompt
 from bao.users.settings import LLMSettings, llm_settings
 from bao.users.simulator import LLMSimulator, simulator
-from tests.stub_endpoint import HEALTHY_CONTENT, Kind, Messages, StubEndpoint
+from tests.support.stub_endpoint import HEALTHY_CONTENT, Kind, Messages, StubEndpoint
 
 KEY = "sk-verysecretkey0123456789"
 PROMPT = Prompt("You know the story.", {"question": "Had they met?"})
@@ -742,8 +742,8 @@ def test_a_refusal_of_the_settings_ends_everything() -> None:
 
 INTERRUPTED = """
 import sys
-from tests.stub_endpoint import Kind, StubEndpoint
-from tests.test_endpoint import ending, play_asking
+from tests.support.stub_endpoint import Kind, StubEndpoint
+from tests.endpoint.test_client import ending, play_asking
 with StubEndpoint(ending, faults={Kind.HANG: 1.0}) as stub:
     print("begun", flush=True)
     try:

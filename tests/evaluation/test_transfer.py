@@ -16,9 +16,9 @@ from bao.gyms.travel import Travel
 from bao.measures.metrics import measure_tasks
 from bao.models.local import save_local
 from bao.storage.episodes import read_episodes
-from tests.command_line import bao
-from tests.small_model import small_local
-from tests.stub_endpoint import StubEndpoint
+from tests.support.command_line import bao
+from tests.support.small_model import small_local
+from tests.support.stub_endpoint import StubEndpoint
 
 Told = Callable[..., dict[str, Any]]
 

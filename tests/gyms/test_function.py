@@ -28,7 +28,7 @@ from bao.rollout.episode import play
 from bao.rollout.episodes import play_all
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason
-from tests.fake_simulator import FakeSimulator, broken
+from tests.support.fake_simulator import FakeSimulator, broken
 
 RULE_TASK = Task("t", "function", {"rule": "a * b - c / d", "test_case": [3, 5, 6, 3], "expected_result": 13})
 

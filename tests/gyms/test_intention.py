@@ -34,7 +34,7 @@ from bao.rollout.episode import play
 from bao.rollout.episodes import play_all
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
-from tests.intention_questions import HELD_OUT, SEEN, Read
+from tests.support.intention_questions import HELD_OUT, SEEN, Read
 
 SIZES = {Split.TRAIN: 600, Split.VALID: 100, Split.TEST: 200}
 

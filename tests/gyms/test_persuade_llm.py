@@ -21,7 +21,7 @@ from bao.rollout.episode import play
 from bao.task import Split, Task
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt
-from tests.fake_simulator import FakeSimulator, broken, outside
+from tests.support.fake_simulator import FakeSimulator, broken, outside
 
 ARGUMENT = (
     "Tea keeps the mind calm through a long day, and a pot of it brings people to one table. Coffee makes hands shake, costs "

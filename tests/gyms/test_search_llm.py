@@ -23,7 +23,7 @@ from bao.rollout.episode import play
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt
-from tests.fake_simulator import FakeSimulator, broken, outside
+from tests.support.fake_simulator import FakeSimulator, broken, outside
 
 OWN = Search.task_set(Split.TEST)
 DESCRIBED = [task for task in OWN if "meant" in task.data]

@@ -34,7 +34,7 @@ from bao.gyms.tau.toolbox import arguments_text
 from bao.rollout.episode import play
 from bao.task import Split, Task, TaskSet
 from bao.trajectory import StopReason, Trajectory
-from tests.tau_messages import CHOSEN_WITH, SET_ASIDE
+from tests.support.tau_messages import CHOSEN_WITH, SET_ASIDE
 
 TOOLS, call = TOOLBOX.tools, TOOLBOX.call
 

@@ -21,7 +21,7 @@ from bao.rollout.episode import play
 from bao.task import Task
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt, fence
-from tests.fake_simulator import FakeSimulator, broken
+from tests.support.fake_simulator import FakeSimulator, broken
 
 OKAPI = Task(
     "e1",

@@ -19,8 +19,8 @@ from bao.task import Split, Task
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Prompt
 from bao.users.voice import says, spelled
-from tests.fake_simulator import FakeSimulator
 from tests.gyms.test_travel import with_other_asks
+from tests.support.fake_simulator import FakeSimulator
 
 TASKS = Travel.task_set(Split.TEST, 60)
 TRIP = generate(Split.TEST, 0, (2,))

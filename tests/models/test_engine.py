@@ -18,7 +18,7 @@ from bao.policies.prompt import PromptForm, system_text
 from bao.task import Task
 from bao.train.batch import collate, score
 from bao.trajectory import Fault, FaultError, StopReason
-from tests.small_model import small_local
+from tests.support.small_model import small_local
 
 LOCAL = small_local()
 TASKS = Travel.task_set("train", 12, (2, 3))

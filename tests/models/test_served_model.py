@@ -19,8 +19,8 @@ from bao.storage.episodes import read_episodes
 from bao.train.examples import encode
 from bao.train.settings import SFTSection
 from bao.train.sft import train_sft
-from tests.command_line import bao
-from tests.small_model import WEIGHTS, small_local, supervised, travel_demonstrations
+from tests.support.command_line import bao
+from tests.support.small_model import WEIGHTS, small_local, supervised, travel_demonstrations
 
 pytest.importorskip("fastapi", reason="transformers serve needs transformers[serving]")
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from bao.models.template import CHATML, Template
-from tests.small_model import small_local
+from tests.support.small_model import small_local
 
 TALK = [
     {"role": "system", "content": "travel, 16 turns"},

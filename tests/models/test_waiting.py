@@ -20,10 +20,10 @@ from bao.rollout.waiting import LateError, WaitingPool
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
 from bao.users.llm import Prompt, Simulator
 from bao.users.simulator import simulator
-from tests.asking_gym import WORDS, Asking, make_asking, word
-from tests.fake_simulator import FakeSimulator
-from tests.small_model import asking_local
-from tests.stub_endpoint import Kind, StubEndpoint
+from tests.support.asking_gym import WORDS, Asking, make_asking, word
+from tests.support.fake_simulator import FakeSimulator
+from tests.support.small_model import asking_local
+from tests.support.stub_endpoint import Kind, StubEndpoint
 
 LOCAL = asking_local()
 TASKS = Asking.task_set("train", 6, (2, 3))

@@ -12,7 +12,7 @@ from bao.models.workers import Rollouts, Workers
 from bao.rollout.request import Limits, Request
 from bao.train.examples import Example
 from bao.train.objective import PolicyGradient
-from tests.small_model import small_local
+from tests.support.small_model import small_local
 from tests.train.test_grpo import GRPO, ROLLOUTS, TASKS
 
 

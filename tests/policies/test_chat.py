@@ -24,9 +24,9 @@ from bao.reporting.terminal import TerminalProgress
 from bao.rollout.episodes import play_all
 from bao.storage.episodes import read_episodes
 from bao.trajectory import Fault, StopReason, Trajectory
-from tests.command_line import bao
-from tests.stub_agent import RULE, Request, by_rule, call, completion, next_action, speaking
-from tests.stub_endpoint import Kind, StubEndpoint
+from tests.support.command_line import bao
+from tests.support.stub_agent import RULE, Request, by_rule, call, completion, next_action, speaking
+from tests.support.stub_endpoint import Kind, StubEndpoint
 
 TASKS = Travel.task_set("test", 12).tasks
 KEY = "sk-verysecretkey0123456789"

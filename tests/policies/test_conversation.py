@@ -8,7 +8,7 @@ import pytest
 
 from bao.action import Action, ActionKind, Parsed, ParseFault
 from bao.policies.conversation import BY_TEXT, BY_TOOL, NOT_TAKEN, Conversation
-from tests.stub_agent import call
+from tests.support.stub_agent import call
 
 SEARCH = Action(ActionKind.SEARCH, "hotel area beach")
 

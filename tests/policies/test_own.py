@@ -23,7 +23,7 @@ from bao.policies.own import WrongShapeError, read_turn
 from bao.rollout.episodes import play_all
 from bao.storage.episodes import read_episodes
 from bao.trajectory import Fault, StopReason, Trajectory
-from tests.command_line import bao
+from tests.support.command_line import bao
 
 TASKS = Travel.task_set("test", 6).tasks
 ROOT = Path(__file__).parents[2]

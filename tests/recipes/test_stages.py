@@ -32,8 +32,8 @@ from bao.reporting.terminal import TerminalProgress
 from bao.storage.episodes import read_episodes
 from bao.storage.folder import LOG, open_folder
 from bao.trajectory import Trajectory
-from tests.command_line import bao
-from tests.small_model import small_local
+from tests.support.command_line import bao
+from tests.support.small_model import small_local
 
 TINY = (
     "gym.levels=[2]",

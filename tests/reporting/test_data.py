@@ -16,7 +16,7 @@ from bao.measures.comparison import Side, compare
 from bao.reporting.aggregates import PAIRED, differences, distributions, effort_by_turn
 from bao.reporting.archive import BLOCK_EPISODES, ROW_FIELDS, STORY_FIELDS, TEXT_LIMIT, TURN_FIELDS, Archive, row_of
 from bao.reporting.gallery import Room, disputed, expensive, gallery, picks, worst
-from tests.made_up_report import HOSTILE, POLICIES, made_up_episode
+from tests.support.made_up_report import HOSTILE, POLICIES, made_up_episode
 
 
 def episode(

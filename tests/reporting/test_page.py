@@ -12,7 +12,7 @@ import pytest
 
 from bao import Action, Turn
 from bao.reporting.page import ReportData, write_report
-from tests.made_up_report import HOSTILE, POLICIES, made_up_data
+from tests.support.made_up_report import HOSTILE, POLICIES, made_up_data
 
 pytestmark = pytest.mark.slow
 

@@ -26,7 +26,7 @@ from bao import Action, DataError, Trajectory, Turn
 from bao.reporting.figure import PALETTE, frontier_figure, shortened, undominated, write_frontier_figures
 from bao.reporting.page import CURVE_LIMIT, SCRIPTS, ReportData, render_report, toml_text, write_report
 from bao.reporting.transcript import print_transcript
-from tests.made_up_report import HOSTILE, made_up_data, made_up_frontier
+from tests.support.made_up_report import HOSTILE, made_up_data, made_up_frontier
 
 
 def block(page: str, name: str) -> str:

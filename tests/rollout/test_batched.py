@@ -33,8 +33,8 @@ from bao.storage.log import scan
 from bao.train.tracking.metrics_log import read_metrics
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory
 from tests.rollout.test_runner import ended, started, untimed
-from tests.small_model import asking_local
-from tests.stub_endpoint import Kind, Messages, StubEndpoint
+from tests.support.small_model import asking_local
+from tests.support.stub_endpoint import Kind, Messages, StubEndpoint
 
 TASKS = Travel.task_set("test", 5)
 FILE = "episodes.parquet"

@@ -18,10 +18,10 @@ from bao.rollout.executors.base import ExecutionSettings
 from bao.rollout.runner import LOG
 from bao.storage.log import scan
 from bao.trajectory import Trajectory
-from tests.command_line import bao
-from tests.ray_nodes import CannotStartError, Nodes, free_port
 from tests.rollout.test_runner import played, rows
-from tests.runner_gym import Broken, Fatal, Slow, Wanderer, plan
+from tests.support.command_line import bao
+from tests.support.ray_nodes import CannotStartError, Nodes, free_port
+from tests.support.runner_gym import Broken, Fatal, Slow, Wanderer, plan
 
 EPISODES = 240
 SIZES = ("--tasks", "80", "--rollouts", "3")

@@ -26,9 +26,9 @@ from bao.rollout.runner import LOG, discard_log, run
 from bao.storage.episodes import read_episodes
 from bao.storage.log import LogFile, Record, compact, finished, scan
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
-from tests.runner_gym import Broken, Deadly, Failing, Slow, Wanderer, plan
-from tests.stub_agent import speaking
-from tests.stub_endpoint import Kind, StubEndpoint
+from tests.support.runner_gym import Broken, Deadly, Failing, Slow, Wanderer, plan
+from tests.support.stub_agent import speaking
+from tests.support.stub_endpoint import Kind, StubEndpoint
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bao.train.batch import collate, score, similar_rows, split_by_tokens
 from bao.train.loss import clipped_policy_loss, k3
 from bao.trajectory import TokenTrace
-from tests.small_model import small_local
+from tests.support.small_model import small_local
 
 LOCAL = small_local()
 

@@ -13,7 +13,7 @@ from bao.train.backends.local import OPTIMIZER, WEIGHTS, LocalBackend
 from bao.train.checkpoint import STATE, Checkpoints
 from bao.train.muon import Muon, optimizers, orthogonalise
 from bao.train.settings import SFTSection
-from tests.small_model import SIZE, small_local, supervised
+from tests.support.small_model import SIZE, small_local, supervised
 
 
 def trained(seed: int = 0, size: TinySize = SIZE, steps: int = 1) -> LocalBackend:

@@ -32,7 +32,7 @@ from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
 from bao.train.tracking.metrics_log import SECONDS, read_metrics
 from bao.trajectory import Fault
-from tests.small_model import WEIGHTS, small_local
+from tests.support.small_model import WEIGHTS, small_local
 from tests.train.fake_backend import FakeBackend
 
 GRPO = GRPOSection(

@@ -10,7 +10,7 @@ from bao.train.examples import encode
 from bao.train.settings import SFTSection
 from bao.train.sft import schedule, train_sft
 from bao.train.tracking.metrics_log import read_metrics
-from tests.small_model import small_local, supervised, travel_demonstrations
+from tests.support.small_model import small_local, supervised, travel_demonstrations
 from tests.train.fake_backend import FakeBackend
 from tests.train.test_grpo import comparable
 

@@ -191,7 +191,7 @@ def test_a_killed_and_resumed_training_sends_each_step_once(tmp_path: Path, monk
     from bao.reporting.terminal import TerminalProgress
     from bao.train.tracking import trackers
     from tests.recipes.test_stages import TINY
-    from tests.small_model import small_local
+    from tests.support.small_model import small_local
 
     sent: list[Any] = []
 

@@ -15,7 +15,7 @@ from bao.measures import fault_counts, healthy, summarize
 from bao.rollout.episodes import play_all
 from bao.task import Split
 from bao.trajectory import Fault, StopReason, Trajectory
-from tests.stub_endpoint import Kind, Messages, StubEndpoint
+from tests.support.stub_endpoint import Kind, Messages, StubEndpoint
 
 EPISODES = 1000
 RATE, LEAKS = 0.3, 0.08

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bao.trajectory import Fault, FaultError
 from bao.users.voice import MOST_CHARACTERS, Voice, says, spelled
-from tests.fake_simulator import FakeSimulator
+from tests.support.fake_simulator import FakeSimulator
 
 
 def said(reply: Any, *, facts: tuple[str, ...] = (), must: tuple[str, ...] = (), unsaid: tuple[str, ...] = ()) -> str:

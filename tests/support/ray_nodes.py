@@ -20,7 +20,7 @@ from threading import Thread
 
 import psutil
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60.0
 _MEMORY = 80 * 2**20
 # A node that is gone is noticed in two seconds instead of fifteen; one that is slow is given as long as ever.

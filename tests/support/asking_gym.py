@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from bao.action import Outcome
 from bao.gyms.travel import Travel
 from bao.users.llm import Prompt
-from tests.stub_endpoint import Messages
+from tests.support.stub_endpoint import Messages
 
 WORDS = ("north", "south", "east", "west", "centre")
 
