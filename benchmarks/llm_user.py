@@ -1,6 +1,6 @@
 """What a user that is a model costs beside its own latency: ``python -m benchmarks.llm_user``.
 
-64 episodes at once, each 8 questions to a model that takes 100 ms to answer: `tests.support.stub_endpoint`, in a process of its own.
+64 episodes at once, each 8 questions to a model that takes 100 ms to answer: `tests.support.stub_endpoint`, in another process.
 The gym is the benchmark's own, with a role, a talk, a schema and a leak check of the usual size. Three figures, each the median
 of three runs after one that opens the connections:
 
