@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bao.errors import DataError
-from bao.gyms.travel import Travel
 from bao.task import Split, Task, TaskSet
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -114,46 +113,3 @@ def test_a_file_that_is_absent_empty_or_no_text_is_named(tmp_path: Path) -> None
     (tmp_path / "latin.jsonl").write_bytes(b'{"id": "caf\xe9"}')
     with pytest.raises(DataError, match=r"latin\.jsonl is no UTF-8 text .* at byte 11"):
         TaskSet.read(tmp_path / "latin.jsonl", "g")
-
-
-# The travel gym's own check of the data.
-
-
-def travel_row(change: Any = None) -> dict[str, Any]:
-    row: dict[str, Any] = json.loads(json.dumps(Travel.task_set("test", 1)[0].to_json()))
-    if change is not None:
-        change(row["data"]["bookings"])
-    return row
-
-
-def test_generated_travel_tasks_come_back_from_a_file(tmp_path: Path) -> None:
-    several = Travel.task_set("valid", 12)
-    several.write(tmp_path / "tasks.jsonl")
-    assert Travel.read_tasks(tmp_path / "tasks.jsonl") == several
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda rows: rows.clear(), r"bookings=\[\] must be a list of at least 1"),
-        (lambda rows: rows[0].pop("wishes"), "'wishes' is missing"),
-        (lambda rows: rows[0].update(aspect="ship"), "aspect 'ship' is unknown"),
-        (lambda rows: rows.append(rows[0]), "an aspect occurs twice"),
-        (lambda rows: rows[0]["wishes"].pop(), "needs wishes for two attributes"),
-        (lambda rows: rows[0]["wishes"][0].pop("source"), "'source' is missing"),
-        (lambda rows: rows[0]["wishes"][0].update(source="dream"), r"wishes\[0\]\.source=\'dream\' is unknown; known: stated"),
-        (lambda rows: rows[0]["wishes"][0].update(value="lunar"), "with the value 'lunar'"),
-        (lambda rows: rows[0]["options"][0].pop("price"), "'price' is missing"),
-        (lambda rows: rows[0]["options"][0].update(price="free"), "price='free' must be a whole number"),
-        (lambda rows: rows[0]["options"][0].update(price=float("inf")), "price=inf must be a whole number"),
-        (lambda rows: rows[0]["options"][1].update(price=rows[0]["options"][0]["price"]), "the same price"),
-        (lambda rows: rows[0]["options"][1].update(id=rows[0]["options"][0]["id"]), "the same id"),
-        (lambda rows: rows[0]["options"][0].update(id="X1"), "option id 'X1' is no"),
-        (lambda rows: rows[0]["options"][0]["values"].popitem(), "is missing"),
-        (lambda rows: rows[0]["options"].clear(), "meets every wish"),
-    ],
-)
-def test_a_travel_task_that_cannot_be_played_is_refused_by_field(tmp_path: Path, change: Any, message: str) -> None:
-    path = written(tmp_path / "trips.jsonl", travel_row(change))
-    with pytest.raises(DataError, match=rf"trips\.jsonl, line 1: .*{message}"):
-        Travel.read_tasks(path)

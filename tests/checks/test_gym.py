@@ -476,6 +476,7 @@ from bao.gyms.registry import gym_class, gym_names
 from bao.rollout.recorded import record
 for name in gym_names():
     cls = gym_class(name)
+    print(cls.task_set("valid", 12).tasks)
     for policy in ("ask_all", "random"):
         for seed, task in enumerate(cls.task_set("test").tasks[:12]):
             gym = cls()
@@ -495,5 +496,5 @@ def test_episodes_do_not_depend_on_how_a_process_hashes_texts() -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert played[0].count("\n") >= 8 * 2 * 12
+    assert played[0].count("\n") >= 8 * (1 + 2 * 12)
     assert played[0] == played[1]

@@ -1,9 +1,7 @@
 """The promises of the function gym. The tests on UserRL's files skip where the files are absent."""
 
 import json
-import shutil
 import tokenize
-from collections import Counter
 from fractions import Fraction
 from io import StringIO
 from pathlib import Path
@@ -11,13 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
 
-import bao.gym
 from bao.action import Action
-from bao.errors import ConfigError, DataError
 from bao.gyms.function import Function
 from bao.gyms.function.agents import PROBES
 from bao.gyms.function.candidates import library
@@ -25,18 +20,10 @@ from bao.gyms.function.content import UnreadableError, read_number, read_probe
 from bao.gyms.function.rules import Operator, Undefinedness, compile_rule, parse_rule, parts_text
 from bao.gyms.function.tasks import signature, split_of
 from bao.rollout.episode import play
-from bao.rollout.episodes import play_all
-from bao.task import Split, Task, TaskSet
+from bao.task import Split, Task
 from bao.trajectory import StopReason
-from tests.support.fake_simulator import FakeSimulator, broken
-
-RULE_TASK = Task("t", "function", {"rule": "a * b - c / d", "test_case": [3, 5, 6, 3], "expected_result": 13})
-
-
-def started(task: Task = RULE_TASK, **settings: Any) -> Function:
-    gym = Function(**settings)
-    gym.reset(seed=0, options={"task": task})
-    return gym
+from tests.support.gyms import episodes, started, whole
+from tests.support.made_up_tasks import RULE
 
 
 def probe(gym: Function, content: str) -> str:
@@ -100,7 +87,7 @@ def test_arithmetic_is_exact_where_floats_are_not() -> None:
 def test_a_division_by_zero_anywhere_in_a_rule_is_an_observation(text: str) -> None:
     task = Task("t", "function", {"rule": text, "test_case": [1, 2, 3, 4], "expected_result": 0})
     values = "4 4 4 5" if "**" in text else "5 4 4 4"
-    assert "division by zero" in probe(started(task), values)
+    assert "division by zero" in probe(started(Function, task), values)
 
 
 @pytest.mark.parametrize(
@@ -223,14 +210,16 @@ def test_every_spelling_of_four_integers_is_read_alike(values: tuple[int, int, i
     assert read_probe("(" + separator.join(map(str, values)) + ")") == values
     test_case = tuple(value % 10 + 1 for value in values)
     result = compile_rule("a + b + c + d").value(*test_case)
-    gym = started(Task("t", "function", {"rule": "a + b + c + d", "test_case": list(test_case), "expected_result": result}))
+    gym = started(
+        Function, Task("t", "function", {"rule": "a + b + c + d", "test_case": list(test_case), "expected_result": result})
+    )
     if values != test_case:
         assert probe(gym, separator.join(map(str, values))).endswith(f" = {sum(values)}")
 
 
 def test_numbers_are_never_misread() -> None:
     """UserRL's pattern reads ``.5`` as 5 and ``1e2`` as 1 and 2."""
-    gym = started()
+    gym = started(Function, RULE)
     assert "Only integers" in probe(gym, ".5 1 1 1")
     assert probe(gym, "1e2 1 1 1") == "rule(100, 1, 1, 1) = 99"
     assert probe(gym, "-3 +3 6 2") == "rule(-3, 3, 6, 2) = -12"
@@ -254,7 +243,7 @@ def test_numbers_are_never_misread() -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_a_turn(text: str) -> None:
-    gym = started(horizon=4)
+    gym = started(Function, RULE, horizon=4)
     gym.step(Action("action", text))
     gym.step(Action("search", text))
     gym.step(Action("none", text))
@@ -267,7 +256,7 @@ def test_no_text_breaks_a_turn(text: str) -> None:
 
 def test_the_test_case_cannot_be_probed_with_an_epsilon() -> None:
     """In UserRL's gym ``3.0000000000001 5 6 3`` returns the answer; a bot of three lines solves every task with it."""
-    gym = started(horizon=50)
+    gym = started(Function, RULE, horizon=50)
     for content in ("3 5 6 3", "3.0 5 6 3", "3,5,6,3", "+3 5 6 3", "(3 5 6 3)", "03 5 6 3", "30e-1 5 6 3", " 3  5 6\t3 "):
         assert probe(gym, content) == "These are the test inputs; they cannot be probed."
     for content in ("3.0000000000001 5 6 3", "2.9999999 5 6 3", "3 5 6 3.0000000000000000000000001", "3 5 6 3e-99"):
@@ -279,7 +268,7 @@ def test_the_test_case_cannot_be_probed_with_an_epsilon() -> None:
 
 def test_a_right_answer_earns_the_reward_and_ends_the_episode() -> None:
     for content in ("13", "13.0", " +13", "26/2", "1.3e1"):
-        gym = started()
+        gym = started(Function, RULE)
         _, reward, terminated, truncated, info = gym.step(Action("answer", content))
         assert (reward, terminated, truncated) == (1.0, True, False)
         assert info["success"]
@@ -288,7 +277,7 @@ def test_a_right_answer_earns_the_reward_and_ends_the_episode() -> None:
 
 
 def test_a_wrong_answer_earns_nothing_and_the_episode_goes_on() -> None:
-    gym = started()
+    gym = started(Function, RULE)
     for content in ("12", "13.0000001", "13 or 14", "", "thirteen"):
         reply, reward, terminated, _, info = gym.step(Action("answer", content))
         assert (reward, terminated, info["success"]) == (0.0, False, False)
@@ -297,53 +286,11 @@ def test_a_wrong_answer_earns_nothing_and_the_episode_goes_on() -> None:
     assert gym.step(Action("answer", "13"))[1] == 1.0
 
 
-def test_only_answers_involve_the_user() -> None:
-    gym = started()
-    assert gym.user_kinds == {"answer"}
-    assert not gym.step(Action("action", "1 2 3 4"))[4]["involves_user"]
-    assert not gym.step(Action("search", "test"))[4]["involves_user"]
-
-
 def test_search_gives_the_test_inputs_and_nothing_else() -> None:
-    gym = started()
+    gym = started(Function, RULE)
     assert gym.step(Action("search", "test"))[0] == "The test inputs are a=3, b=5, c=6, d=3."
     assert gym.step(Action("search", '"Test"'))[0] == "The test inputs are a=3, b=5, c=6, d=3."
     assert gym.step(Action("search", "the rule"))[0] == "The only thing to look up is the test inputs: [search] test"
-
-
-def test_finishing_does_not_reveal_the_answer() -> None:
-    gym = started()
-    reply, reward, terminated, _, info = gym.step(Action("finish"))
-    assert (reward, terminated, info["stop"]) == (0.0, True, StopReason.FINISH)
-    assert "13" not in reply
-    assert "a * b" not in reply
-
-
-def test_the_horizon_is_sixteen_turns() -> None:
-    gym = started()
-    for _ in range(15):
-        assert not gym.step(Action("action", "1 1 1 1"))[3]
-    _, _, terminated, truncated, info = gym.step(Action("action", "1 1 1 1"))
-    assert (terminated, truncated, info["stop"]) == (False, True, StopReason.MAX_TURNS)
-
-
-def test_info_holds_no_history_and_nothing_hidden() -> None:
-    """UserRL's gym copies every action so far into every step's info, and the rule with it."""
-    gym = Function(horizon=200)
-    _, info = gym.reset(seed=0, options={"task": RULE_TASK})
-    assert info == {"task_id": "t", "turn": 0}
-    for turn in range(1, 100):
-        _, _, _, _, info = gym.step(Action("action", f"{turn} 2 3 4"))
-        assert info == {"turn": turn, "involves_user": False, "success": False, "stop": None}
-
-
-def test_no_observation_shows_the_rule() -> None:
-    gym = Function()
-    for task in Function.task_set("test", 40):
-        for name, make in Function.scripted_policies().items():
-            trajectory = play(gym, make(gym, 1), task, seed=1)
-            shown = [trajectory.opening, trajectory.system, *(turn.reply for turn in trajectory.turns)]
-            assert not any(task.data["rule"] in text for text in shown), name
 
 
 def test_the_instructions_tell_that_variables_may_be_exponents() -> None:
@@ -351,25 +298,6 @@ def test_the_instructions_tell_that_variables_may_be_exponents() -> None:
     text = Function(horizon=9).instructions()
     assert "a ** b" in text
     assert "squares" in text
-    assert "at most 9 turns" in text
-    for kind in Function.kinds:
-        assert f"[{kind}]" in text
-
-
-def test_gyms_share_no_random_state() -> None:
-    np.random.seed(5)
-    before = np.random.get_state()[1].tolist()
-    first, second = Function(), Function()
-    ids = [first.reset(seed=seed)[1]["task_id"] for seed in range(10)]
-    second.reset(seed=99)
-    assert [first.reset(seed=seed)[1]["task_id"] for seed in range(10)] == ids
-    assert len(set(ids)) > 5
-    assert np.random.get_state()[1].tolist() == before
-
-
-def test_gymnasium_accepts_the_gym() -> None:
-    check_env(Function(), skip_render_check=True)
-    assert isinstance(bao.gyms.registry.make("function"), Function)
 
 
 # The gym's own tasks.
@@ -399,19 +327,15 @@ def test_equal_rules_have_one_signature(one: str, other: str) -> None:
     assert signature(parse_rule(one)) != signature(parse_rule(other + " + 1"))
 
 
-def test_own_tasks_are_sound_and_always_the_same() -> None:
-    tasks = Function.task_set("test")
-    assert len(tasks) >= 150
-    assert Counter(task.level for task in tasks).keys() == {1, 2, 3, 4}
+def test_own_tasks_are_sound() -> None:
+    tasks = whole(Function)
     for task in tasks:
-        Function.check_task(task)
         rule = compile_rule(task.data["rule"])
         assert rule.variables == frozenset("abcd")
         assert rule.level == task.level
         assert list(rule.operators) == task.data["operators"]
         assert isinstance(task.data["expected_result"], int)
         assert all(1 <= entry <= 10 for entry in task.data["test_case"])
-    assert Function.task_set("test", 30).tasks == tasks[:30].tasks
     assert len({signature(compile_rule(task.data["rule"])) for task in tasks if task.level == 4}) == sum(
         task.level == 4 for task in tasks
     )
@@ -421,46 +345,11 @@ def test_levels_can_be_chosen() -> None:
     tasks = Function.task_set("train", 10, (2, 4))
     assert [task.level for task in tasks] == [2, 4] * 5
     assert {task.id for task in tasks if task.level == 2} <= {task.id for task in Function.task_set("train", 60, (2,))}
-    with pytest.raises(ConfigError, match="must be some of"):
-        Function.task_set("train", 10, (5,))
-    with pytest.raises(ConfigError, match="more than the"):
-        Function.task_set("valid", 400, (1,))
     beyond = Function.task_set("valid", 140)
     assert len(beyond) == 140
 
 
 # Task files.
-
-
-def test_own_task_files_are_read_back_and_marked(tmp_path: Path) -> None:
-    tasks = Function.task_set("valid", 12)
-    tasks.write(tmp_path / "tasks.jsonl")
-    assert Function.read_tasks(tmp_path / "tasks.jsonl").tasks == tasks.tasks
-    TaskSet.of([RULE_TASK]).write(tmp_path / "bare.jsonl")
-    (task,) = Function.read_tasks(tmp_path / "bare.jsonl")
-    assert task.data["operators"] == ["subtract", "multiply", "divide"]
-    assert task.level == 2
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ({"test_case": [1, 2, 3, 4], "expected_result": 1}, "rule"),
-        ({"rule": "a + b + c + d", "expected_result": 1}, "test_case"),
-        ({"rule": "a + b + c + d", "test_case": [1, 2, 3], "expected_result": 6}, "test_case"),
-        ({"rule": "a + b + c + d", "test_case": [1, 2, 3, 4.5], "expected_result": 6}, "test_case"),
-        ({"rule": "a + b + c + d", "test_case": [1, 2, 3, 4], "expected_result": 11}, "expected_result=11"),
-        ({"rule": "a + b + c + d", "test_case": [1, 2, 3, 4], "expected_result": "ten"}, "expected_result='ten'"),
-        ({"rule": "a / (b - c) + d", "test_case": [1, 2, 2, 4], "expected_result": 11}, "division by zero"),
-        ({"rule": "import os", "test_case": [1, 2, 2, 4], "expected_result": 11}, "rule 'import os'"),
-    ],
-)
-def test_a_task_that_cannot_be_played_is_refused_with_its_line(tmp_path: Path, data: dict[str, Any], message: str) -> None:
-    path = tmp_path / "tasks.jsonl"
-    path.write_text(json.dumps({"id": "x", "gym": "function", "data": data}) + "\n")
-    with pytest.raises(DataError, match="line 1") as caught:
-        Function.read_tasks(path)
-    assert message in str(caught.value)
 
 
 def test_a_fractional_result_can_be_stored(tmp_path: Path) -> None:
@@ -470,66 +359,7 @@ def test_a_fractional_result_can_be_stored(tmp_path: Path) -> None:
     (task,) = Function.read_tasks(path)
     assert task.data["expected_result"] == "7/3"
     Function.check_task(task)
-    assert started(task).step(Action("answer", "7/3"))[1] == 1.0
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "[{",
-        "[1]",
-        '{"a": 1}',
-        '[{"id": "f", "rule": "a + b + c + d", "test_case": [1, 2, 3, 4]}]',
-        "\x00",
-        '[{"id": "f", "rule": "a", "test_case": [1, 2, 3, 4], "expected_result": 2}]',
-    ],
-)
-def test_a_broken_rule_list_is_a_data_error(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "functions.json"
-    path.write_text(content)
-    with pytest.raises(DataError, match=r"functions\.json"):
-        Function.read_tasks(path)
-
-
-def test_unknown_and_missing_files_are_data_errors(tmp_path: Path) -> None:
-    (tmp_path / "tasks.csv").write_text("a")
-    for name in ("tasks.csv", "none.parquet"):
-        with pytest.raises(DataError, match=name):
-            Function.read_tasks(tmp_path / name)
-
-
-def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
-
-
-def test_parquet_rows_must_join_with_the_rule_list(tmp_path: Path) -> None:
-    good = {"reward_model": {"id": "f", "ground_truth": "10.0"}}
-    path = write_parquet(tmp_path / "test.parquet", [good])
-    with pytest.raises(DataError, match=r"put UserRL's functions\.json beside it"):
-        Function.read_tasks(path)
-    rules = [{"id": "f", "rule": "a + b + c + d", "test_case": [1, 2, 3, 4], "expected_result": 10.0}]
-    (tmp_path / "functions.json").write_text(json.dumps(rules))
-    (task,) = Function.read_tasks(path, "valid")
-    assert (task.id, task.split, task.data["test_case"]) == ("f", Split.VALID, [1, 2, 3, 4])
-    bad: list[tuple[dict[str, Any], str]] = [
-        ({"reward_model": {"id": "g", "ground_truth": "10.0"}}, r"reward_model\.id='g' is not in"),
-        ({"reward_model": {"id": "f", "ground_truth": "11.0"}}, r"ground_truth='11\.0' but the rule gives 10"),
-        ({"reward_model": {"ground_truth": "10.0"}}, r"reward_model\.id is missing"),
-        ({"reward_model": {"id": "f"}}, r"reward_model\.ground_truth is missing"),
-        ({"prompt": "p"}, "no column 'reward_model'"),
-        ({**good, "extra_info": {"split": "dev"}}, r"extra_info\.split='dev'"),
-    ]
-    for row, message in bad:
-        with pytest.raises(DataError, match=message):
-            Function.read_tasks(write_parquet(path, [row]))
-    for content in (b"", b"PAR1 and then nothing", b"\x00" * 100):
-        path.write_bytes(content)
-        with pytest.raises(DataError, match="cannot be read as parquet"):
-            Function.read_tasks(path)
+    assert started(Function, task).step(Action("answer", "7/3"))[1] == 1.0
 
 
 def test_all_of_userrls_stored_results_reevaluate_exactly(userrl_data: Path) -> None:
@@ -563,60 +393,18 @@ def test_userrls_files_are_read_with_their_operators(userrl_data: Path) -> None:
     assert sum("divide" in task.data["operators"] for task in everything) == 157
 
 
-def test_a_truncated_copy_of_userrls_parquet_is_a_data_error(userrl_data: Path, tmp_path: Path) -> None:
-    shutil.copyfile(userrl_data / "function" / "functions.json", tmp_path / "functions.json")
-    whole = (userrl_data / "function" / "test.parquet").read_bytes()
-    half = len(whole) // 2
-    for name, content in (("short", whole[:half]), ("spoilt", whole[:4] + b"\xff" * half + whole[4 + half :])):
-        path = tmp_path / f"{name}.parquet"
-        path.write_bytes(content)
-        with pytest.raises(DataError, match=name):
-            Function.read_tasks(path)
-
-
-# The user.
-
-
-def test_a_language_model_as_the_user_is_refused_with_the_reason() -> None:
-    with pytest.raises(
-        ConfigError, match=r"user='llm' is of no use to function: arithmetic answers .*; leave it at 'scripted'"
-    ):
-        Function(user="llm", llm=FakeSimulator(broken))
-    assert "llm" not in Function.user_backends
-
-
 # Scripted policies.
 
 
 def test_scripted_policies_bound_the_trade_off() -> None:
-    gym = Function()
-    tasks = [task for task in Function.task_set("test", 60) if task.level != 3]
-    played = {name: play_all(gym, make(gym, 0), tasks) for name, make in Function.scripted_policies().items()}
-    returns = {name: float(np.mean([each.task_return for each in all_])) for name, all_ in played.items()}
-    efforts = {name: float(np.mean([each.user_effort for each in all_])) for name, all_ in played.items()}
-    assert {"oracle", "ask_all", "never_ask", "random"} <= played.keys()
+    played = {name: [e for e in episodes(Function, name) if e.level != 3] for name in Function.scripted_policies()}
+    returns = {name: float(np.mean([each.task_return for each in those])) for name, those in played.items()}
+    efforts = {name: float(np.mean([each.user_effort for each in those])) for name, those in played.items()}
     assert (returns["oracle"], efforts["oracle"]) == (1.0, 1.0)
     assert (returns["never_ask"], efforts["never_ask"]) == (0.0, 0.0)
     assert returns["solver"] > 0.95
     assert returns["ask_all"] > 0.95
     assert efforts["ask_all"] > efforts["solver"]
-    assert returns["random"] < 0.2
-
-
-def test_the_random_policy_repeats_with_its_seed() -> None:
-    gym = Function()
-    task = Function.task_set("test", 1)[0]
-    make = Function.scripted_policies()["random"]
-    assert play(gym, make(gym, 4), task, 0).turns == play(gym, make(gym, 4), task, 0).turns
-    assert play(gym, make(gym, 4), task, 0).turns != play(gym, make(gym, 5), task, 0).turns
-
-
-def test_the_solver_goes_by_observations_alone() -> None:
-    gym, other = Function(), Function()
-    solver = Function.scripted_policies()["solver"](other, 0)
-    trajectory = play(gym, solver, RULE_TASK, 0)
-    assert trajectory.success
-    assert other.task is None
 
 
 def test_candidates_have_the_values_of_their_texts() -> None:

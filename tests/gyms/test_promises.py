@@ -177,7 +177,9 @@ def test_levels_are_honoured(name: str) -> None:
     gym, levels = GYMS[name], tuple(ROWS[name].levels)
     assert {task.level for task in every_task(gym)} == set(levels)
     for some in (*((level,) for level in levels), levels[-2:]):
-        assert {task.level for task in gym.task_set(Split.TRAIN, 4, some)} == set(some)
+        found = [task.level for task in gym.task_set(Split.TRAIN, 4, some)]
+        assert set(found) == set(some)
+        assert name in ("persuade", "travel", "turtle") or found == list(some) * (4 // len(some))
     with pytest.raises(ConfigError, match=rf"levels=\({levels[0]}, 9\).*{', '.join(map(str, levels))}"):
         gym.task_set(Split.TEST, 2, (levels[0], 9))
 

@@ -342,7 +342,7 @@ def test_intentions_split_stands_in_the_name_of_the_list_beside_its_rows(tmp_pat
     gym, join = gym_class("intention"), JOINS["intention"]
     (tmp_path / join.file).write_text(json.dumps(join.records))
     (alone,) = gym.read_tasks(tmp_path / join.file)
-    assert (alone.id, alone.split, alone.level) == ("r", Split.TEST, 1)
+    assert (alone.id, alone.split, alone.level, alone.data["missing_details"][0]["importance"]) == ("r", Split.TEST, 1, 3)
     with pytest.raises(DataError, match=r"put UserRL's all_intentions_train\.json beside it"):
         gym.read_tasks(write_row(tmp_path / "rows.parquet", join.answer, "train"))
 

@@ -10,15 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bao.errors import DataError
-from bao.gyms.tau import Tau
 from bao.gyms.tau.airline.database import NOW, Airline, Table, read_airline
-from bao.gyms.tau.airline.schedule import CITIES
 from bao.gyms.tau.airline.tools import TOOLBOX
-from bao.gyms.tau.database import Database, Session
-from bao.gyms.tau.domains import read_databases
-from bao.gyms.tau.tasks import Case, load
+from bao.gyms.tau.database import Session
 from bao.gyms.tau.toolbox import ToolReply
-from bao.task import Task
 
 call = TOOLBOX.call
 
@@ -394,124 +389,6 @@ def test_refused_calls_change_nothing_and_no_call_touches_the_base(several: list
 
 
 # tau-bench's data.
-
-
-@pytest.fixture(scope="module")
-def bases(userrl_data: Path) -> Mapping[str, Database]:
-    folder = userrl_data.parent / "tau-bench"
-    if not (folder / "airline").is_dir():
-        pytest.skip(f"tau-bench's data is not at {folder}")
-    return read_databases(folder)
-
-
-@pytest.fixture(scope="module")
-def tasks(userrl_data: Path) -> tuple[Task, ...]:
-    return Tau.read_tasks(userrl_data / "tau" / "test.parquet").tasks
-
-
-LOOKED_UP_IN_VAIN = {
-    "retail-002",
-    "retail-003",
-    "retail-004",
-    "retail-021",  # an item's id given for a product's
-    "retail-035",
-    "retail-036",
-    "retail-037",
-    "retail-038",
-    "retail-054",
-    "retail-055",  # an e-mail that is not in the data
-    "retail-039",
-    "retail-067",
-    "retail-068",  # a wrong zip code, which the customer puts right later
-    "retail-046",
-    "retail-047",  # an order's number without its W, which the customer puts right later
-}
-REFUSED = {
-    "retail-012": "the refund must go to a gift card or to how order #W5490111 was paid (credit_card_3124723)",
-    "retail-013": "the refund must go to a gift card or to how order #W5490111 was paid (credit_card_3124723)",
-    "retail-064": "order #W7464385 is pending; only what is delivered can be exchanged",
-    "retail-106": "gift_card_7245904 holds 17, which does not cover 21.1",
-}
-"""Writing calls in tau-bench's own solutions that break tau-bench's own policy, so that they change nothing; by task."""
-
-
-def played(case: Case, base: Database) -> tuple[Session[Any], list[tuple[str, str]]]:
-    """The session after a task's own calls, and those that failed: name and error."""
-    session = Session(base)
-    replies = [(step.name, case.domain.toolbox.call(session, step.name, step.arguments)) for step in case.steps]
-    return session, [(name, reply.text) for name, reply in replies if not reply.ok]
-
-
-def test_the_calls_of_every_test_task_work_but_for_those_that_are_wrong_themselves(
-    tasks: tuple[Task, ...], bases: Mapping[str, Database]
-) -> None:
-    cases = {task.id: load(task) for task in tasks}
-    failed = {key: played(case, bases[case.database])[1] for key, case in cases.items()}
-    assert not any(errors for key, errors in failed.items() if key.startswith("airline"))
-    writing = {
-        key: error.removeprefix("Error: ")
-        for key, errors in failed.items()
-        for name, error in errors
-        if cases[key].domain.toolbox.writes(name)
-    }
-    assert writing == REFUSED
-    assert {key for key, errors in failed.items() if errors} == LOOKED_UP_IN_VAIN | set(REFUSED)
-
-
-def test_a_task_whose_calls_write_has_another_database_as_its_goal(
-    tasks: tuple[Task, ...], bases: Mapping[str, Database]
-) -> None:
-    nothing = set()
-    for task in tasks:
-        case = load(task)
-        session, _ = played(case, bases[case.database])
-        wrote = any(case.domain.toolbox.writes(step.name) for step in case.steps)
-        if wrote and not session.changes():
-            nothing.add(task.id)
-        assert wrote or not session.changes()
-    assert nothing == {"retail-012", "retail-106"}, "whose one writing call is refused"
-
-
-def test_bookings_of_tau_benchs_solutions_are_paid_to_the_dollar(
-    tasks: tuple[Task, ...], bases: Mapping[str, Database]
-) -> None:
-    """The prices are worked out from the flights, and the payments stand in the tasks: nine bookings agree."""
-    made = 0
-    for task in tasks:
-        for step in load(task).steps:
-            if step.name == "book_reservation":
-                less = {
-                    **step.arguments,
-                    "payment_methods": [
-                        {**payment, "amount": payment["amount"] - (index == 0)}
-                        for index, payment in enumerate(step.arguments["payment_methods"])
-                    ],
-                }
-                session = Session(bases["airline"])
-                assert "in all, and the payments make" in call(session, step.name, less).text
-                assert call(session, step.name, step.arguments).ok
-                made += 1
-    assert made == 9
-
-
-def test_every_reservation_of_the_data_cost_what_the_rules_say(bases: Mapping[str, Database]) -> None:
-    for record in bases["airline"].tables[Table.RESERVATIONS].values():
-        each = sum(flight["price"] for flight in record["flights"]) + 30 * (record["insurance"] == "yes")
-        price = each * len(record["passengers"]) + 50 * record["nonfree_baggages"]
-        assert price == sum(payment["amount"] for payment in record["payment_history"])
-
-
-def test_flights_that_solutions_book_are_found_by_searching(bases: Mapping[str, Database]) -> None:
-    """airline-000 books the cheapest one-stop flights after 11 o'clock: 136 and 039, at 255 with a certificate of 250."""
-    arguments = {"origin": "JFK", "destination": "SEA", "date": "2024-05-20"}
-    pairs = json.loads(call(Session(bases["airline"]), "search_onestop_flight", arguments).text)
-    late = [pair for pair in pairs if pair[0]["scheduled_departure_time_est"] >= "11:00:00"]
-    price, numbers = min((sum(leg["prices"]["economy"] for leg in p), [leg["flight_number"] for leg in p]) for p in late)
-    assert (price, numbers) == (255, ["HAT136", "HAT039"])
-
-
-def test_every_airport_of_the_data_has_a_city(bases: Mapping[str, Database]) -> None:
-    assert set(json.loads(call(Session(bases["airline"]), "list_all_airports", {}).text)) == set(CITIES)
 
 
 def test_a_broken_airline_is_named_with_file_and_field(tmp_path: Path) -> None:

@@ -1,94 +1,27 @@
 """The travel gym: its tasks are provable and fairly split, its rewards bounded, its hidden wishes hidden."""
 
-import random
 from dataclasses import replace
-from functools import cache
 from itertools import combinations, product
-from typing import Any
 
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bao.action import Action, ActionKind
+from bao.action import Action
 from bao.errors import ConfigError
-from bao.gym import Gym
 from bao.gyms.travel import Travel
-from bao.gyms.travel.catalogue import (
-    ASPECTS,
-    ATTRIBUTE_WORDS,
-    GENERIC_WORDS,
-    LETTER_ASPECT,
-    VALUE_ATTRIBUTE,
-    VALUES_PER_ATTRIBUTE,
-)
-from bao.gyms.travel.tasks import LEVELS, MOST_ASKS, Source, load, split_of
+from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_WORDS, GENERIC_WORDS, VALUE_ATTRIBUTE, VALUES_PER_ATTRIBUTE
+from bao.gyms.travel.tasks import MOST_ASKS, Source, load, split_of
 from bao.rollout.episode import play
 from bao.task import Split, Task, TaskSet
-from bao.trajectory import StopReason, Trajectory
+from bao.trajectory import StopReason
+from tests.support.gyms import effort as effort_of
+from tests.support.gyms import score as score_of
+from tests.support.gyms import started, whole
 
-
-@cache
-def whole(split: Split) -> TaskSet:
-    return Travel.task_set(split)
-
-
-def tasks(split: Split, size: int) -> TaskSet:
-    return whole(split)[:size]
-
-
-ALL_SPLITS = [task for split in Split for task in tasks(split, 200)]
-
-
-@cache
-def episodes(policy: str, size: int = 200) -> tuple[Trajectory, ...]:
-    gym = Travel()
-    make = Travel.scripted_policies()[policy]
-    return tuple(play(gym, make(gym, seed), task, seed) for seed, task in enumerate(tasks(Split.TEST, size)))
-
-
-def started(task: Task, **settings: Any) -> Travel:
-    gym = Travel(**settings)
-    gym.reset(seed=0, options={"task": task})
-    return gym
+ALL_SPLITS = [task for split in Split for task in whole(Travel, split)[:200]]
 
 
 # gymnasium's contract.
-
-
-def test_gymnasium_accepts_the_gym() -> None:
-    check_env(Travel(), skip_render_check=True)
-
-
-def test_two_gyms_with_the_same_seed_give_the_same_texts() -> None:
-    def texts(gym: Gym) -> list[tuple[str, str]]:
-        found = []
-        for seed in range(10):
-            opening, info = gym.reset(seed=seed)
-            found.append((opening, info["task_id"]))
-            gym.action_space.seed(seed)
-            ended = False
-            while not ended:
-                kind, content = gym.action_space.sample()
-                reply, _, terminated, truncated, _ = gym.step(Action(kind, content))
-                found.append((content, reply))
-                ended = terminated or truncated
-        return found
-
-    used = Travel()
-    used.reset(seed=99)
-    used.step(Action("action", "Which area?"))
-    assert texts(Travel()) == texts(Travel()) == texts(used)
-
-
-def test_playing_leaves_the_global_generators_alone() -> None:
-    before = random.getstate(), np.random.get_state()[1].tolist()
-    gym = Travel()
-    for policy in Travel.scripted_policies().values():
-        play(gym, policy(gym, 0), Travel.task_set(Split.VALID, 3)[2], 0)
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
 
 def test_a_wrong_setting_is_named() -> None:
@@ -123,6 +56,7 @@ def test_best_and_acceptable_options_follow_from_the_rule() -> None:
             wished = {wish["attribute"]: wish["value"] for wish in row["wishes"]}
             fitting = [o for o in row["options"] if all(o["values"][name] == value for name, value in wished.items())]
             fitting.sort(key=lambda option: option["price"])
+            assert task.level == len(load(task))
             assert [option["id"] for option in fitting] == [option.id for option in booking.acceptable]
             assert len(fitting) == 2
             assert fitting[0]["price"] < fitting[1]["price"]
@@ -143,7 +77,7 @@ def wished_combinations(several: TaskSet) -> set[tuple[str, frozenset[tuple[str,
 
 
 def test_no_wished_combination_of_a_split_occurs_in_another() -> None:
-    found = {split: wished_combinations(whole(split)) for split in Split}
+    found = {split: wished_combinations(whole(Travel, split)) for split in Split}
     assert all(len(combination) > 10 for combination in found.values())
     for one, other in combinations(Split, 2):
         assert not found[one] & found[other]
@@ -161,27 +95,6 @@ def test_the_splits_share_all_combinations_as_they_say() -> None:
     assert np.array(list(shares.values())) / 240 == pytest.approx([0.7, 0.1, 0.2], abs=0.06)
 
 
-def test_the_same_index_gives_the_same_task_whatever_else_was_made() -> None:
-    assert Travel.task_set(Split.TEST, 40)[17] == Travel.task_set("test", 18)[17]
-    assert Travel.task_set(Split.TEST, 18)[17] != Travel.task_set(Split.TRAIN, 18)[17]
-    assert len({repr(task.data) for task in ALL_SPLITS}) == len(ALL_SPLITS)
-
-
-def test_levels_are_honoured() -> None:
-    assert {task.level for task in ALL_SPLITS} == set(LEVELS)
-    for levels in ((2,), (5,), (3, 4)):
-        several = Travel.task_set(Split.VALID, 12, levels)
-        assert {task.level for task in several} == set(levels)
-        assert all(len(load(task)) == task.level for task in several)
-    with pytest.raises(ConfigError, match=r"levels=\(2, 7\) must be some of \(2, 3, 4, 5\)"):
-        Travel.task_set(Split.TEST, 2, (2, 7))
-
-
-def test_the_asked_size_is_the_size() -> None:
-    assert [len(Travel.task_set(Split.TEST, size)) for size in (0, 1, 7)] == [0, 1, 7]
-    assert [len(whole(split)) for split in Split] == [1000, 200, 200]
-
-
 def test_one_to_five_wishes_are_only_in_the_users_head() -> None:
     asks = [sum(w.source == Source.ASK for b in load(task) for w in b.wishes) for task in ALL_SPLITS]
     assert min(asks) == 1
@@ -191,17 +104,10 @@ def test_one_to_five_wishes_are_only_in_the_users_head() -> None:
 # The rewards.
 
 
-def test_the_oracle_earns_all_with_one_recommendation_for_each_aspect() -> None:
-    for episode in episodes("oracle"):
-        assert episode.task_return == pytest.approx(1)
-        assert episode.user_effort == len(episode.turns) == episode.level
-        assert episode.stop is StopReason.SUCCESS
-
-
 def test_asking_for_what_is_needed_solves_every_task_within_the_horizon() -> None:
     gym = Travel()
     for split in Split:
-        for index, task in enumerate(tasks(split, 200)):
+        for index, task in enumerate(whole(Travel, split)[:200]):
             episode = play(gym, Travel.scripted_policies()["ask_needed"](gym, index), task, index)
             asks = sum(w.source == Source.ASK for b in load(task) for w in b.wishes)
             assert episode.task_return == pytest.approx(1)
@@ -211,8 +117,8 @@ def test_asking_for_what_is_needed_solves_every_task_within_the_horizon() -> Non
 
 
 def test_the_bounding_policies_keep_their_order() -> None:
-    score = {name: np.mean([e.task_return for e in episodes(name)]) for name in Travel.scripted_policies()}
-    effort = {name: np.mean([e.user_effort for e in episodes(name)]) for name in Travel.scripted_policies()}
+    score = {name: score_of(Travel, name) for name in Travel.scripted_policies()}
+    effort = {name: effort_of(Travel, name) for name in Travel.scripted_policies()}
     assert score["random"] < 0.3
     assert score["random"] < score["never_ask"] < 0.6
     assert score["never_ask"] < score["teacher"] < score["ask_needed"]
@@ -223,7 +129,7 @@ def test_the_bounding_policies_keep_their_order() -> None:
 
 def test_whoever_lacks_one_wish_and_takes_the_cheapest_is_right_one_time_in_four() -> None:
     right = []
-    for task in tasks(Split.TRAIN, 2000):
+    for task in Travel.task_set(Split.TRAIN, 2000):
         for booking in load(task):
             known = booking.wishes[0]
             cheapest = next(o for o in booking.options if o.values[known.attribute] == known.value)
@@ -236,7 +142,7 @@ FIRST, SECOND = load(TRIP)
 
 
 def verdict(option: str) -> tuple[str, float]:
-    return started(TRIP).step(Action("answer", option))[:2]
+    return started(Travel, TRIP).step(Action("answer", option))[:2]
 
 
 def test_best_acceptable_and_wrong_options_earn_their_share() -> None:
@@ -248,7 +154,7 @@ def test_best_acceptable_and_wrong_options_earn_their_share() -> None:
 
 
 def test_an_aspect_is_decided_once_and_for_all() -> None:
-    gym = started(TRIP)
+    gym = started(Travel, TRIP)
     best, dearer = FIRST.acceptable
     wrong = next(option for option in FIRST.options if option not in FIRST.acceptable)
     gym.step(Action("answer", wrong.id))
@@ -262,7 +168,7 @@ def test_one_option_at_a_time_is_recommended() -> None:
     best, dearer = FIRST.acceptable
     everything = " ".join(option.id for option in FIRST.options)
     for content in (f"{best.id} or {dearer.id}", everything, f"{best.id} {best.id}", "the cheapest hotel", "H", "4"):
-        gym = started(TRIP)
+        gym = started(Travel, TRIP)
         reply, reward, terminated, _, info = gym.step(Action("answer", content))
         assert reply == "Recommend exactly one option by its id, please."
         assert (reward, terminated, info["involves_user"]) == (0.0, False, True)
@@ -273,40 +179,6 @@ def test_options_that_are_not_on_offer_are_refused() -> None:
     absent = next(a for a in ASPECTS.values() if a.name not in (FIRST.aspect, SECOND.aspect))
     for option in (f"{ASPECTS[FIRST.aspect].letter}99", f"{absent.letter}1"):
         assert verdict(option) == (f"There is no option {option}.", 0.0)
-
-
-OPTION_IDS = st.builds(lambda letter, number: f"{letter}{number}", st.sampled_from(sorted(LETTER_ASPECT)), st.integers(0, 34))
-
-
-def contents(task: Task) -> st.SearchStrategy[str]:
-    """What a greedy, sloppy or hostile agent might write, the acceptable options among it."""
-    fitting = st.sampled_from([option.id for booking in load(task) for option in booking.acceptable])
-    ids = fitting | OPTION_IDS
-    words = st.sampled_from([*ASPECTS, *VALUE_ATTRIBUTE, "history", *(n for a in ASPECTS.values() for n in a.attributes)])
-    return st.one_of(
-        fitting, ids, st.lists(ids, max_size=4).map(" ".join), st.lists(words, max_size=4).map(" ".join), st.text()
-    )
-
-
-@given(st.data())
-def test_no_sequence_of_actions_earns_less_than_0_or_more_than_1(data: st.DataObject) -> None:
-    task = data.draw(st.sampled_from(list(tasks(Split.TEST, 40))))
-    gym = started(task)
-    kinds = st.sampled_from([ActionKind.ANSWER, ActionKind.ANSWER, *sorted(Travel.kinds), ActionKind.NONE])
-    actions = data.draw(st.lists(st.tuples(kinds, contents(task)), min_size=1, max_size=16))
-    total, settled = 0.0, 0
-    for kind, content in actions:
-        reply, reward, terminated, truncated, info = gym.step(Action(kind, content))
-        assert isinstance(reply, str)
-        assert reply
-        assert 0 <= reward <= 1 / task.level
-        assert reward == 0 or kind == ActionKind.ANSWER
-        settled += reward > 0
-        total += reward
-        assert info["success"] == (settled == task.level)
-        if terminated or truncated:
-            break
-    assert 0 <= total <= 1 + 1e-9
 
 
 # What the agent may know.
@@ -336,7 +208,7 @@ def all_searches() -> list[str]:
 
 def test_who_never_asks_sees_the_same_whatever_the_user_has_in_mind() -> None:
     searches = all_searches()
-    for task in tasks(Split.TEST, 12):
+    for task in whole(Travel, Split.TEST)[:12]:
         other = with_other_asks(task)
         assert [b.acceptable for b in load(task)] != [b.acceptable for b in load(other)]
         gyms = [Travel(horizon=len(searches) + 1) for _ in range(2)]
@@ -347,7 +219,7 @@ def test_who_never_asks_sees_the_same_whatever_the_user_has_in_mind() -> None:
 
 
 def test_opening_and_history_name_only_the_wishes_that_belong_there() -> None:
-    for task in tasks(Split.TEST, 100):
+    for task in whole(Travel, Split.TEST)[:100]:
         gym = Travel()
         opening, _ = gym.reset(seed=0, options={"task": task})
         past = gym.step(Action("search", "history"))[0]
@@ -359,33 +231,18 @@ def test_opening_and_history_name_only_the_wishes_that_belong_there() -> None:
 
 
 def test_price_and_number_do_not_give_the_best_option_away() -> None:
-    bookings = [booking for task in tasks(Split.TRAIN, 400) for booking in load(task)]
+    bookings = [booking for task in whole(Travel, Split.TRAIN)[:400] for booking in load(task)]
     rank = [booking.options.index(booking.acceptable[0]) for booking in bookings]
     number = [int(booking.acceptable[0].id[1:]) for booking in bookings]
     assert np.mean(rank) == pytest.approx((32 + 1) / 3 - 1, abs=0.8), "the lower of two places out of 32"
     assert np.mean(number) == pytest.approx(16.5, abs=0.8)
 
 
-def test_info_holds_nothing_of_the_task() -> None:
-    gym = Travel()
-    _, info = gym.reset(seed=0, options={"task": TRIP})
-    assert info == {"task_id": TRIP.id, "turn": 0}
-    for action in (
-        Action("search", "history"),
-        Action("action", "Which area?"),
-        Action("answer", "H1"),
-        Action("none", "empty"),
-    ):
-        info = gym.step(action)[-1]
-        assert set(info) == {"turn", "involves_user", "success", "stop"}
-        assert [type(info[name]) for name in ("turn", "involves_user", "success")] == [int, bool, bool]
-
-
 # Searching.
 
 
 def test_a_search_lists_the_cheapest_matches() -> None:
-    gym = started(TRIP)
+    gym = started(Travel, TRIP)
     name, value = FIRST.wishes[0].attribute, FIRST.wishes[0].value
     found = [option for option in FIRST.options if option.values[name] == value]
     listed = ", ".join(f"{o.id} {o.price}" for o in found[:3])
@@ -396,8 +253,8 @@ def test_a_search_lists_the_cheapest_matches() -> None:
 
 
 def test_a_search_that_cannot_be_read_says_what_is_wrong() -> None:
-    task = next(t for t in tasks(Split.TEST, 200) if {"hotel", "flight"} == {b.aspect for b in load(t)})
-    gym = started(task)
+    task = next(t for t in whole(Travel, Split.TEST)[:200] if {"hotel", "flight"} == {b.aspect for b in load(t)})
+    gym = started(Travel, task)
 
     def searched(content: str) -> str:
         return gym.step(Action("search", content))[0]
@@ -408,17 +265,3 @@ def test_a_search_that_cannot_be_read_says_what_is_wrong() -> None:
     assert searched("hotel area") == "Give a value for area: beach, centre, hills, station."
     assert searched("hotel area moon") == "The area can be beach, centre, hills, station, not moon."
     assert searched("history, please").startswith("Past bookings: ")
-
-
-def test_questions_involve_the_user_unless_only_answers_count() -> None:
-    for convention, involved in (("everyday", True), ("paper", False)):
-        gym = started(TRIP, convention=convention)
-        assert gym.step(Action("action", "Which area?"))[-1]["involves_user"] is involved
-        assert gym.step(Action("answer", "H1"))[-1]["involves_user"] is True
-
-
-def test_the_horizon_ends_an_unfinished_trip() -> None:
-    gym = started(TRIP, horizon=2)
-    assert gym.step(Action("search", "history"))[3] is False
-    *_, terminated, truncated, info = gym.step(Action("search", "history"))
-    assert (terminated, truncated, info["stop"]) == (False, True, StopReason.MAX_TURNS)

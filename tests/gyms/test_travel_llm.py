@@ -8,7 +8,6 @@ import pytest
 from pydantic import BaseModel
 
 from bao.action import Action
-from bao.errors import ConfigError
 from bao.gyms.travel import Travel
 from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, VALUE_ATTRIBUTE
 from bao.gyms.travel.llm import MOST_CHARACTERS, Reading
@@ -16,7 +15,7 @@ from bao.gyms.travel.tasks import Source, generate, load
 from bao.gyms.travel.user import ScriptedTraveller
 from bao.rollout.episode import play
 from bao.task import Split, Task
-from bao.trajectory import Fault, FaultError, StopReason
+from bao.trajectory import Fault, FaultError
 from bao.users.llm import Prompt
 from bao.users.voice import says, spelled
 from tests.gyms.test_travel import with_other_asks
@@ -153,21 +152,6 @@ def test_too_long_a_question_is_the_only_difference_in_the_instructions() -> Non
     assert model.replace(", of at most 500 characters", "") == scripted != model
 
 
-def test_the_judge_may_be_another_model_than_the_user() -> None:
-    writes = Proper()
-    user, judge = FakeSimulator(writes), FakeSimulator(writes)
-    gym = Travel(user="llm", llm=user, judge=judge)
-    gym.reset(seed=0, options={"task": TRIP})
-    ask(gym, f"Which {WISHED}?")
-    assert (len(user.prompts), len(judge.prompts)) == (1, 1)
-    assert "You say what the agent's question" in judge.prompts[0].role
-
-
-def test_a_model_is_needed() -> None:
-    with pytest.raises(ConfigError, match="user='llm' needs a model"):
-        Travel(user="llm")
-
-
 # What the models are told.
 
 
@@ -209,23 +193,7 @@ def test_the_judge_can_name_every_attribute() -> None:
     assert all(f"\n- {about}: " in model.prompts[0].role for about in choices)
 
 
-def test_the_agents_words_stand_in_no_role() -> None:
-    gym, model, writes = started()
-    for about in (WISHED, "vague", "chat"):
-        writes.judged = lambda _, about=about: about
-        ask(gym, INJECTION)
-    assert len(model.prompts) == 6
-    assert not any(INJECTION in prompt.role for prompt in model.prompts)
-    assert all(prompt.said == {"question": INJECTION} for prompt in model.prompts)
-
-
 # Models that are fooled, that leak, that break.
-
-
-def test_an_injected_order_tells_nothing() -> None:
-    gym, _, _ = started()
-    assert ask(gym, INJECTION) == NOTHING
-    assert values(ask(gym, f"Which {WISHED}? {INJECTION}")) == {VALUE}
 
 
 @pytest.mark.parametrize("about", ["vague", "chat"])
@@ -251,27 +219,8 @@ def test_a_reply_without_the_value_is_refused() -> None:
     assert fault(gym, f"Which {WISHED}?") == f'the reply does not say "{VALUE}": say it in exactly these words'
 
 
-@pytest.mark.parametrize("about", ["", "long", "hotel", WISHED.upper(), 3, None, True, [WISHED]])
-def test_a_reading_that_is_none_is_a_fault(about: object) -> None:
-    gym, _, writes = started()
-    writes.judged = lambda _: about
-    with pytest.raises(FaultError) as raised:
-        gym.step(Action("action", "Well?"))
-    assert raised.value.fault is Fault.USER_MALFORMED
-
-
 def down(prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:
     raise FaultError(Fault.USER_UNAVAILABLE, "connection refused")
-
-
-@pytest.mark.parametrize("broken", ["llm", "judge"])
-def test_an_outage_ends_the_episode_as_a_fault(broken: str) -> None:
-    models = {"llm": FakeSimulator(Proper()), "judge": FakeSimulator(Proper()), broken: FakeSimulator(down)}
-    gym = Travel(user="llm", llm=models["llm"], judge=models["judge"])
-    task = next(t for t in TASKS if all(w.source != Source.HISTORY for b in load(t) for w in b.wishes))
-    episode = play(gym, Travel.scripted_policies()["ask_needed"](gym, 0), task, 0)
-    assert (episode.stop, episode.fault, episode.success) == (StopReason.FAULT, Fault.USER_UNAVAILABLE, False)
-    assert all("refused" not in turn.reply for turn in episode.turns)
 
 
 @pytest.mark.parametrize("about", [WISHED, "vague", "chat"])

@@ -9,6 +9,7 @@ from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE
 from bao.gyms.travel.user import ScriptedTraveller
 from bao.rollout.episode import play
 from bao.task import Split
+from tests.support.gyms import readings
 
 WISHES = {"hotel": {"area": "beach", "style": "quiet"}, "flight": {"seat": "aisle", "time": "noon"}}
 VAGUE = "That is too vague. Ask about one thing, please."
@@ -137,103 +138,18 @@ def test_who_asks_needlessly_is_never_told_more_than_one_wish_a_turn() -> None:
                 assert len(told(turn.reply)) == 1
 
 
-# How well free questions are understood. The words of the catalogue were chosen with the first list in view; the second was
-# set aside until they were.
-
-SEEN: list[tuple[str, str | None]] = [
-    ("Do you prefer a window or an aisle seat?", "seat"),
-    ("Any seating preference for the flight?", "seat"),
-    ("What time of day should the flight leave?", "time"),
-    ("Would an evening departure suit you?", "time"),
-    ("How early can you take off?", "time"),
-    ("Which class do you want to fly in?", "cabin"),
-    ("Is business class worth it to you for this flight?", "cabin"),
-    ("Which part of town should the hotel be in?", "area"),
-    ("Would you rather be near the beach or in the centre?", "area"),
-    ("What location suits you best for your accommodation?", "area"),
-    ("Do you want a modern hotel or something classic?", "style"),
-    ("Should the room be quiet?", "style"),
-    ("Would you like breakfast included?", "board"),
-    ("Do you need half board or full board?", "board"),
-    ("Will you be eating at the hotel?", "board"),
-    ("Which cuisine for dinner?", "cuisine"),
-    ("What would you like to eat?", "cuisine"),
-    ("What atmosphere should the restaurant have?", "mood"),
-    ("What sort of vibe are you after?", "mood"),
-    ("What ambiance would you like at the restaurant?", "mood"),
-    ("Do you want a table on the terrace?", "place"),
-    ("Where in the restaurant should the table be?", "place"),
-    ("Which floor should the apartment be on?", "floor"),
-    ("How high up should the flat be?", "floor"),
-    ("What kind of kitchen do you need?", "kitchen"),
-    ("Do you need a large kitchen?", "kitchen"),
-    ("Would you like a sea view?", "view"),
-    ("Do you care about the view from the flat?", "view"),
-    ("What size of car do you need?", "size"),
-    ("Compact or estate?", "size"),
-    ("Should the car be electric?", "fuel"),
-    ("What should the rental run on?", "fuel"),
-    ("Where should you pick up the car?", "pickup"),
-    ("Where would you like to get the rental from?", "pickup"),
-    ("Which pick-up point works for the car?", "pickup"),
-    ("What time and which seat for the flight?", "time"),
-    ("What are your preferences?", None),
-    ("Any preferences for the hotel?", None),
-    ("What is your budget?", None),
-    ("What would you like for the car?", None),
-]
-HELD_OUT: list[tuple[str, str | None]] = [
-    ("Where would you like to sit on the plane?", "seat"),
-    ("Should I get you something by the aisle?", "seat"),
-    ("When would you like to fly?", "time"),
-    ("Are you a morning person, or would you rather travel at night?", "time"),
-    ("At what hour do you want to set off?", "time"),
-    ("Economy, premium or business?", "cabin"),
-    ("Which fare class should I look for?", "cabin"),
-    ("Where do you want to stay?", "area"),
-    ("Do you have a preferred neighborhood for the hotel?", "area"),
-    ("What style of hotel do you like?", "style"),
-    ("What kind of hotel are you looking for?", "style"),
-    ("What character should the hotel have?", "style"),
-    ("Which meal plan should the hotel have?", "board"),
-    ("Should meals be included with the room?", "board"),
-    ("What kind of food do you fancy?", "cuisine"),
-    ("Are you in the mood for Italian or Japanese?", "cuisine"),
-    ("Do you like Mexican food?", "cuisine"),
-    ("Something cosy or more lively for the dinner?", "mood"),
-    ("Should it be an elegant evening out?", "mood"),
-    ("Would you like to sit outside or inside at the restaurant?", "place"),
-    ("Indoor or outdoor seating?", "place"),
-    ("Shall I reserve in the garden?", "place"),
-    ("Do you mind stairs, or would you want the ground floor?", "floor"),
-    ("Is a top-storey apartment all right?", "floor"),
-    ("Will you be cooking in the apartment?", "kitchen"),
-    ("What should the apartment overlook?", "view"),
-    ("What would you like to see from the windows?", "view"),
-    ("How big should the car be?", "size"),
-    ("How many people need to fit in the car?", "size"),
-    ("Will a small car do?", "size"),
-    ("Do you prefer petrol or diesel?", "fuel"),
-    ("Which engine type would you like for the car?", "fuel"),
-    ("Will you collect the car at the airport?", "pickup"),
-    ("Do you want the car delivered to your doorstep?", "pickup"),
-    ("Which area and which style for the hotel?", "area"),
-    ("How do you feel about the apartment's view and floor?", "view"),
-    ("Tell me more about your trip.", None),
-    ("What matters most to you?", None),
-    ("Can you describe your ideal restaurant?", None),
-    ("Is there anything else that I should know?", None),
-]
+READINGS = readings("travel")
 
 
-def share_understood(questions: list[tuple[str, str | None]]) -> float:
-    return float(np.mean([ScriptedTraveller.classify(question) == attribute for question, attribute in questions]))
+def share_understood(questions: list[list[str]]) -> float:
+    return float(np.mean([(ScriptedTraveller.classify(question) or "nothing") == meant for question, meant in questions]))
 
 
 def test_free_questions_are_mostly_understood() -> None:
-    assert share_understood(SEEN + HELD_OUT) >= 0.9
-    assert share_understood(HELD_OUT) >= 0.8
+    assert share_understood(READINGS["seen"] + READINGS["set_aside"]) >= 0.9
+    assert share_understood(READINGS["set_aside"]) >= 0.8
 
 
 def test_the_questions_cover_every_attribute_and_vagueness() -> None:
-    assert {attribute for _, attribute in SEEN + HELD_OUT} == {n for a in ASPECTS.values() for n in a.attributes} | {None}
+    asked = {attribute for _, attribute in READINGS["seen"] + READINGS["set_aside"]}
+    assert asked == {name for aspect in ASPECTS.values() for name in aspect.attributes} | {"nothing"}

@@ -14,7 +14,7 @@ from bao.users.llm import Check, Prompt, Reply, fence
 Respond = Callable[[Prompt, type[BaseModel]], Any]
 """From a prompt and the schema of the reply to what the model writes: JSON, or what becomes JSON. It may raise `FaultError`."""
 
-_FENCED = re.compile(r"<(\w+) (\w+)>\n.*?\n</\1 \2>", re.DOTALL)
+_FENCED = re.compile(r"<([\w-]+) (\w+)>\n.*?\n</\1 \2>", re.DOTALL)
 
 
 class FakeSimulator:
