@@ -21,7 +21,7 @@ from bao.rollout.episode import play
 from bao.task import Task, TaskSet
 from bao.trajectory import StopReason
 from bao.users.llm import Prompt
-from tests.endpoint.test_client import Verdict, healthy, simulator_of
+from tests.support.simulators import Verdict, healthy, simulator_of
 from tests.support.stub_endpoint import Kind, StubEndpoint
 
 TESTS = Path(__file__).parent

@@ -19,7 +19,7 @@ from bao.policies.scripted import RandomPolicy
 from bao.policy import Policy
 from bao.task import Hidden, Split, Task, TaskSet, Until, holds
 
-WORDS = (
+WORDS = [
     "anchor",
     "basket",
     "candle",
@@ -42,7 +42,7 @@ WORDS = (
     "timber",
     "urchin",
     "violin",
-)
+]
 SIZES = {Split.TRAIN: 6, Split.VALID: 4, Split.TEST: 12}
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -24,7 +24,7 @@ from bao.rollout.gate import AdaptiveLimit, Gate
 from bao.rollout.plan import Plan, tasks_digest
 from bao.rollout.runner import LOG, discard_log, run
 from bao.storage.episodes import read_episodes
-from bao.storage.log import LogFile, Record, compact, finished, scan
+from bao.storage.log import scan
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
 from tests.support.runner_gym import Broken, Deadly, Failing, Slow, Wanderer, plan
 from tests.support.stub_agent import speaking
@@ -68,75 +68,6 @@ def after(count: int) -> Callable[..., None]:
 
 
 # The log.
-
-
-class Numbered:
-    """The keys of ten episodes."""
-
-    def __len__(self) -> int:
-        return 10
-
-    def key(self, index: int) -> str:
-        return f"key{index}"
-
-
-def write(folder: Path, *records: tuple[int, Fault | None, Any]) -> Path:
-    part = LogFile(folder)
-    for number, fault, row in records:
-        part.append(number, f"key{number}", fault, {"value": row})
-    part.close()
-    return part.path
-
-
-def heads(records: Sequence[Record]) -> list[tuple[int, Fault | None]]:
-    return [(record.number, record.fault) for record in records]
-
-
-def test_a_log_cut_anywhere_holds_what_was_whole_before_the_cut(tmp_path: Path) -> None:
-    path = write(tmp_path, (3, None, "ä\n1"), (1, Fault.USER_TIMEOUT, "x"), (2, None, "y" * 50))
-    whole = path.read_bytes()
-    ends = [place + 1 for place, byte in enumerate(whole) if byte == ord("\n")]
-    for cut in range(len(whole) + 1):
-        path.write_bytes(whole[:cut])
-        assert len(list(scan(tmp_path))) == sum(end <= cut for end in ends)
-
-
-def test_a_line_with_any_byte_changed_counts_as_not_written(tmp_path: Path) -> None:
-    path = write(tmp_path, (3, None, "a"), (1, None, "b"), (2, None, "c"))
-    whole = path.read_bytes()
-    for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x04]) + whole[place + 1 :])
-        numbers = [record.number for record in scan(tmp_path)]
-        assert len(numbers) < 3
-        assert set(numbers) <= {1, 2, 3}
-
-
-def test_each_process_has_a_file_of_its_own_and_a_torn_one_is_never_appended_to(tmp_path: Path) -> None:
-    first = write(tmp_path, (3, None, "a"), (1, None, "b"))
-    first.write_bytes(first.read_bytes()[:-4])
-    second = write(tmp_path, (1, None, "c"))
-    assert first != second
-    assert heads(list(scan(tmp_path))) == [(3, None), (1, None)]
-
-
-def test_of_several_records_of_an_episode_the_first_healthy_one_counts(tmp_path: Path) -> None:
-    write(tmp_path, (3, Fault.USER_LEAK, "a"), (1, None, "b"), (4, Fault.USER_LEAK, "z"))
-    second = write(tmp_path, (3, None, "c"), (1, Fault.GYM_ERROR, "d"), (4, Fault.GYM_ERROR, "z"))
-    write(tmp_path, (3, None, "e"))
-    found = finished(tmp_path, Numbered())
-    assert {number: record.fault for number, record in found.items()} == {3: None, 1: None, 4: Fault.GYM_ERROR}
-    assert found[3].part == second
-
-
-def test_a_log_of_another_configuration_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, (3, None, "a"))
-
-    class Others(Numbered):
-        def key(self, index: int) -> str:
-            return f"other{index}"
-
-    with pytest.raises(ConfigError, match="of another configuration"):
-        finished(tmp_path, Others())
 
 
 def test_keys_tell_apart_whatever_can_change_an_episode() -> None:
@@ -507,11 +438,3 @@ def test_a_dead_endpoint_ends_a_minimum_viable_run_with_a_clear_error(tmp_path: 
         status, _, error = ended(started(*command(stub, tmp_path, *settings)))
     assert status == 1
     assert error.splitlines()[-1].startswith("error: 20 of 20 episodes ended in a fault (policy_unavailable 20;")
-
-
-def test_rows_of_a_log_become_a_file_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    of = plan()
-    expected = played(tmp_path, of)
-    records = finished(tmp_path / LOG, of)
-    compact({number: records[number] for number in (5, 2, 9)}, tmp_path / "some.parquet")
-    assert rows(tmp_path / "some.parquet") == [expected[number] for number in (2, 5, 9)]

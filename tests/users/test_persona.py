@@ -1,41 +1,26 @@
 """What a persona promises: its traits do what they say, over any gym, without touching what lies beneath."""
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from hypothesis import given
-from hypothesis import strategies as st
 
 import bao
-from bao.action import Action, ActionKind, Outcome
-from bao.errors import ConfigError, DataError
+from bao.action import Action
+from bao.errors import ConfigError
 from bao.gym import Gym
 from bao.gyms.telepathy.table import table as telepathy_table
 from bao.gyms.travel.catalogue import VALUE_ATTRIBUTE
 from bao.gyms.travel.tasks import Source
 from bao.gyms.travel.tasks import load as load_trip
-from bao.measures import summarize
-from bao.pareto import Candidate, frontier
-from bao.policy import Policy
 from bao.recipes.recipe import load_recipe
-from bao.reporting.tables import table
-from bao.reporting.transcript import print_transcript
 from bao.rollout.episode import play
 from bao.rollout.episodes import play_all
-from bao.storage.episodes import read_episodes, write_episodes
-from bao.task import Split, Task, TaskSet
-from bao.train.demonstrations import Rejection, reject
-from bao.train.shaping import PenaltyVariant, over_thinking
-from bao.trajectory import Fault, FaultError, StopReason, Trajectory, Turn
+from bao.trajectory import FaultError, StopReason, Trajectory
 from bao.users.persona import ASKED_ALREADY, OUT_OF_PATIENCE, PRESETS, VAGUE, Persona, Trait, read_persona
-from bao.users.repetition import gist, same
-from bao.users.satisfaction import UserExperience, satisfaction
+from tests.support.echo_gym import questions, replies, started
 
 SUPPORTED = {
     "function": set(),
@@ -49,69 +34,6 @@ SUPPORTED = {
 }
 ON: Mapping[str, Any] = {"patience": 3, "vagueness": 0.5, "volunteering": 0.5, "mistakes": 0.5}
 AREA, STYLE = Action("action", "Which area for the hotel?"), Action("action", "Which style for the hotel?")
-
-
-class Echo(Gym):
-    """Answers every question with its number and a draw of its own; an answer is right if it is ``right``."""
-
-    name = "echo"
-    about = "echoes"
-    kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
-    conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"all": frozenset({ActionKind.ACTION, ActionKind.ANSWER})}
-
-    def begin(self, task: Task) -> str:
-        self.heard: list[str] = []
-        self._told = 0
-        return "Ask."
-
-    def instructions(self) -> str:
-        return "Ask."
-
-    def on_search(self, content: str) -> Outcome:
-        return Outcome("Found.")
-
-    def on_action(self, content: str) -> Outcome:
-        if content == "break":
-            raise FaultError(Fault.USER_TIMEOUT)
-        self.heard.append(content)
-        return Outcome(f"{len(self.heard)}: {self.np_random.integers(1_000_000)}")
-
-    def on_answer(self, content: str) -> Outcome:
-        right = content == "right"
-        return Outcome("Right." if right else "Wrong.", float(right), right, right)
-
-    def volunteer(self, rng: np.random.Generator) -> Outcome | None:
-        self._told += 1
-        return Outcome(f"Told {self._told}.", done=self._told == 2, success=self._told == 2) if self._told <= 2 else None
-
-    def mistaken(self, content: str, rng: np.random.Generator) -> Outcome | None:
-        return None if "true" in content else Outcome(f"Nonsense {rng.integers(1_000_000)}.")
-
-    @classmethod
-    def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        return TaskSet.of(Task(f"e-{i}", "echo", {}) for i in range(size or 4))
-
-    @classmethod
-    def check_task(cls, task: Task) -> None:
-        pass
-
-    @classmethod
-    def scripted_policies(cls) -> Mapping[str, Callable[[Gym, int], Policy]]:
-        return {}
-
-
-def started(persona: Any, seed: int = 0, **settings: Any) -> Echo:
-    gym = Echo(persona=persona, horizon=200, **settings)
-    gym.reset(seed=seed, options={"task": Task("e", "echo", {})})
-    return gym
-
-
-def replies(gym: Gym, *contents: str, kind: str = "action") -> list[str]:
-    return [gym.step(Action(kind, content))[0] for content in contents]
-
-
-def questions(count: int) -> list[str]:
-    return [f"Question number{i}?" for i in range(count)]
 
 
 # Patience
@@ -153,45 +75,6 @@ def test_a_user_without_patience_bears_every_repetition_but_likes_it_less() -> N
     second = gym.step(Action("action", "Why?"))[-1]["satisfaction"]
     assert second < first
     assert gym.step(Action("action", "Why?"))[-1]["stop"] is None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        ("Which area for the hotel?", "which AREA, for the hotel", True),
-        ("Which area for the hotel?", "Could you tell me the hotel's area, please?", True),
-        ("Which hotels do you like?", "Which hotel do you like?", True),
-        ("Which area for the hotel?", "Which area for the flat?", False),
-        ("Where was he born?", "When was he born?", False),
-        ("Was he blind?", "Was she blind?", False),
-        ("Is it alive?", "Is it not alive?", False),
-        ("Isn't it alive?", "Is it alive?", False),
-        ("Cancel order #W1?", "Cancel order #W2?", False),
-        ("What is it?", "What is it", True),
-        ("What is it?", "Are you there?", False),
-        ("???", "???", True),
-        ("???", "!!!", False),
-        ("Größe?", "Farbe?", False),
-    ],
-)
-def test_what_counts_as_the_same_question(one: str, other: str, expected: bool) -> None:
-    assert same(gist(one), gist(other)) is expected
-    assert same(gist(other), gist(one)) is expected
-
-
-def test_long_messages_may_differ_in_a_word_but_neither_in_a_number_nor_in_a_denial() -> None:
-    long = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima"
-    assert same(gist(long), gist(f"{long} quickly"))
-    for word in ("7", "W17", "not", "never"):
-        assert not same(gist(long), gist(f"{long} {word}")), word
-    assert not same(gist(long), gist(f"{long} quickly slowly"))  # 12 of 14 is less than 90 %
-    assert not same(gist("alpha bravo"), gist("alpha bravo charlie"))
-
-
-@given(st.text(max_size=60), st.text(max_size=60))
-def test_sameness_is_reflexive_and_symmetric(one: str, other: str) -> None:
-    assert same(gist(one), gist(one))
-    assert same(gist(one), gist(other)) == same(gist(other), gist(one))
 
 
 # Vagueness
@@ -498,144 +381,3 @@ def test_a_reset_without_a_seed_goes_on_with_new_chance_of_the_persona() -> None
 
 def test_without_a_persona_the_info_holds_no_satisfaction() -> None:
     assert set(started(None).step(Action("search", "x"))[-1]) == {"turn", "involves_user", "success", "stop"}
-
-
-# Satisfaction
-
-
-@pytest.mark.parametrize(
-    ("experience", "patience", "expected"),
-    [
-        (UserExperience(), 4, 0.25),
-        (UserExperience(success=True), 4, 1.0),
-        (UserExperience(questions=3, repeated=1, success=True), 4, 0.6875),
-        (UserExperience(questions=9, success=True), 4, 0.75),
-        (UserExperience(questions=2, wrong=2, earned=0.5), 4, 0.25 + 0.375 - 0.125 - 0.25 * 2 / 3),
-        (UserExperience(questions=4, repeated=3, wrong=3), 4, 0.0),
-        (UserExperience(left=True, earned=0.8), 4, 0.0),
-    ],
-)
-def test_satisfaction_in_worked_numbers(experience: UserExperience, patience: int, expected: float) -> None:
-    assert satisfaction(experience, patience) == pytest.approx(expected)
-
-
-@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.floats(0, 1), st.booleans(), st.integers(1, 20))
-def test_satisfaction_is_in_its_range_and_falls_with_every_cost(
-    questions: int, repeated: int, wrong: int, earned: float, success: bool, patience: int
-) -> None:
-    def value(**more: int) -> float:
-        counts = {"questions": questions, "repeated": repeated, "wrong": wrong}
-        for name, count in more.items():
-            counts[name] += count
-        return satisfaction(UserExperience(**counts, earned=earned, success=success), patience)
-
-    assert 0 <= value() <= 1
-    for name in ("questions", "repeated", "wrong"):
-        assert value(**{name: 1}) <= value()
-    assert satisfaction(UserExperience(questions, repeated, wrong, earned, True), patience) >= value()
-
-
-def test_wrong_submissions_count_and_tool_calls_do_not() -> None:
-    gym = started({"patience": 4})
-    assert gym.step(Action("answer", "wrong"))[-1]["satisfaction"] == pytest.approx(0.125)
-    tau = bao.make("tau", persona="busy")
-    tau.reset(seed=0)
-    assert tau.step(Action("answer", "no call"))[-1]["satisfaction"] == 0.25
-
-
-def test_satisfaction_reaches_trajectory_file_summary_table_and_frontier(tmp_path: Path) -> None:
-    evaluations, summaries = [], []
-    for name in ("ask_all", "ask_needed"):
-        gym = bao.make("travel", persona="busy")
-        episodes = play_all(gym, gym.scripted_policies()[name](gym, 0), gym.task_set("test", 40).tasks)
-        assert {episode.stop for episode in episodes} & {StopReason.USER_LEFT, StopReason.SUCCESS}
-        assert all(episode.satisfaction == 0 for episode in episodes if episode.stop is StopReason.USER_LEFT)
-        write_episodes(tmp_path / "e.parquet", episodes)
-        assert read_episodes(tmp_path / "e.parquet") == episodes
-        summaries.append(summarize(episodes, resamples=200))
-        mean = float(np.mean([episode.satisfaction for episode in episodes]))
-        found = summaries[-1]["satisfaction"]
-        assert found["mean"] == pytest.approx(mean)
-        assert found["low"] < mean < found["high"]
-        evaluations.append(Candidate.of(episodes))
-    assert "Satisfaction" in str([column.header for column in table(summaries).columns])
-    drawn = frontier(evaluations, ("score", "satisfaction"), resamples=100).to_json()
-    assert drawn["objectives"][1] == {"name": "satisfaction", "direction": "max"}
-
-
-def test_without_a_persona_summary_and_table_are_as_before_and_the_objective_is_refused() -> None:
-    gym = bao.make("travel")
-    episodes = play_all(gym, gym.scripted_policies()["oracle"](gym, 0), gym.task_set("test", 5).tasks)
-    summary = summarize(episodes, resamples=100)
-    assert "satisfaction" not in summary
-    assert "Satisfaction" not in str([column.header for column in table([summary]).columns])
-    with pytest.raises(DataError, match="satisfaction"):
-        frontier([Candidate.of(episodes)], ("score", "satisfaction"))
-
-
-def test_a_fault_has_no_satisfaction() -> None:
-    class Asks:
-        name = "asks"
-
-        def begin(self, system: str, opening: str) -> None: ...
-
-        def act(self, observation: str) -> bao.Parsed:
-            return bao.Parsed("", Action(ActionKind.ACTION, "break"), None)
-
-    episode = play(Echo(persona="busy"), Asks(), Task("e", "echo", {}), 0)
-    assert (episode.stop, episode.satisfaction) == (StopReason.FAULT, None)
-
-
-# A user who left, elsewhere
-
-
-def left(turns: Sequence[Turn]) -> Trajectory:
-    return Trajectory("travel", "t", "p", 0, "Hi", tuple(turns), StopReason.USER_LEFT, False, 16, satisfaction=0.0)
-
-
-TURNS = (
-    Turn("", Action(ActionKind.ANSWER, "H1"), "H1 is perfect.", 0.5, True),
-    Turn("", Action(ActionKind.ACTION, "Why?"), "Goodbye.", 0.0, True),
-)
-
-
-def test_an_episode_that_drove_the_user_away_is_no_demonstration() -> None:
-    assert reject(left(TURNS), [False, False]) is Rejection.USER_LEFT
-
-
-def test_a_user_who_left_is_no_over_thinking() -> None:
-    assert not over_thinking(left(TURNS), 0.05, PenaltyVariant.PAPER).any()
-
-
-def test_the_share_of_users_who_left_is_in_the_summary() -> None:
-    assert summarize([left(TURNS)], resamples=10)["stop"] == {"user_left": 1.0}
-
-
-def test_the_transcript_shows_who_left_and_how_satisfied(capsys: pytest.CaptureFixture[str]) -> None:
-    from rich.console import Console
-
-    print_transcript(Console(width=140), left(TURNS))
-    shown = capsys.readouterr().out
-    assert "stop user_left" in shown
-    assert "satisfaction 0.00" in shown
-
-
-def test_eval_takes_a_persona(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from bao.cli import main
-
-    monkeypatch.setattr("logging.raiseExceptions", True)
-    out = tmp_path / "busy"
-    line = ["bao", "eval", "scripted:ask_all", "--persona", "busy", "--tasks", "20", "--out", str(out)]
-    monkeypatch.setattr("sys.argv", line)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
-    summary = json.loads((out / "summary.json").read_text())
-    assert 0 < summary["stop"]["user_left"] < 1
-    assert 0 < summary["satisfaction"]["mean"] < 1
-    assert 'persona = "busy"' in (out / "config.toml").read_text()
-    monkeypatch.setattr("sys.argv", [*line[:4], "buzy", *line[5:]])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 2
-    assert "did you mean 'busy'" in capsys.readouterr().err
