@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bao.action import ActionKind
 from bao.errors import ConfigError, DataError
 from bao.formats.exchange import Target, export_episodes
-from bao.report.terminal import TerminalProgress
+from bao.reporting.terminal import TerminalProgress
 from bao.storage.episodes import utf8, write_episodes
 from bao.trajectory import Fault, StopReason, Trajectory
 from tests.formats.test_formats import EPISODES, episode, turns

@@ -60,7 +60,7 @@ def test_the_gym_says_that_its_scores_are_no_measure_of_persuasion() -> None:
     for place in places:
         assert place is not None
         assert "plumbing" in place
-    assert "no measure of persuasion" in str(Persuade.scripted_policies.__doc__)
+    assert "no measure of persuasion" in str(bao.gyms.persuade.agents.__doc__)
 
 
 # The stance and its reward.
@@ -78,7 +78,7 @@ def test_a_stance_that_is_none_of_the_seven_is_a_fault_and_never_stored(text: st
     class Rambling:
         said = text
 
-        def explain(self, question: str) -> str:
+        def answer(self, question: str) -> str:
             return "Hm."
 
         def hear(self, argument: str) -> Heard:
@@ -91,7 +91,7 @@ def test_a_stance_that_is_none_of_the_seven_is_a_fault_and_never_stored(text: st
 
     gym = begun()
     user = Rambling()
-    gym.persuadee = user
+    gym.user = user
     user.said = Stance.NEUTRAL
     assert gym.step(Action("answer", "So."))[1] == pytest.approx(3 / 6)
     user.said = text
@@ -111,7 +111,7 @@ def test_moving_the_user_to_and_fro_earns_nothing_more() -> None:
     class Swinging:
         turn = 0
 
-        def explain(self, question: str) -> str:
+        def answer(self, question: str) -> str:
             return "Hm."
 
         def hear(self, argument: str) -> Heard:
@@ -119,7 +119,7 @@ def test_moving_the_user_to_and_fro_earns_nothing_more() -> None:
             return Heard("Well.", swinging[self.turn - 1])
 
     gym = begun()
-    gym.persuadee = Swinging()
+    gym.user = Swinging()
     assert sum(gym.step(Action("answer", "So."))[1] for _ in range(16)) == pytest.approx(5 / 6)
 
 
@@ -289,7 +289,7 @@ def test_what_can_be_said_against_any_claim_moves_nobody() -> None:
 def test_asking_why_tells_the_reason_and_what_weighs_and_no_consideration() -> None:
     for task in ALL_TASKS:
         case = load(task)
-        reply = ScriptedPersuadee(case).explain(ASK_WHY)
+        reply = ScriptedPersuadee(case).answer(ASK_WHY)
         assert reply.startswith(f"I hold it because {case.reason}. What weighs with me is ")
         told = {kind for kind in Kind if str(kind) in reply.partition("What weighs")[2]}
         assert told == set(case.weighing)
@@ -300,7 +300,7 @@ def test_asking_about_a_kind_tells_what_would_move_the_user_only_if_it_weighs() 
     for task in ALL_TASKS:
         case = load(task)
         for kind in Kind:
-            reply = ScriptedPersuadee(case).explain(f"What about {kind}?")
+            reply = ScriptedPersuadee(case).answer(f"What about {kind}?")
             shown = [each for each in case.considerations if each.text in reply]
             assert all(each.kind == kind and each.weighs for each in shown)
             assert len(shown) == (kind in case.weighing)

@@ -10,8 +10,7 @@ from bao.action import Action
 from bao.errors import ConfigError
 from bao.gyms.persuade import Persuade
 from bao.gyms.persuade.agents import GENERIC
-from bao.gyms.persuade.files import shared_arguments, shared_claims
-from bao.gyms.persuade.tasks import concepts, is_userrl, load, plain
+from bao.gyms.persuade.tasks import concepts, is_userrl, load, plain, shared
 from bao.gyms.persuade.words import Kind
 from bao.task import Split, Task, TaskSet
 from tests.support.gyms import every_task, started, whole
@@ -25,7 +24,7 @@ def test_each_claim_is_held_by_several_users() -> None:
 def test_no_claim_and_no_consideration_occurs_in_two_splits() -> None:
     for one, other in combinations(Split, 2):
         first, second = whole(Persuade, one), whole(Persuade, other)
-        assert shared_claims(first, second) == ()
+        assert shared(first, second, "claim") == ()
         texts = [{row["text"] for task in tasks for row in task.data["considerations"]} for tasks in (first, second)]
         assert not texts[0] & texts[1]
         plains = [{plain(text) for text in found} for found in texts]
@@ -96,9 +95,9 @@ def test_shared_claims_are_found_whatever_their_case_and_final_stop() -> None:
         return TaskSet.of(Task(f"{i}", "persuade", {"claim": claim, "argument": claim}) for i, claim in enumerate(claims))
 
     one, other = tasks("Tea is good.", "Rain  is wet", "Snow"), tasks("tea is good", "Rain is wet.", "Hail")
-    assert shared_claims(one, other) == ("Rain  is wet", "Tea is good.")
-    assert len(shared_arguments(one, other)) == 2
-    assert shared_claims(one, tasks()) == ()
+    assert shared(one, other, "claim") == ("Rain  is wet", "Tea is good.")
+    assert len(shared(one, other, "argument")) == 2
+    assert shared(one, tasks(), "claim") == ()
 
 
 def test_userrls_files_load_and_are_not_played(userrl_data: Path) -> None:
@@ -119,8 +118,8 @@ def test_userrls_test_claims_all_occur_in_its_training_set_and_ours_do_not(userr
     folder = userrl_data / "persuasion"
     train, test = (Persuade.read_tasks(folder / f"{split}.parquet") for split in ("train", "test"))
     assert (len({task.data["claim"] for task in train}), len({task.data["claim"] for task in test})) == (61, 27)
-    assert len(shared_claims(train, test)) == 27
+    assert len(shared(train, test, "claim")) == 27
     assert len({task.data["argument"] for task in test}) == 41
-    assert len(shared_arguments(train, test)) == 10
+    assert len(shared(train, test, "argument")) == 10
     for split in Split:
-        assert shared_claims(whole(Persuade, split), train) == ()
+        assert shared(whole(Persuade, split), train, "claim") == ()

@@ -28,6 +28,10 @@ def replied(gym: Search, kind: str, content: str) -> str:
     return gym.step(Action(kind, content))[0]
 
 
+def asker(task: Task) -> ScriptedAsker:
+    return ScriptedAsker(load(task).question, load(task).meant)
+
+
 def every_world() -> list[World]:
     return [world(name) for split in Split for name in world_names(split)]
 
@@ -142,11 +146,11 @@ def words(text: str) -> str:
 def test_nothing_that_the_user_says_shows_the_answer() -> None:
     questions = [question.format(x="it") for relation in RELATIONS.values() for question in relation.questions]
     for task in whole(Search):
-        user = load(task).user
+        user = asker(task)
         named = task.data.get("meant", {"candidates": []})["candidates"]
         for question in (*questions, "", "What is the answer?", *named):
             for answer in task.data["answers"]:
-                assert words(answer) not in words(user.reply(question))
+                assert words(answer) not in words(user.answer(question))
 
 
 def test_a_search_depends_on_the_world_and_the_query_alone() -> None:
@@ -231,7 +235,7 @@ CLUB = ScriptedAsker(
     ],
 )
 def test_the_user_answers_what_is_asked(question: str, reply: str) -> None:
-    assert CLUB.reply(question) == reply
+    assert CLUB.answer(question) == reply
 
 
 def test_one_question_settles_every_ambiguous_task() -> None:
@@ -239,11 +243,11 @@ def test_one_question_settles_every_ambiguous_task() -> None:
     for task in AMBIGUOUS:
         meant = task.data["meant"]
         name = meant["candidates"][meant["index"]]
-        assert load(task).user.reply(f"Do you mean {' or '.join(meant['candidates'])}?") == f"I mean {name}."
+        assert asker(task).answer(f"Do you mean {' or '.join(meant['candidates'])}?") == f"I mean {name}."
         place = world(task.data["world"])
         telling = 0
         for relation, value in meant["facts"].items():
-            assert value in load(task).user.reply(RELATIONS[relation].questions[0].format(x="it"))
+            assert value in asker(task).answer(RELATIONS[relation].questions[0].format(x="it"))
             telling += sum(place.things[other].facts.get(relation) == value for other in meant["candidates"]) == 1
         assert telling >= 1
 
@@ -251,13 +255,13 @@ def test_one_question_settles_every_ambiguous_task() -> None:
 def test_of_what_is_asked_the_user_knows_nothing() -> None:
     for task in DESCRIBED:
         first = task.data["meant"]["asked"][0]
-        assert load(task).user.reply(RELATIONS[first].questions[0].format(x="it")) == UNKNOWN
+        assert asker(task).answer(RELATIONS[first].questions[0].format(x="it")) == UNKNOWN
 
 
 def test_who_names_what_is_meant_has_nothing_to_add() -> None:
     for task in whole(Search):
         if "meant" not in task.data:
-            assert load(task).user.reply("Which one do you mean, and when was it founded?") == CLEAR
+            assert asker(task).answer("Which one do you mean, and when was it founded?") == CLEAR
 
 
 COMPANIES = ("Cosorin Works", "Havella Brothers", "Solamont and Sons")

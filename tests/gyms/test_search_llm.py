@@ -177,7 +177,7 @@ def test_a_judge_of_its_own_judges_and_a_scripted_user_goes_on_answering() -> No
 
 def test_the_user_is_asked_once_a_question_and_told_what_it_means_and_knows() -> None:
     user, fake = asker(obeying)
-    assert user.reply("When was it founded?") == "It was founded in 1874."
+    assert user.answer("When was it founded?") == "It was founded in 1874."
     (prompt,) = fake.prompts
     for known in (QUESTION, "Aldford Swifts", "It was founded in 1874.", "The colours are red and blue.", "club"):
         assert known in prompt.role
@@ -211,11 +211,11 @@ def test_where_the_question_is_clear_no_call_is_made() -> None:
 )
 def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fault(question: str, reply: str) -> None:
     user, fake = asker(replying({"reply": reply}, {"reply": "That I do not know."}))
-    assert user.reply(question) == "That I do not know."
+    assert user.answer(question) == "That I do not know."
     assert len(fake.problems) == 1
     user, _ = asker(always(reply=reply))
     with pytest.raises(FaultError) as error:
-        user.reply(question)
+        user.answer(question)
     assert error.value.fault == Fault.USER_MALFORMED
 
 
@@ -233,7 +233,7 @@ def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fau
 )
 def test_what_the_agent_named_may_be_named(question: str, reply: str) -> None:
     user, fake = asker(always(reply=reply))
-    assert user.reply(question) == reply
+    assert user.answer(question) == reply
     assert fake.problems == []
 
 
@@ -246,11 +246,11 @@ def test_every_fact_of_every_own_task_can_be_told_and_every_name_confirmed() -> 
         for relation, value in meant.facts.items():
             told = TOLD[relation].format(value=value)
             user = LLMAsker(case.question, meant, case.answers, FakeSimulator(always(reply=told), tries=1))
-            assert user.reply(RELATIONS[relation].questions[0].format(x="it")) == told
+            assert user.answer(RELATIONS[relation].questions[0].format(x="it")) == told
         user = LLMAsker(case.question, meant, case.answers, FakeSimulator(always(reply=f"I mean {name}."), tries=1))
-        assert user.reply(f"Do you mean {' or '.join(meant.candidates)}?") == f"I mean {name}."
+        assert user.answer(f"Do you mean {' or '.join(meant.candidates)}?") == f"I mean {name}."
         with pytest.raises(FaultError, match="the reply names"):
-            user.reply("Which one do you mean?")
+            user.answer("Which one do you mean?")
 
 
 @given(st.data())

@@ -37,7 +37,7 @@ def entity(name: str) -> Entity:
 def asked(name: str, *questions: str) -> str:
     """The reply to the last of the questions."""
     user = ScriptedUser(entity(name))
-    return [user.reply(question) for question in questions][-1]
+    return [user.answer(question) for question in questions][-1]
 
 
 def label(reading: Reading) -> str:
@@ -59,7 +59,7 @@ def test_the_plain_question_of_every_feature_is_answered_from_its_column() -> No
     for place, feature in enumerate(table().features):
         if feature.ask:
             for one, user in users:
-                assert user.reply(feature.ask) == BARE[one.values[place]], (feature.ask, one.title)
+                assert user.answer(feature.ask) == BARE[one.values[place]], (feature.ask, one.title)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_tag_at_the_end_of_a_question_says_nothing(tag: str) -> None:
 
 @given(st.text(max_size=300) | st.lists(st.sampled_from(WORDS)).map(" ".join))
 def test_any_text_is_read_without_an_error(text: str) -> None:
-    assert ScriptedUser(entity("tiger")).reply(text)
+    assert ScriptedUser(entity("tiger")).answer(text)
     assert reader().read(text, "has").sort in Sort
 
 
@@ -221,7 +221,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
 def test_a_question_and_its_negation_are_never_answered_alike(one: Entity, feature: Any) -> None:
     verb, subject, rest = feature.ask.rstrip("?").split(" ", 2)
     user = ScriptedUser(one)
-    plain, denied = user.reply(feature.ask), user.reply(f"{verb} {subject} not {rest}?")
+    plain, denied = user.answer(feature.ask), user.answer(f"{verb} {subject} not {rest}?")
     assert {plain[:2], denied[:2]} in ({"Ye", "No"}, {"It"})
 
 
@@ -248,7 +248,7 @@ def test_the_history_is_not_ignored() -> None:
 def test_an_answer_never_contradicts_an_earlier_one() -> None:
     user = ScriptedUser(entity("tiger"))
     questions = [feature.ask for feature in table().features if feature.ask]
-    assert [user.reply(q) for q in questions] == [user.reply(q) for q in questions]
+    assert [user.answer(q) for q in questions] == [user.answer(q) for q in questions]
 
 
 @pytest.mark.parametrize(

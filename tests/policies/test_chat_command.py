@@ -9,11 +9,11 @@ import pytest
 from bao.errors import ConfigError
 from bao.evaluation.evaluate import evaluate
 from bao.evaluation.results import find_results
-from bao.evaluation.settings import EvaluationSection
+from bao.evaluation.settings import EvaluationJob
 from bao.gyms.section import GymSection
 from bao.gyms.travel import Travel
 from bao.policies.agents import open_agent
-from bao.report.terminal import TerminalProgress
+from bao.reporting.terminal import TerminalProgress
 from bao.storage.episodes import read_episodes
 from bao.trajectory import Fault
 from tests.policies.test_chat import KEY, scripted, stub_of
@@ -109,16 +109,9 @@ def test_the_name_of_a_model_is_safe_as_a_files_name(model: str, name: str) -> N
 
 
 def test_settings_of_agents_are_refused_where_the_policy_has_none(tmp_path: Path) -> None:
+    job = EvaluationJob(GymSection(), Travel.task_set("test", 1), agent={"mode": "text"})
     with pytest.raises(ConfigError, match=r"agent\.mode is no setting of a scripted policy"):
-        evaluate(
-            "scripted:oracle",
-            GymSection(),
-            Travel.task_set("test", 1),
-            EvaluationSection(),
-            tmp_path,
-            TerminalProgress(),
-            agent={"mode": "text"},
-        )
+        evaluate("scripted:oracle", job, {None: tmp_path}, TerminalProgress())
 
 
 def test_a_price_of_the_users_turns_is_told_and_kept(tmp_path: Path) -> None:

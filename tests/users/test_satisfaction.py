@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bao.reporting.tables import table
-from bao.reporting.transcript import print_transcript
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +14,8 @@ from bao.action import Action, ActionKind
 from bao.errors import DataError
 from bao.measures import summarize
 from bao.pareto import Candidate, frontier
+from bao.reporting.tables import table
+from bao.reporting.transcript import print_transcript
 from bao.rollout.episode import play
 from bao.rollout.episodes import play_all
 from bao.storage.episodes import read_episodes, write_episodes
