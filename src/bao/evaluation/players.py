@@ -184,6 +184,7 @@ class LocalPlayer:
     def play(self, folders: Folders, series: str, progress: Progress) -> None:
         """As `Player.play`. Where models take part in the gym, at most ``concurrency`` episodes wait for them at once, and no
         more than they may get requests."""
+        from bao.models import draw
         from bao.models.local import load_local, weights_digest
         from bao.models.workers import Rollouts, Workers, worker_count
 
@@ -208,6 +209,7 @@ class LocalPlayer:
             "limits": [settings.turn_tokens, settings.trajectory_tokens],
             "temperature": settings.temperature,
             "dtype": section.dtype,
+            "sampler": draw.VERSION,
         }
         batches = {}
         for weight, out in folders.items():

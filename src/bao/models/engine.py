@@ -7,7 +7,11 @@ with waiting ones or dropped. Ids, turn indices and log-probabilities are kept a
 Gyms answer at once, in this thread, unless `GymLimits.at_once` says that they wait for somebody: then they are reset and
 stepped in threads, the rows that await them stand aside, and the engine sleeps only where no other row is left.
 
-Each episode draws from its own random stream, so what it samples does not depend on which episodes run beside it.
+Each episode draws from its own random stream, so what it samples does not depend on which episodes run beside it. Its logits
+do, in their last digits, since products of matrices round by their shapes: a draw that these could turn (`bao.models.draw`) is
+decided by logits from the episode's own tokens, alone in a batch. So the ids are the same in every batch as long as logits
+differ by less than the margin of doubt, and the recorded log-probs nearly so. Under bfloat16 they differ a thousand times more
+and nothing is decided anew: there only the same batches give the same episodes.
 """
 
 import time
@@ -18,12 +22,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from bao.action import Parsed, parse
 from bao.errors import ConfigError
 from bao.gym import Gym
+from bao.models.draw import draw, halvings, margin
 from bao.models.forward import Forward, forward_of
 from bao.models.kv import RowCache
 from bao.models.template import Template
@@ -33,6 +39,9 @@ from bao.rollout.request import GymLimits, Limits, OnEpisode, Request
 from bao.rollout.waiting import LateError, WaitingPool
 from bao.trajectory import Fault, FaultError, StopReason, TokenTrace, Trajectory, Turn
 
+_SMALL = 10_000_000
+"""Weights of a model that loses little on one thread."""
+
 
 @dataclass
 class EngineStats:
@@ -41,6 +50,8 @@ class EngineStats:
     prefilled: int = 0
     """Prompt and observation tokens fed."""
     sampled: int = 0
+    alone: int = 0
+    """Of these, decided by their episode's tokens alone."""
     decode_steps: int = 0
     seconds: float = 0.0
 
@@ -57,7 +68,8 @@ class _Episode:
     system: str
     opening: str
     prompt: list[int]
-    noise: list[float]
+    noise: npt.NDArray[np.float32]
+    """[tokens, halvings]"""
     started: float
     ids: list[int] = field(default_factory=list)
     turn_index: list[int] = field(default_factory=list)
@@ -104,7 +116,8 @@ class Engine:
         self.stats = EngineStats()
         self._make_gym = make_gym
         self._gyms: list[Gym] = []
-        self._device = next(model.parameters()).device
+        weight = next(model.parameters())
+        self._device, self._dtype = weight.device, weight.dtype
 
     def run(
         self, requests: Sequence[Request], *, weights_version: int = 0, on_episode: OnEpisode | None = None
@@ -185,6 +198,12 @@ class _Run:
         self.rows: list[_Episode] = []
         self.cache = RowCache(self.most)
         self.device = engine._device
+        self.halvings = halvings(engine.model.lm_head.out_features)
+        self.exact = engine._dtype is torch.float32 and not torch.is_autocast_enabled(self.device.type)
+        """Whether batches differ by little enough that what is doubtful is rare, and decided alone."""
+        self.small = sum(weight.numel() for weight in engine.model.parameters()) < _SMALL
+        self.near = 0.0
+        """The margin of doubt, from the largest logits met in prefilling."""
         self.calls: WaitingPool[_Episode] | None = WaitingPool(self.gym_limits.at_once) if self.gym_limits.at_once else None
 
     def loop(self) -> None:
@@ -246,10 +265,8 @@ class _Run:
     def _start(self, index: int, request: Request, tries: int) -> None:
         gym = self.engine.take_gym()
         system = system_text(gym, self.engine.form, request.effort_weight)
-        noise = (
-            np.random.Generator(np.random.Philox(key=request.seed))
-            .random(self.limits.trajectory_tokens, dtype=np.float32)
-            .tolist()
+        noise = np.random.Generator(np.random.Philox(key=request.seed)).random(
+            (self.limits.trajectory_tokens, self.halvings), dtype=np.float32
         )
         episode = _Episode(index, request, tries, gym, system, "", [], noise, time.perf_counter())
         self.opening.add(episode)
@@ -345,23 +362,39 @@ class _Run:
         else:
             states = states[:, 0] if len(fed) == len(rows) else states[self._tensor(rows), 0]
         logits: Tensor = self.engine.model.lm_head(states)
+        logits = logits.float()
+        if width > 1 or not self.near:
+            self.near = max(self.near, margin(logits))
+        return logits
+
+    def _alone(self, episode: _Episode) -> Tensor:
+        """Logits [1, vocabulary] after an episode's last token, in which no batch and no cache has a part."""
+        self.engine.stats.alone += 1
+        ids = torch.tensor([episode.prompt + episode.ids], device=self.device)
+        cache, length = RowCache(1), ids.shape[1]
+        columns = torch.arange(length, device=self.device).unsqueeze(0)
+        cache.aim([0], columns, length)
+        # Rounding depends on threads too, and whether processes of one thread play depends on how much is left.
+        threads = torch.get_num_threads()
+        if self.small:
+            torch.set_num_threads(1)
+        try:
+            logits: Tensor = self.engine.model.lm_head(self.forward(ids, columns, cache)[:, -1])
+        finally:
+            if self.small:
+                torch.set_num_threads(threads)
         return logits.float()
 
     def _sample(self, rows: list[int], logits: Tensor) -> None:
-        """One token for each row from `logits` [rows, vocabulary], by inverse CDF on the episode's own stream."""
+        """One token for each row from `logits` [rows, vocabulary], on the episode's own stream."""
         self.engine.stats.sampled += len(rows)
         temperature = self.engine.temperature
-        if temperature == 0:
-            tokens = logits.argmax(-1)
-            logprobs = torch.log_softmax(logits, -1)
-        else:
-            logprobs = torch.log_softmax(logits / temperature, -1)
-            cumulative = logprobs.exp().cumsum(-1)
-            noise = [self.rows[row].noise[len(self.rows[row].ids)] for row in rows]
-            target = torch.tensor(noise, device=self.device).unsqueeze(1) * cumulative[:, -1:]
-            tokens = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
-        chosen = logprobs.gather(1, tokens.unsqueeze(1)).squeeze(1).tolist()
-        for row, token, logprob in zip(rows, tokens.tolist(), chosen, strict=True):
+        noise = np.array([self.rows[row].noise[len(self.rows[row].ids)] for row in rows])
+        tokens, logprobs, doubtful = draw(logits, temperature, noise, self.near)
+        for i in doubtful if self.exact else ():
+            alone = draw(self._alone(self.rows[rows[i]]), temperature, noise[i : i + 1], 0.0)
+            tokens[i], logprobs[i] = alone.tokens[0], alone.logprobs[0]
+        for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
             episode = self.rows[row]
             episode.ids.append(token)
             episode.turn_index.append(len(episode.turns))
