@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 VERSION = 2
-"""Raised when the same noise gives other tokens: what is left of an evaluation is not played by another sampler. 1: inverse CDF."""
+"""Raised when the same noise gives other tokens, so that no evaluation goes on under another sampler. 1: inverse CDF."""
 NEAR = 4e-5
 """`margin` of logits up to `_LARGE`."""
 _LARGE = 8.0
