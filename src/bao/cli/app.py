@@ -82,10 +82,8 @@ def train(recipe: RecipeName = "quickstart", /, *, start: Path, out: Out, set_: 
     For example:
         bao train quickstart --start runs/sft/model --out runs/bao --set grpo.steps=40
 
-    Parameters
-    ----------
-    start
-        The model folder to start from.
+    Args:
+        start: The model folder to start from.
     """
     from bao.recipes import stages
     from bao.recipes.recipe import load_recipe
@@ -105,17 +103,12 @@ def transcript(
         bao show transcript runs/ask_all --index 3
         bao show transcript runs/quickstart/eval --pick disputed
 
-    Parameters
-    ----------
-    episodes
-        A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
-    index
-        Which of the episodes (with --pick, which of the picks), from 0.
-    task
-        Count only the episodes of this task (its id).
-    pick
-        worst: the lowest return of each policy. expensive: the most user turns of each. disputed: both episodes of a task that
-        one policy or seed solves and another does not. The reason is printed too.
+    Args:
+        episodes: A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
+        index: Which of the episodes (with --pick, which of the picks), from 0.
+        task: Count only the episodes of this task (its id).
+        pick: worst: the lowest return of each policy. expensive: the most user turns of each. disputed: both episodes of a task
+            that one policy or seed solves and another does not. The reason is printed too.
     """
     from rich.console import Console
 
@@ -159,14 +152,10 @@ def mask(recipe: RecipeName = "quickstart", /, *, model: Path, index: int = 0, s
     For example:
         bao show mask quickstart --model runs/quickstart/bao/model
 
-    Parameters
-    ----------
-    model
-        The model folder that samples.
-    index
-        Which trajectory of the group, from 0.
-    seed
-        Seed of the group.
+    Args:
+        model: The model folder that samples.
+        index: Which trajectory of the group, from 0.
+        seed: Seed of the group.
     """
     from rich.console import Console
 

@@ -124,14 +124,10 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
         bao measure runs/gpt --prices prices.toml
         bao measure runs/quickstart/eval --embedding sentence-transformers/all-MiniLM-L6-v2
 
-    Parameters
-    ----------
-    evaluations
-        Folders of `bao eval`, or folders of such folders.
-    prices
-        A TOML file of prices per million tokens: [prices."MODEL"] with input and output.
-    embedding
-        A sentence-transformers model, by name or folder, for embedding_diversity.
+    Args:
+        evaluations: Folders of `bao eval`, or folders of such folders.
+        prices: A TOML file of prices per million tokens: [prices."MODEL"] with input and output.
+        embedding: A sentence-transformers model, by name or folder, for embedding_diversity.
     """
     from bao.evaluation.results import find_results, remeasure
     from bao.measures.cost import read_prices
@@ -159,14 +155,10 @@ def transfer(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = Fal
         bao transfer runs/scripted runs/llm
         bao transfer runs/judge-trained-with runs/judge-a runs/judge-b --json
 
-    Parameters
-    ----------
-    trained
-        The evaluations under the user that the policies were trained with.
-    others
-        The evaluations under other users, a folder each.
-    seed
-        Seed of the bootstrap.
+    Args:
+        trained: The evaluations under the user that the policies were trained with.
+        others: The evaluations under other users, a folder each.
+        seed: Seed of the bootstrap.
     """
     from bao.cli.judging import transfers_table
     from bao.errors import ConfigError

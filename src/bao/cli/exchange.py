@@ -21,12 +21,9 @@ def export(
         bao export runs/quickstart/eval --to datasets --out quickstart.parquet
         bao export runs/mine --to inspect --out mine.eval
 
-    Parameters
-    ----------
-    folder
-        A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
-    to
-        The format (docs/formats.md shows each).
+    Args:
+        folder: A folder of `bao eval`, a folder of such folders, or an episodes.parquet.
+        to: The format (docs/formats.md shows each).
     """
     from bao.formats.exchange import Target, export_episodes
     from bao.reporting.terminal import TerminalProgress
@@ -50,16 +47,11 @@ def import_(
         bao import mine.jsonl --from openai --out runs/again
         bao import chats.jsonl --from openai --gym travel --out runs/chats
 
-    Parameters
-    ----------
-    file
-        The file to read.
-    from_
-        The format (docs/formats.md shows each).
-    gym
-        The gym whose rules apply to conversations that bao did not write.
-    convention
-        Which actions count as user effort in them; default: the gym's first.
+    Args:
+        file: The file to read.
+        from_: The format (docs/formats.md shows each).
+        gym: The gym whose rules apply to conversations that bao did not write.
+        convention: Which actions count as user effort in them; default: the gym's first.
     """
     from bao.formats.exchange import Source, import_episodes
     from bao.reporting.terminal import TerminalProgress

@@ -31,10 +31,8 @@ def init_gym(
         bao init gym bookshop
         bao init gym bookshop --out ~/code/bookshop-gym
 
-    Parameters
-    ----------
-    out
-        The new folder; default NAME-gym.
+    Args:
+        out: The new folder; default NAME-gym.
     """
     folder = write_gym_package(name, out)
     print(f"gym package: {folder}")

@@ -48,9 +48,10 @@ def command_of(
         show(verb(*arguments, **options), **shown)
 
     signature = inspect.Signature([*parameters, *own])
-    about, _, explained = inspect.cleandoc(verb.__doc__ or "").partition("\n\nParameters\n")
+    about, _, explained = inspect.cleandoc(verb.__doc__ or "").partition("\n\nArgs:\n")
+    explained = explained.replace("\n" + 8 * " ", " ")  # a line's end in the source is none on the screen
     lines = "\n".join(f"    {example}" for example in examples)
-    command.__doc__ = f"{about}\n\nFor example:\n{lines}\n\nParameters\n{explained}"
+    command.__doc__ = f"{about}\n\nFor example:\n{lines}\n\nArgs:\n{explained}"
     command.__name__ = verb.__name__
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}

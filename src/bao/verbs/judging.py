@@ -42,37 +42,22 @@ def compare(
     More than two give all pairs, with p-values adjusted (Holm). With --users or --judges the same policies are played again
     under each of these. The result shows how much of each score survives there, and whether the ranking does.
 
-    Parameters
-    ----------
-    evaluations
-        Two or more folders of `bao eval`, or folders of such folders; with --users or --judges, one is enough.
-    measures
-        A measure by name (docs/measures.md), or all; may be repeated. Default: the usual ones.
-    prices
-        A TOML file of prices per million tokens, for money.
-    users
-        Other users to play under: a persona (docs/personas.md), a model that plays the user as MODEL@BASE_URL, one of the
-        gym's users (`bao gyms`), or a TOML file of settings of the gym: user, persona, and the tables llm and judge.
-    judges
-        Other models that judge, as MODEL@BASE_URL.
-    out
-        Folder for what is played under other users and judges; the same command continues where it stopped.
-    tasks
-        The file that the tasks were read from, if they are not the gym's own.
-    api_key_env
-        The environment variable that holds the key of all endpoints; default: no key is sent.
-    concurrency
-        The most episodes at once under other users and judges, as for `bao eval`.
-    embedding
-        A sentence-transformers model, by name or folder, for embedding_diversity.
-    workers
-        Processes that share these episodes.
-    device
-        Where a local model runs.
-    seed
-        Seed of the random sign flips and of the bootstrap.
-    progress
-        Whether to show the progress; or who watches it.
+    Args:
+        evaluations: Two or more folders of `bao eval`, or folders of such folders; with --users or --judges, one is enough.
+        measures: A measure by name (docs/measures.md), or all; may be repeated. Default: the usual ones.
+        prices: A TOML file of prices per million tokens, for money.
+        users: Other users to play under: a persona (docs/personas.md), a model that plays the user as MODEL@BASE_URL, one of
+            the gym's users (`bao gyms`), or a TOML file of settings of the gym: user, persona, and the tables llm and judge.
+        judges: Other models that judge, as MODEL@BASE_URL.
+        out: Folder for what is played under other users and judges; the same command continues where it stopped.
+        tasks: The file that the tasks were read from, if they are not the gym's own.
+        api_key_env: The environment variable that holds the key of all endpoints; default: no key is sent.
+        concurrency: The most episodes at once under other users and judges, as for `bao eval`.
+        embedding: A sentence-transformers model, by name or folder, for embedding_diversity.
+        workers: Processes that share these episodes.
+        device: Where a local model runs.
+        seed: Seed of the random sign flips and of the bootstrap.
+        progress: Whether to show the progress; or who watches it.
     """
     from bao.errors import ConfigError
     from bao.evaluation.comparison import compare_evaluations
@@ -107,16 +92,11 @@ def frontier(
 ) -> "Frontier":
     """Draw the Pareto frontier over evaluated policies: frontier.json, frontier.png, frontier.svg.
 
-    Parameters
-    ----------
-    evaluations
-        Folders of `bao eval`, or folders of such folders.
-    out
-        Folder for the result; default: nothing is written.
-    objectives
-        A measure; repeat it for two or more. Each has its own direction.
-    seed
-        Seed of the bootstrap.
+    Args:
+        evaluations: Folders of `bao eval`, or folders of such folders.
+        out: Folder for the result; default: nothing is written.
+        objectives: A measure; repeat it for two or more. Each has its own direction.
+        seed: Seed of the bootstrap.
     """
     from bao.evaluation.overview import draw_frontier, write_frontier
     from bao.evaluation.results import find_results, source_names
@@ -143,19 +123,13 @@ def report(
 ) -> Path:
     """Write one self-contained HTML page: frontier, curves, measures, and every episode to filter, sort and read.
 
-    Parameters
-    ----------
-    evaluations
-        Folders of `bao eval`, or folders of such folders.
-    out
-        Folder for the result.
-    title
-        The page's title.
-    curves
-        A metrics.jsonl to draw as learning curves; may be repeated.
-    transcript_mb
-        The most megabytes of transcripts in the page; default 12. The gallery's come first, then a seeded sample of tasks.
-        The page names the command that prints any other.
+    Args:
+        evaluations: Folders of `bao eval`, or folders of such folders.
+        out: Folder for the result.
+        title: The page's title.
+        curves: A metrics.jsonl to draw as learning curves; may be repeated.
+        transcript_mb: The most megabytes of transcripts in the page; default 12. The gallery's come first, then a seeded sample
+            of tasks. The page names the command that prints any other.
     """
     from bao.errors import ConfigError
     from bao.evaluation.overview import draw_frontier, make_report, write_frontier

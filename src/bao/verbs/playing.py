@@ -54,78 +54,47 @@ def evaluate(
 ) -> "EvaluationResult":
     """Evaluate an agent; leaves episodes.parquet and summary.json.
 
-    Parameters
-    ----------
-    policy
-        scripted:NAME (`bao gyms` lists them), local:PATH of a model folder, openai:MODEL@BASE_URL of an OpenAI-compatible
-        endpoint, or your own agent in Python as MODULE:OBJECT or FILE.py:OBJECT (docs/agents.md).
-    out
-        Folder for the result; default: a temporary one.
-    name
-        The agent's name in tables and plots; default: the policy's own name.
-    gym
-        The gym to play.
-    tasks
-        How many of the gym's own tasks, or a file of tasks.
-    split
-        The split of the gym's own tasks.
-    levels
-        Difficulty levels, such as --levels 2 3; default: all.
-    horizon
-        The most turns of an episode; default: the gym's own.
-    convention
-        Which actions count as user effort (`bao gyms` lists the conventions); default: the gym's first.
-    user
-        Who plays the user: scripted (rules) or llm (a language model); `bao gyms` lists those of each gym.
-    user_model
-        The model that plays the user, as MODEL@BASE_URL of an OpenAI-compatible endpoint; implies --user llm.
-    judge_model
-        The model that judges what rules cannot, as MODEL@BASE_URL; default: the user's model.
-    api_key_env
-        The environment variable that holds the key of the endpoints named here; default: no key is sent.
-    agent_mode
-        How an openai: model takes an action: tools, text, or auto (tools if its endpoint supports them, else text).
-    turn_timeout
-        Seconds that an openai: model or your own agent may take for one turn; default 600.
-    top_p
-        Nucleus sampling of an openai: model.
-    concurrency
-        The most episodes at once; with a local model, the most that wait for the user's model at once. Fewer while an
-        endpoint is overloaded. Default: 1 with your own agent, else as many as the models may get requests.
-    persona
-        How the user reacts to questions: patient, busy, vague, chatty or unreliable (docs/personas.md).
-    workers
-        Processes that share these episodes; one that dies is replaced.
-    ray
-        Address of a Ray cluster that plays them instead, such as --ray auto; needs the extra ray.
-    failures
-        What happens if an episode ends in a fault. fail_fast: the run stops. retry: it is tried again, then left out.
-        minimum_viable: as retry, but the run stops if too few episodes are healthy.
-    retries
-        Further tries of an episode that ended in a fault.
-    minimum_healthy
-        The share of episodes that must be healthy under minimum_viable.
-    episode_timeout
-        Seconds that one try of an episode may take (with a local model: that its gym may take); then it is a fault.
-    effort_weight
-        The price of a user turn, stated in the prompt of a conditioned policy, an openai: model or your own agent.
-    rollouts
-        Episodes per task.
-    temperature
-        Sampling temperature of a local or openai: model; default 0 (greedy).
-    turn_tokens
-        The most tokens of one turn of a local or openai: model; default of the latter 4096.
-    trajectory_tokens
-        The most tokens of one episode: with a local model, without its prompt; with an openai: model, those that it writes.
-    seed
-        Seed of the episodes and of the bootstrap.
-    device
-        Where a local model runs; default cpu.
-    settings
-        Settings of the gym, the evaluation, the agent or how a local model runs, in place of what the options say, such as
-        {"gym.settings.llm.timeout": 20}.
-    progress
-        Whether to show the progress; or who watches it.
+    Args:
+        policy: scripted:NAME (`bao gyms` lists them), local:PATH of a model folder, openai:MODEL@BASE_URL of an
+            OpenAI-compatible endpoint, or your own agent in Python as MODULE:OBJECT or FILE.py:OBJECT (docs/agents.md).
+        out: Folder for the result; default: a temporary one.
+        name: The agent's name in tables and plots; default: the policy's own name.
+        gym: The gym to play.
+        tasks: How many of the gym's own tasks, or a file of tasks.
+        split: The split of the gym's own tasks.
+        levels: Difficulty levels, such as --levels 2 3; default: all.
+        horizon: The most turns of an episode; default: the gym's own.
+        convention: Which actions count as user effort (`bao gyms` lists the conventions); default: the gym's first.
+        user: Who plays the user: scripted (rules) or llm (a language model); `bao gyms` lists those of each gym.
+        user_model: The model that plays the user, as MODEL@BASE_URL of an OpenAI-compatible endpoint; implies --user llm.
+        judge_model: The model that judges what rules cannot, as MODEL@BASE_URL; default: the user's model.
+        api_key_env: The environment variable that holds the key of the endpoints named here; default: no key is sent.
+        agent_mode: How an openai: model takes an action: tools, text, or auto (tools if its endpoint supports them, else text).
+        turn_timeout: Seconds that an openai: model or your own agent may take for one turn; default 600.
+        top_p: Nucleus sampling of an openai: model.
+        concurrency: The most episodes at once; with a local model, the most that wait for the user's model at once. Fewer while
+            an endpoint is overloaded. Default: 1 with your own agent, else as many as the models may get requests.
+        persona: How the user reacts to questions: patient, busy, vague, chatty or unreliable (docs/personas.md).
+        workers: Processes that share these episodes; one that dies is replaced.
+        ray: Address of a Ray cluster that plays them instead, such as --ray auto; needs the extra ray.
+        failures: What happens if an episode ends in a fault. fail_fast: the run stops. retry: it is tried again, then left out.
+            minimum_viable: as retry, but the run stops if too few episodes are healthy.
+        retries: Further tries of an episode that ended in a fault.
+        minimum_healthy: The share of episodes that must be healthy under minimum_viable.
+        episode_timeout: Seconds that one try of an episode may take (with a local model: that its gym may take); then it is a
+            fault.
+        effort_weight: The price of a user turn, stated in the prompt of a conditioned policy, an openai: model or your own
+            agent.
+        rollouts: Episodes per task.
+        temperature: Sampling temperature of a local or openai: model; default 0 (greedy).
+        turn_tokens: The most tokens of one turn of a local or openai: model; default of the latter 4096.
+        trajectory_tokens: The most tokens of one episode: with a local model, without its prompt; with an openai: model, those
+            that it writes.
+        seed: Seed of the episodes and of the bootstrap.
+        device: Where a local model runs; default cpu.
+        settings: Settings of the gym, the evaluation, the agent or how a local model runs, in place of what the options say,
+            such as {"gym.settings.llm.timeout": 20}.
+        progress: Whether to show the progress; or who watches it.
     """
     from bao.evaluation import options
     from bao.evaluation.evaluate import evaluate as play
@@ -175,16 +144,11 @@ def run(
 
     The same command over the same folder continues where it stopped.
 
-    Parameters
-    ----------
-    recipe
-        A bundled recipe's name, or a TOML file.
-    out
-        Folder for the results; default runs/NAME.
-    settings
-        Settings in place of the recipe's, such as {"grpo.steps": 20}.
-    progress
-        Whether to show the progress; or who watches it.
+    Args:
+        recipe: A bundled recipe's name, or a TOML file.
+        out: Folder for the results; default runs/NAME.
+        settings: Settings in place of the recipe's, such as {"grpo.steps": 20}.
+        progress: Whether to show the progress; or who watches it.
     """
     from bao.recipes.ablation import is_ablation, load_ablation, run_ablation
     from bao.recipes.recipe import load_recipe
