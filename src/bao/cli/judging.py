@@ -39,18 +39,8 @@ def comparison_table(pair: Comparison, several: bool) -> Table:
 
 def _row(row: Difference) -> Sequence[Text]:
     more = "-" if row.more_tasks is None else "settled" if row.adjusted_p < 0.05 else f"{row.more_tasks:,}"
-    return [
-        Text(cell)
-        for cell in (
-            _number(row.a),
-            _number(row.b),
-            interval_text(row.difference.to_json(), "+.3g"),
-            f"{row.adjusted_p:.4f}",
-            str(row.tasks),
-            row.better or "not told apart",
-            more,
-        )
-    ]
+    figures = (_number(row.a), _number(row.b), interval_text(row.difference.to_json(), "+.3g"), f"{row.adjusted_p:.4f}")
+    return [Text(cell) for cell in (*figures, str(row.tasks), row.better or "not told apart", more)]
 
 
 def _number(value: float) -> str:
@@ -67,12 +57,9 @@ def transfers_table(found: Sequence[Transfer]) -> Table:
             before, after = each.scores[policy]
             cells = ("" if number else each.other, policy, f"{before:.3f}", f"{after:.3f}", _ratio(rate), str(each.tasks))
             view.add_row(*map(Text, cells))
-        agreement = each.agreement
-        shown = (
-            "needs two policies that do not tie"
-            if agreement is None
-            else f"{agreement.mean:.2f} ({agreement.low:.2f} to {agreement.high:.2f} on resampled tasks)"
-        )
+        shown, agreed = "needs two policies that do not tie", each.agreement
+        if agreed is not None:
+            shown = f"{agreed.mean:.2f} ({agreed.low:.2f} to {agreed.high:.2f} on resampled tasks)"
         view.add_row("", Text("rank agreement (Kendall's tau-b)", style="dim"), "", "", Text(shown, style="dim"), "")
         view.add_section()
     return view

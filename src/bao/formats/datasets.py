@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from bao.action import tool_schema
 from bao.errors import DataError
 from bao.formats.foreign import Rules, foreign_trajectory
-from bao.formats.messages import messages_of, metadata_of, trajectory_of
+from bao.formats.messages import EPISODE_FIELDS, TURN_FIELDS, messages_of, metadata_of, trajectory_of
 from bao.storage.atomic import atomic_write
+from bao.storage.episodes import TYPES, columns
 from bao.trajectory import Trajectory
 
 ROW_GROUP = 1000
@@ -25,55 +26,12 @@ ROW_GROUP = 1000
 ROW_GROUP_BYTES = 32 << 20
 """A row group is also closed once its messages hold about this much text."""
 
-_CALL = pa.struct(
-    [("id", pa.string()), ("type", pa.string()), ("function", pa.struct([("name", pa.string()), ("arguments", pa.string())]))]
-)
-_MESSAGE = pa.struct(
-    [
-        ("role", pa.string()),
-        ("content", pa.string()),
-        ("reasoning_content", pa.string()),
-        ("tool_calls", pa.list_(_CALL)),
-        ("tool_call_id", pa.string()),
-    ]
-)
-_TURN = pa.struct(
-    [
-        ("kind", pa.string()),
-        ("content", pa.string()),
-        ("reward", pa.float64()),
-        ("involves_user", pa.bool_()),
-        ("parse_fault", pa.string()),
-        ("tokens", pa.int64()),
-        ("prompt_tokens", pa.int64()),
-        ("completion_tokens", pa.int64()),
-        ("information", pa.float64()),
-    ]
-)
-_SCHEMA = pa.schema(
-    [
-        ("messages", pa.list_(_MESSAGE)),
-        ("tools", pa.string()),
-        ("bao_format", pa.string()),
-        ("gym", pa.string()),
-        ("task_id", pa.string()),
-        ("policy", pa.string()),
-        ("seed", pa.int64()),
-        ("effort_weight", pa.float64()),
-        ("level", pa.int64()),
-        ("stop", pa.string()),
-        ("success", pa.bool_()),
-        ("fault", pa.string()),
-        ("fault_detail", pa.string()),
-        ("horizon", pa.int64()),
-        ("seconds", pa.float64()),
-        ("satisfaction", pa.float64()),
-        ("model", pa.string()),
-        ("task_return", pa.float64()),
-        ("user_effort", pa.int64()),
-        ("turns", pa.list_(_TURN)),
-    ]
-)
+_CALL = pa.struct(columns(("id", "type", "function"), {"function": pa.struct(columns(("name", "arguments")))}))
+_OF_MESSAGE = ("role", "content", "reasoning_content", "tool_calls", "tool_call_id")
+_MESSAGE = pa.struct(columns(_OF_MESSAGE, {"tool_calls": pa.list_(_CALL)}))
+_TURN = pa.struct(columns(("kind", "content", *TURN_FIELDS)))
+_NESTED = {"messages": pa.list_(_MESSAGE), "turns": pa.list_(_TURN)}
+_SCHEMA = pa.schema(columns(("messages", "tools", "bao_format", *EPISODE_FIELDS, "turns"), {**TYPES, **_NESTED}))
 _NOT_METADATA = ("messages", "tools")
 _READ_ROWS = 256
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bao.action import CHOICES, Action, ActionKind, ParseFault, parse
 from bao.errors import DataError
-from bao.storage.episodes import utf8
+from bao.storage.episodes import plain, utf8
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
 FORMAT: Literal["1"] = "1"
@@ -61,11 +61,19 @@ class Metadata(_Section):
     success: Annotated[bool, Field(strict=True)]
     fault: Fault | None = None
     fault_detail: str = ""
-    satisfaction: Number | None = None
-    model: str = ""
     horizon: Whole
     seconds: Number = 0.0
+    satisfaction: Number | None = None
+    model: str = ""
     turns: tuple[TurnMetadata, ...]
+
+
+TURN_FIELDS = tuple(name for name in TurnMetadata.model_fields if name not in ("kind", "content"))
+EPISODE_FIELDS = (
+    *(name for name in Metadata.model_fields if name not in ("bao_format", "turns")),
+    "task_return",
+    "user_effort",
+)
 
 
 class Exchange(NamedTuple):
@@ -105,40 +113,11 @@ def messages_of(trajectory: Trajectory) -> list[Message]:
 
 def metadata_of(trajectory: Trajectory) -> dict[str, Any]:
     """The episode's metadata as plain values, with R and U (``task_return``, ``user_effort``) for whoever filters by them."""
-    turns = [
-        {
-            "kind": utf8(str(turn.action.kind)),
-            "content": None if _callable(turn.action) else utf8(turn.action.content),
-            "reward": turn.reward,
-            "involves_user": turn.involves_user,
-            "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault),
-            "tokens": turn.tokens,
-            "prompt_tokens": turn.prompt_tokens,
-            "completion_tokens": turn.completion_tokens,
-            "information": turn.information,
-        }
-        for turn in trajectory.turns
-    ]
-    return {
-        "bao_format": FORMAT,
-        "gym": utf8(trajectory.gym),
-        "task_id": utf8(trajectory.task_id),
-        "policy": utf8(trajectory.policy),
-        "seed": trajectory.seed,
-        "effort_weight": trajectory.effort_weight,
-        "level": trajectory.level,
-        "stop": str(trajectory.stop),
-        "success": trajectory.success,
-        "fault": None if trajectory.fault is None else str(trajectory.fault),
-        "fault_detail": utf8(trajectory.fault_detail),
-        "horizon": trajectory.horizon,
-        "seconds": trajectory.seconds,
-        "satisfaction": trajectory.satisfaction,
-        "model": utf8(trajectory.model),
-        "task_return": trajectory.task_return,
-        "user_effort": trajectory.user_effort,
-        "turns": turns,
-    }
+    turns = []
+    for turn in trajectory.turns:
+        content = None if _callable(turn.action) else utf8(turn.action.content)
+        turns.append({"kind": utf8(str(turn.action.kind)), "content": content, **plain(turn, TURN_FIELDS)})
+    return {"bao_format": FORMAT, **plain(trajectory, EPISODE_FIELDS), "turns": turns}
 
 
 def trajectory_of(messages: Sequence[Any], metadata: Mapping[str, Any]) -> Trajectory:
@@ -156,25 +135,8 @@ def trajectory_of(messages: Sequence[Any], metadata: Mapping[str, Any]) -> Traje
             "remove the metadata and name the gym (--gym)"
         )
     turns = tuple(_turn(exchange, turn, i) for i, (exchange, turn) in enumerate(zip(talk.exchanges, data.turns, strict=True)))
-    return Trajectory(
-        gym=data.gym,
-        task_id=data.task_id,
-        policy=data.policy,
-        seed=data.seed,
-        opening=talk.opening,
-        turns=turns,
-        stop=data.stop,
-        success=data.success,
-        horizon=data.horizon,
-        system=talk.system,
-        effort_weight=data.effort_weight,
-        level=data.level,
-        fault=data.fault,
-        fault_detail=data.fault_detail,
-        seconds=data.seconds,
-        satisfaction=data.satisfaction,
-        model=data.model,
-    )
+    told = {name: value for name, value in data if name not in ("bao_format", "turns")}
+    return Trajectory(**told, opening=talk.opening, turns=turns, system=talk.system)
 
 
 def cut(messages: Sequence[Any]) -> ConversationParts:
@@ -271,18 +233,8 @@ def _turn(exchange: Exchange, data: TurnMetadata, index: int) -> Turn:
         thinking, action = "\n".join(filter(None, (thinking, parsed.thinking))), parsed.action
     if str(action.kind) != data.kind:
         raise DataError(f"turn {index} is [{action.kind}] by its message and {data.kind!r} by the metadata: keep the two alike")
-    return Turn(
-        thinking,
-        action,
-        exchange.reply,
-        data.reward,
-        data.involves_user,
-        data.parse_fault,
-        data.tokens,
-        data.prompt_tokens,
-        data.completion_tokens,
-        data.information,
-    )
+    told = {name: value for name, value in data if name not in ("kind", "content")}
+    return Turn(thinking, action, exchange.reply, **told)
 
 
 def _called(calls: Sequence[Mapping[str, Any]], index: int) -> Action:

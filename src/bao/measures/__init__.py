@@ -6,18 +6,6 @@ from bao.measures.metrics import TaskMeasures, episode_measures, fault_counts, h
 from bao.measures.summary import summarize
 
 __all__ = [
-    "Direction",
-    "Interval",
-    "MEASURES",
-    "Measure",
-    "PASS_AT_U",
-    "RATES",
-    "TaskMeasures",
-    "bootstrap_intervals",
-    "episode_measures",
-    "fault_counts",
-    "healthy",
-    "measure_tasks",
-    "summarize",
-    "task_means",
-]
+    "Direction", "Interval", "MEASURES", "Measure", "PASS_AT_U", "RATES", "TaskMeasures", "bootstrap_intervals",
+    "episode_measures", "fault_counts", "healthy", "measure_tasks", "summarize", "task_means",
+]  # fmt: skip

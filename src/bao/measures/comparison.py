@@ -8,7 +8,7 @@ unit: a task's difference is the mean over its pairs, B's less A's. The interval
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -25,20 +25,9 @@ from bao.measures.metrics import episode_measures, healthy
 from bao.trajectory import Trajectory
 
 HEADLINE = (
-    "score",
-    "success",
-    "pass_at_u_1",
-    "user_effort",
-    "user_involvement_rate",
-    "satisfaction",
-    "turns",
-    "tokens",
-    "unparsable",
-    "money",
-    "repeated",
-    "zero_information",
-    "embedding_diversity",
-)
+    "score", "success", "pass_at_u_1", "user_effort", "user_involvement_rate", "satisfaction", "turns", "tokens", "unparsable",
+    "money", "repeated", "zero_information", "embedding_diversity",
+)  # fmt: skip
 """What is compared where no measure is named; those that a run has no figure for are left out."""
 
 EVERY = "all"
@@ -78,17 +67,7 @@ class Difference:
     """How many more tasks would settle it (see `more_tasks`); 0 where it is settled, None where no number is known to."""
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "measure": self.measure,
-            "a": self.a,
-            "b": self.b,
-            "difference": self.difference.to_json(),
-            "p": self.p,
-            "adjusted_p": self.adjusted_p,
-            "tasks": self.tasks,
-            "better": self.better,
-            "more_tasks": self.more_tasks,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -105,14 +84,8 @@ class Comparison:
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "a": self.a,
-            "b": self.b,
-            "tasks": self.tasks,
-            "paired_by_seed": self.by_seed,
-            "differences": [difference.to_json() for difference in self.differences],
-            "warnings": list(self.warnings),
-        }
+        found = {"a": self.a, "b": self.b, "tasks": self.tasks, "paired_by_seed": self.by_seed}
+        return {**found, "differences": [each.to_json() for each in self.differences], "warnings": list(self.warnings)}
 
 
 def compare(
@@ -249,16 +222,12 @@ class _Measured:
 def _pair(
     a: _Measured, b: _Measured, measures: Sequence[str] | None, seed: int, permutations: int, comparisons: int
 ) -> Comparison:
-    gyms = sorted({episode.gym for episode in (*a.episodes, *b.episodes)})
+    gyms, two = sorted({episode.gym for episode in (*a.episodes, *b.episodes)}), f"{a.run.label} and {b.run.label}"
     if len(gyms) > 1:
-        raise DataError(
-            f"{a.run.label} and {b.run.label} were played in different gyms ({', '.join(gyms)}): compare within one gym"
-        )
+        raise DataError(f"{two} were played in different gyms ({', '.join(gyms)}): compare within one gym")
     tasks = sorted(a.rows.keys() & b.rows.keys())
     if not tasks:
-        raise DataError(
-            f"{a.run.label} and {b.run.label} share no task: evaluate both on the same --tasks, --split and --levels"
-        )
+        raise DataError(f"{two} share no task: evaluate both on the same --tasks, --split and --levels")
     seeds = [a.seeds(task) & b.seeds(task) for task in tasks]
     rows = [(a.chosen(task, shared), b.chosen(task, shared)) for task, shared in zip(tasks, seeds, strict=True)]
     left, right = a.by_task([x for x, _ in rows]), b.by_task([y for _, y in rows])

@@ -1,6 +1,7 @@
 """The content of ``summary.json``: one policy's measures with their intervals."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,9 @@ from bao.trajectory import Trajectory
 
 _ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable")
 _WHERE_KNOWN = (
-    "seconds",
-    "seconds_per_turn",
-    "tokens_in",
-    "tokens_out",
-    "money",
-    "repeated",
-    "zero_information",
-    "bits_per_query",
-    "self_bleu",
-    "embedding_diversity",
-)
+    "seconds", "seconds_per_turn", "tokens_in", "tokens_out", "money", "repeated", "zero_information", "bits_per_query",
+    "self_bleu", "embedding_diversity",
+)  # fmt: skip
 
 
 def summarize(
@@ -64,10 +57,9 @@ def summarize(
         "faults": dict(measured.faults),
         **{name: values[name] for name in _ALWAYS[:3]},
         "pass_at_u": {str(k): values[f"pass_at_u_{k}"] for k in PASS_AT_U},
-        **{name: values[name] for name in _ALWAYS[3:]},
-        **{name: values[name] for name in ("satisfaction",) if name in values},
+        **{name: values[name] for name in (*_ALWAYS[3:], "satisfaction") if name in values},
         **{name: values.get(name) for name in _WHERE_KNOWN},
-        "prices": {model: {"input": price.input, "output": price.output} for model, price in (prices or {}).items()},
+        "prices": {model: asdict(price) for model, price in (prices or {}).items()},
         "stop": {reason: float(shares.mean()) for reason, shares in measured.stop.items()},
         "behaviors": {str(behavior): values[name] for behavior, name in BEHAVIORS.items()},
     }

@@ -7,7 +7,7 @@ another user would put the same policies in the same order (Kendall's tau-b).
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -27,9 +27,6 @@ class Ratio:
     """None where the denominator is 0."""
     low: float | None
     high: float | None
-
-    def to_json(self) -> dict[str, float | None]:
-        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Transfer:
             "other": self.other,
             "tasks": self.tasks,
             "scores": {policy: list(pair) for policy, pair in self.scores.items()},
-            "reward_translation_rate": {policy: rate.to_json() for policy, rate in self.rates.items()},
+            "reward_translation_rate": {policy: asdict(rate) for policy, rate in self.rates.items()},
             "rank_agreement": None if self.agreement is None else self.agreement.to_json(),
         }
 

@@ -8,18 +8,6 @@ from bao.pareto.frontier import Frontier, FrontierPoint, HypervolumeDifference, 
 from bao.pareto.objective import OBJECTIVES, Objective, Worst
 
 __all__ = [
-    "Direction",
-    "Candidate",
-    "Frontier",
-    "FrontierPoint",
-    "HypervolumeDifference",
-    "OBJECTIVES",
-    "Objective",
-    "Worst",
-    "attainment_surfaces",
-    "distinct_points",
-    "dominates",
-    "frontier",
-    "hypervolumes",
-    "normalise",
-]
+    "Direction", "Candidate", "Frontier", "FrontierPoint", "HypervolumeDifference", "OBJECTIVES", "Objective", "Worst",
+    "attainment_surfaces", "distinct_points", "dominates", "frontier", "hypervolumes", "normalise",
+]  # fmt: skip

@@ -6,7 +6,7 @@ cancels out.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -49,17 +49,7 @@ class FrontierPoint:
     """Labels of the points that dominate it in at least 95 % of the resamples."""
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "label": self.label,
-            "series": self.series,
-            "effort_weight": self.effort_weight,
-            "tasks": self.tasks,
-            "episodes": self.episodes,
-            "values": {name: value.to_json() for name, value in self.values.items()},
-            "non_dominated": self.non_dominated,
-            "non_dominated_probability": self.non_dominated_probability,
-            "dominated_by": list(self.dominated_by),
-        }
+        return {**asdict(self), "dominated_by": list(self.dominated_by)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +59,6 @@ class HypervolumeDifference:
     a: str
     b: str
     difference: Interval
-
-    def to_json(self) -> dict[str, Any]:
-        return {"a": self.a, "b": self.b, "difference": self.difference.to_json()}
 
 
 @dataclass(frozen=True)
@@ -98,7 +85,7 @@ class Frontier:
             "points": [point.to_json() for point in self.points],
             "hypervolume": {series: value.to_json() for series, value in self.hypervolume.items()},
             "hypervolume_all": self.hypervolume_all.to_json(),
-            "hypervolume_differences": [difference.to_json() for difference in self.hypervolume_differences],
+            "hypervolume_differences": [asdict(difference) for difference in self.hypervolume_differences],
             "attainment": {
                 "levels": list(LEVELS),
                 "surfaces": {series: [each.round(6).tolist() for each in levels] for series, levels in self.attainment.items()},
@@ -107,21 +94,14 @@ class Frontier:
 
     def to_pandas(self) -> "pd.DataFrame":
         """A row for each point: its objectives' means with their 95 % intervals, and whether it is dominated."""
-        return data_frame(
-            {
-                "label": point.label,
-                "series": point.series,
-                "effort_weight": point.effort_weight,
-                **{
-                    name if part == "mean" else f"{name}_{part}": number
-                    for name, value in point.values.items()
-                    for part, number in value.to_json().items()
-                },
-                "non_dominated": point.non_dominated,
-                "non_dominated_probability": point.non_dominated_probability,
-            }
-            for point in self.points
-        )
+        rows = []
+        for point in self.points:
+            row: dict[str, Any] = {"label": point.label, "series": point.series, "effort_weight": point.effort_weight}
+            for name, value in point.values.items():
+                row |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
+            certainty = {"non_dominated_probability": point.non_dominated_probability}
+            rows.append({**row, "non_dominated": point.non_dominated, **certainty})
+        return data_frame(rows)
 
 
 def frontier(
@@ -155,7 +135,7 @@ def frontier(
     worst, ideal = np.array(list(reference.values())), np.array([objective.ideal for objective in chosen])
     centre = normalise(means(per_task).reshape(shape), worst, ideal)
     cloud = normalise(replicates.reshape(-1, *shape), worst, ideal)
-    points = _points(evaluations, chosen, found, dominates(centre), dominates(cloud))
+    points = _points(evaluations, list(reference), found, dominates(centre), dominates(cloud))
 
     members = {series: [e.series == series for e in evaluations] for series in dict.fromkeys(e.series for e in evaluations)}
     for union in unions:
@@ -260,32 +240,15 @@ def _joined(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -
 
 
 def _points(
-    evaluations: Sequence[Candidate],
-    objectives: Sequence[Objective],
-    found: Sequence[Interval],
-    dominance: Bools,
-    resampled: Bools,
+    candidates: Sequence[Candidate], names: Sequence[str], found: Sequence[Interval], dominance: Bools, resampled: Bools
 ) -> tuple[FrontierPoint, ...]:
     """`dominance` [a, b] by the means, `resampled` [resamples, a, b]."""
     shares = resampled.mean(axis=0)
     free = 1.0 - resampled.any(axis=1).mean(axis=0)
-    width = len(objectives)
-    return tuple(
-        FrontierPoint(
-            label=evaluation.label,
-            series=evaluation.series,
-            effort_weight=evaluation.effort_weight,
-            tasks=len(evaluation.task_ids),
-            episodes=evaluation.episodes,
-            values={
-                objective.name: interval
-                for objective, interval in zip(objectives, found[width * index : width * (index + 1)], strict=True)
-            },
-            non_dominated=not dominance[:, index].any(),
-            non_dominated_probability=float(free[index]),
-            dominated_by=tuple(
-                other.label for other, share in zip(evaluations, shares[:, index], strict=True) if share >= CERTAIN
-            ),
-        )
-        for index, evaluation in enumerate(evaluations)
-    )
+    points = []
+    for index, each in enumerate(candidates):
+        values = dict(zip(names, found[len(names) * index :], strict=False))
+        above = tuple(other.label for other, share in zip(candidates, shares[:, index], strict=True) if share >= CERTAIN)
+        about = (each.label, each.series, each.effort_weight, len(each.task_ids), each.episodes)
+        points.append(FrontierPoint(*about, values, not dominance[:, index].any(), float(free[index]), above))
+    return tuple(points)

@@ -28,21 +28,6 @@ _IN_MEMORY = 32_000_000
 
 TURN_FIELDS = ("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens", "information")
 STORY_FIELDS = ("opening", "system", "horizon", "fault_detail", "turns")
-ROW_FIELDS = (
-    "policy",
-    "task",
-    "level",
-    "seed",
-    "effort_weight",
-    "stop",
-    "success",
-    "score",
-    "effort",
-    "turns",
-    "tokens",
-    "unparsable",
-    "fault",
-)
 
 _NO_MEASURES = frozenset({"seed", "level", "horizon", "effort_weight", "seconds"})
 """Numbers of an episode that are columns already, or that no one compares."""
@@ -76,28 +61,21 @@ class EpisodeRow(NamedTuple):
         return self.fault is None
 
 
+ROW_FIELDS = EpisodeRow._fields[:-2]
+"""The columns of the page's table."""
+
+
 def row_of(episode: Trajectory, label: str | None = None) -> EpisodeRow:
     """The row of an episode; `label` names the policy, else its own name and effort weight do."""
     weight = episode.effort_weight
     label = label or (episode.policy if weight is None else f"{episode.policy} w={weight:g}")
     fault = str(episode.fault) if episode.fault is not None else "unnamed" if episode.stop == StopReason.FAULT else None
-    return EpisodeRow(
-        policy=label,
-        task=episode.task_id,
-        level=episode.level,
-        seed=episode.seed,
-        effort_weight=weight,
-        stop=str(episode.stop),
-        success=bool(episode.success),
-        score=episode.task_return,
-        effort=episode.user_effort,
-        turns=len(episode.turns),
-        tokens=episode.tokens,
-        unparsable=sum(turn.parse_fault is not None for turn in episode.turns),
-        fault=fault,
-        asked=tuple(index for index, turn in enumerate(episode.turns) if turn.involves_user),
-        more=_further(episode),
-    )
+    unparsable = sum(turn.parse_fault is not None for turn in episode.turns)
+    asked = tuple(index for index, turn in enumerate(episode.turns) if turn.involves_user)
+    outcome = (str(episode.stop), bool(episode.success), episode.task_return, episode.user_effort)
+    counts = (len(episode.turns), episode.tokens, unparsable)
+    about = (label, episode.task_id, episode.level, episode.seed, weight)
+    return EpisodeRow(*about, *outcome, *counts, fault, asked, _further(episode))
 
 
 def _further(episode: Trajectory) -> dict[str, float]:
@@ -199,14 +177,8 @@ class Archive:
             columns[field] = [finite(value) for value in columns[field]]
         further = list(dict.fromkeys(name for row in self.rows for name in row.more))
         more = {name: [finite(row.more.get(name)) for row in self.rows] for name in further}
-        return {
-            "count": len(self.rows),
-            "names": names,
-            "columns": columns,
-            "more": more,
-            "held": self.held,
-            "starts": self.starts,
-        }
+        found = {"count": len(self.rows), "names": names, "columns": columns, "more": more}
+        return {**found, "held": self.held, "starts": self.starts}
 
 
 class _Block:

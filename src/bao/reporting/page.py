@@ -31,23 +31,9 @@ CURVE_LIMIT = 600
 TRANSCRIPT_MB = 12.0
 """With 10,000 episodes the page then stays below 14 MB, which mail servers still take (they count a file by 4/3)."""
 
-SCRIPTS = (
-    "plot.js",
-    "panel.js",
-    "report.js",
-    "frontier.js",
-    "pairs.js",
-    "curves.js",
-    "spread.js",
-    "measures.js",
-    "archive.js",
-    "transcript.js",
-    "episodes.js",
-    "gallery.js",
-    "page.js",
-)
+_SCRIPTS = "plot panel report frontier pairs curves spread measures archive transcript episodes gallery page"
+SCRIPTS = tuple(f"{name}.js" for name in _SCRIPTS.split())
 """In the order in which they are joined: each uses what those before it define."""
-
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -95,17 +81,11 @@ def _pieces(data: ReportData, folder: Path | None = None) -> Iterator[str]:
         by_rank = chain.from_iterable(zip_longest(*rooms.values()))
         archive.keep((index for pick in by_rank if pick for index in pick.episodes), 1e6 * data.transcript_mb)
     style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
-    parts = {
-        "title": [html.escape(data.title)],
-        "style": [style],
-        "style_hash": [_hash(style)],
-        "script": [script],
-        "script_hash": [_hash(script)],
-        # In JSON "<" occurs in strings only, so no text can end the block.
-        "data": [_json(_numbers(data, archive, rooms)).replace("<", "\\u003c")],
-        "table": [_base64(pack(archive.table()))],
-        "blocks": (f"{_base64(block)}\n" for block in archive.blocks),
-    }
+    parts: dict[str, Iterable[str]] = {"title": [html.escape(data.title)], "style": [style], "script": [script]}
+    parts |= {"style_hash": [_hash(style)], "script_hash": [_hash(script)], "table": [_base64(pack(archive.table()))]}
+    # In JSON "<" occurs in strings only, so no text can end the block.
+    parts["data"] = [_json(_numbers(data, archive, rooms)).replace("<", "\\u003c")]
+    parts["blocks"] = (f"{_base64(block)}\n" for block in archive.blocks)
     for place, piece in enumerate(re.split(r"\{\{(\w+)\}\}", _asset("page.html"))):
         yield from parts[piece] if place % 2 else [piece]
 

@@ -7,20 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bao.measures.catalogue import MEASURES, Measure
+from bao.measures.comparison import HEADLINE
 from bao.measures.summary import measured_in
 
-_COLUMNS = (
-    "score",
-    "success",
-    "pass_at_u_1",
-    "user_effort",
-    "user_involvement_rate",
-    "satisfaction",
-    "turns",
-    "tokens",
-    "money",
-    "embedding_diversity",
-)
+_COLUMNS = tuple(name for name in HEADLINE if name not in ("unparsable", "repeated", "zero_information"))
 
 
 def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
@@ -35,14 +25,8 @@ def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
     for summary, values in zip(summaries, measured, strict=True):
         weight = summary.get("effort_weight")
         cells = [measure.text(values[measure.name], "\n") if measure.name in values else "" for measure in columns]
-        view.add_row(
-            Text(str(summary["policy"])),
-            "" if weight is None else f"{weight:g}",
-            str(summary["tasks"]),
-            str(summary["episodes"]),
-            *cells,
-            str(sum(summary["faults"].values())),
-        )
+        counts = [str(summary["tasks"]), str(summary["episodes"]), *cells, str(sum(summary["faults"].values()))]
+        view.add_row(Text(str(summary["policy"])), "" if weight is None else f"{weight:g}", *counts)
     return view
 
 

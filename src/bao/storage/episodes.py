@@ -7,9 +7,10 @@ the number of episodes under ``bao.episodes``.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -38,46 +39,28 @@ _ROW_GROUP = 256
 _READ = 64
 """Episodes read at a time."""
 
-_SATISFACTION = "satisfaction"
-_TURN = pa.struct(
-    [
-        ("thinking", pa.string()),
-        ("kind", pa.string()),
-        ("content", pa.string()),
-        ("reply", pa.string()),
-        ("reward", pa.float64()),
-        ("involves_user", pa.bool_()),
-        ("parse_fault", pa.string()),
-        ("tokens", pa.int64()),
-        ("prompt_tokens", pa.int64()),
-        ("completion_tokens", pa.int64()),
-        ("information", pa.float64()),
-    ]
-)
-_EPISODE = [
-    ("gym", pa.string()),
-    ("task_id", pa.string()),
-    ("policy", pa.string()),
-    ("seed", pa.int64()),
-    ("effort_weight", pa.float64()),
-    ("level", pa.int64()),
-    ("stop", pa.string()),
-    ("success", pa.bool_()),
-    ("fault", pa.string()),
-    ("fault_detail", pa.string()),
-    ("horizon", pa.int64()),
-    ("system", pa.string()),
-    ("opening", pa.string()),
-    ("seconds", pa.float64()),
-    ("model", pa.string()),
-    ("task_return", pa.float64()),
-    ("user_effort", pa.int64()),
-    ("turns", pa.int64()),
-    ("tokens", pa.int64()),
-    (_SATISFACTION, pa.float64()),
-    ("transcript", pa.list_(_TURN)),
-]
-_SINCE = {_SATISFACTION: 2, "model": 3}
+
+TYPES = {
+    **dict.fromkeys(("seed", "level", "horizon", "user_effort", "turns"), pa.int64()),
+    **dict.fromkeys(("tokens", "prompt_tokens", "completion_tokens"), pa.int64()),
+    **dict.fromkeys(("effort_weight", "seconds", "task_return", "satisfaction", "reward", "information"), pa.float64()),
+    **dict.fromkeys(("success", "involves_user"), pa.bool_()),
+}
+"""The fields of episodes and turns that are no text."""
+
+
+def columns(names: Iterable[str], kinds: Mapping[str, pa.DataType] = TYPES) -> list[tuple[str, pa.DataType]]:
+    """Columns of these names; what `kinds` does not hold is a text."""
+    return [(name, kinds.get(name, pa.string())) for name in names]
+
+
+_COUNTS = ("tokens", "prompt_tokens", "completion_tokens", "information")
+_TURN = pa.struct(columns(("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", *_COUNTS)))
+_OF_TURN = tuple(field.name for field in _TURN if field.name not in ("kind", "content"))
+_FIELDS = "gym task_id policy seed effort_weight level stop success fault fault_detail horizon system opening seconds model"
+_OF_EPISODE = (*_FIELDS.split(), "task_return", "user_effort", "turns", "tokens", "satisfaction")
+_EPISODE = [*columns(_OF_EPISODE), ("transcript", pa.list_(_TURN))]
+_SINCE = {"satisfaction": 2, "model": 3}
 """The version with which a column came; the others were there from the first."""
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())),
@@ -86,6 +69,7 @@ _TRACE = [
     ("trace_logprob", pa.list_(pa.float32())),
     ("trace_weights_version", pa.int64()),
 ]
+
 
 _KINDS = {str(kind): kind for kind in ActionKind}
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -209,119 +193,47 @@ def utf8(text: str) -> str:
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
+def plain(of: Trajectory | Turn, names: Sequence[str]) -> dict[str, Any]:
+    """These attributes as plain values: texts as UTF-8 can hold them, reasons and faults as their words."""
+    values = zip(names, attrgetter(*names)(of), strict=True)
+    return {name: utf8(str(value)) if isinstance(value, str) else value for name, value in values}
+
+
 def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "gym": utf8(episode.gym),
-        "task_id": utf8(episode.task_id),
-        "policy": utf8(episode.policy),
-        "seed": episode.seed,
-        "effort_weight": episode.effort_weight,
-        "level": episode.level,
-        "stop": str(episode.stop),
-        "success": episode.success,
-        "fault": None if episode.fault is None else str(episode.fault),
-        "fault_detail": utf8(episode.fault_detail),
-        "horizon": episode.horizon,
-        "system": utf8(episode.system),
-        "opening": utf8(episode.opening),
-        "seconds": episode.seconds,
-        "model": utf8(episode.model),
-        "task_return": episode.task_return,
-        "user_effort": episode.user_effort,
-        "turns": len(episode.turns),
-        "tokens": episode.tokens,
-        _SATISFACTION: episode.satisfaction,
-        "transcript": [
-            {
-                "thinking": utf8(turn.thinking),
-                "kind": utf8(str(turn.action.kind)),
-                "content": utf8(turn.action.content),
-                "reply": utf8(turn.reply),
-                "reward": turn.reward,
-                "involves_user": turn.involves_user,
-                "parse_fault": None if turn.parse_fault is None else str(turn.parse_fault),
-                "tokens": turn.tokens,
-                "prompt_tokens": turn.prompt_tokens,
-                "completion_tokens": turn.completion_tokens,
-                "information": turn.information,
-            }
-            for turn in episode.turns
-        ],
-    }
+    row = plain(episode, _OF_EPISODE) | {"turns": len(episode.turns)}
+    row["transcript"] = [
+        {"kind": utf8(str(turn.action.kind)), "content": utf8(turn.action.content), **plain(turn, _OF_TURN)}
+        for turn in episode.turns
+    ]
     if traced and episode.trace is not None:
-        trace = episode.trace
-        row |= {
-            "trace_prompt": trace.prompt,
-            "trace_ids": trace.ids,
-            "trace_turn": trace.turn,
-            "trace_logprob": trace.logprob,
-            "trace_weights_version": trace.weights_version,
-        }
+        row |= {name: getattr(episode.trace, name.removeprefix("trace_")) for name, _ in _TRACE}
     return row
 
 
 def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
     transcript = batch.column("transcript")
-    turns = iter(_turns(transcript.flatten()))
+    turns = _turns(transcript.flatten())
     lengths = pc.list_value_length(transcript).to_pylist()
-    names = [
-        "gym",
-        "task_id",
-        "policy",
-        "seed",
-        "effort_weight",
-        "level",
-        "stop",
-        "success",
-        "fault",
-        "fault_detail",
-        "horizon",
-        "system",
-        "opening",
-        "seconds",
-        "model",
-        _SATISFACTION,
-    ]
-    names = [name for name in names if name in batch.schema.names]
-    columns = (batch.column(name).to_pylist() for name in names)
-    for index, values in enumerate(zip(*columns, strict=True)):
+    names = [name for name in (*_FIELDS.split(), "satisfaction") if name in batch.schema.names]
+    for index, values in enumerate(zip(*(batch.column(name).to_pylist() for name in names), strict=True)):
         row = dict(zip(names, values, strict=True))
         row["stop"] = StopReason(row["stop"])
         row["fault"] = None if row["fault"] is None else Fault(row["fault"])
-        yield Trajectory(
-            **row, turns=tuple(next(turns) for _ in range(lengths[index])), trace=_trace(batch, index) if traced else None
-        )
+        row["turns"] = tuple(next(turns) for _ in range(lengths[index]))
+        yield Trajectory(**row, trace=_trace(batch, index) if traced else None)
 
 
-def _turns(structs: pa.StructArray) -> Sequence[Turn]:
-    columns = (structs.field(field.name).to_pylist() for field in structs.type)
-    return [
-        Turn(
-            thinking,
-            Action(_KINDS.get(kind, kind), content),
-            reply,
-            reward,
-            involves_user,
-            None if parse_fault is None else ParseFault(parse_fault),
-            *others,
-        )
-        for thinking, kind, content, reply, reward, involves_user, parse_fault, *others in zip(*columns, strict=True)
-    ]
+def _turns(structs: pa.StructArray) -> Iterator[Turn]:
+    rows = zip(*(structs.field(field.name).to_pylist() for field in structs.type), strict=True)
+    for thinking, kind, content, reply, reward, involves_user, fault, *others in rows:
+        action, parse_fault = Action(_KINDS.get(kind, kind), content), None if fault is None else ParseFault(fault)
+        yield Turn(thinking, action, reply, reward, involves_user, parse_fault, *others)
 
 
 def _trace(batch: pa.RecordBatch, index: int) -> TokenTrace | None:
-    ids, *others = (batch.column(name)[index] for name, _ in _TRACE[1:])
-    if not ids.is_valid:
+    *scalars, version = (batch.column(name)[index] for name, _ in _TRACE)
+    if not scalars[1].is_valid:
         return None
-    turn, logprob, version = others
-
-    def array(scalar: pa.ListScalar) -> Any:
-        return np.array(scalar.values.to_numpy(zero_copy_only=False))  # a copy: Arrow's own buffer is read-only
-
-    return TokenTrace(
-        prompt=array(batch.column("trace_prompt")[index]),
-        ids=array(ids),
-        turn=array(turn),
-        logprob=array(logprob),
-        weights_version=version.as_py(),
-    )
+    # Copies: Arrow's own buffers are read-only.
+    prompt, ids, turn, logprob = (np.array(each.values.to_numpy(zero_copy_only=False)) for each in scalars)
+    return TokenTrace(prompt, ids, turn, logprob, version.as_py())
