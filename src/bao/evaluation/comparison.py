@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bao.errors import ConfigError
 from bao.evaluation.results import EvaluationResult, Source, find_results, find_sides, source_names
@@ -44,22 +44,29 @@ class ComparisonResult:
         return data_frame(rows)
 
 
+class Again(NamedTuple):
+    """Under which users and judges evaluations are played again, into which folder, and how."""
+
+    others: Sequence[Counterpart]
+    out: Path | None
+    execution: Execution
+
+
 def compare_evaluations(
     sources: Sequence[Source],
     measures: Sequence[str] | None,
     progress: Progress,
+    again: Again,
     *,
     prices: Prices | None = None,
     encode: Encode | None = None,
-    others: Sequence[Counterpart] = (),
-    out: Path | None = None,
-    execution: Execution,
     seed: int = 0,
 ) -> ComparisonResult:
-    """Compare evaluations as `bao.measures.comparison.compare` does, and play them again under each of `others` into `out`.
+    """Compare evaluations as `bao.measures.comparison.compare` does, and play them `again`.
 
-    Raises `ConfigError` on fewer than two where there is no other, and on others without `out`.
+    Raises `ConfigError` on fewer than two where there is no other user or judge, and on others without a folder.
     """
+    others, out, execution = again
     sides = find_sides(sources)
     if len(sides) < 2 and not others:
         named = ", ".join(source_names(sources)) or "nothing"
@@ -70,9 +77,8 @@ def compare_evaluations(
         if out is None:
             raise ConfigError("--users and --judges play the policies again: name a folder for that by --out")
         results = find_results(sources)
-        again = play_again(results, others, out, execution, progress)
         base = task_scores(results)
-        for label, each in again.items():
+        for label, each in play_again(results, others, out, execution, progress).items():
             transfers.append(transfer(base, task_scores(each), ("the evaluations", label), seed=seed))
     return ComparisonResult(tuple(pairs), tuple(transfers))
 

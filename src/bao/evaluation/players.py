@@ -100,13 +100,9 @@ class TurnPlayer:
     def play(self, folders: Folders, series: str, progress: Progress) -> None:
         settings, gym, agent = self.job.settings, self.job.gym, self.agent
         limits = [*requests_at_once(gym), *([] if agent is None else [agent.at_once])]
-        execution = ExecutionSettings(
-            settings.concurrency or min(limits, default=settings.workers),
-            settings.workers,
-            settings.ray,
-            settings.failure_policy,
-            settings.episode_timeout,
-        )
+        at_once = settings.concurrency or min(limits, default=settings.workers)
+        patience = (settings.failure_policy, settings.episode_timeout)
+        execution = ExecutionSettings(at_once, settings.workers, settings.ray, *patience)
         seeds = range(self.job.seed, self.job.seed + settings.rollouts)
         for weight, out in folders.items():
             identity = {**_gym_identity(self.job), "series": series, **self.identity}
@@ -191,26 +187,12 @@ class LocalPlayer:
         job, settings, section = self._job, self._job.settings, self._job.model
         loaded, failures, limits = load_local(self.path, section.device), settings.failure_policy, requests_at_once(job.gym)
         at_once = min([*limits, settings.concurrency or limits[0]]) if limits else 0
-        rollouts = Rollouts(
-            partial(make_gym, job.gym),
-            Limits(settings.turn_tokens, settings.trajectory_tokens),
-            job.rows,
-            settings.temperature,
-            loaded.profile.prompt,
-            series,
-            section.dtype == "bfloat16",
-            GymLimits(at_once, settings.episode_timeout, failures.tries),
-        )
-        identity = {
-            **_gym_identity(job),
-            "series": series,
-            "prompt": loaded.profile.prompt,
-            "weights": weights_digest(loaded.model),
-            "limits": [settings.turn_tokens, settings.trajectory_tokens],
-            "temperature": settings.temperature,
-            "dtype": section.dtype,
-            "sampler": draw.VERSION,
-        }
+        tokens, prompt = [settings.turn_tokens, settings.trajectory_tokens], loaded.profile.prompt
+        playing, policy = (Limits(*tokens), job.rows, settings.temperature), (prompt, series, section.dtype == "bfloat16")
+        gyms = GymLimits(at_once, settings.episode_timeout, failures.tries)
+        rollouts = Rollouts(partial(make_gym, job.gym), *playing, *policy, gyms)
+        identity = {**_gym_identity(job), "series": series, "prompt": prompt, "weights": weights_digest(loaded.model)}
+        identity |= {"limits": tokens, "temperature": settings.temperature, "dtype": section.dtype, "sampler": draw.VERSION}
         batches = {}
         for weight, out in folders.items():
             rng = np.random.default_rng([job.seed, 2])  # the same seeds at every weight: points can be compared in pairs

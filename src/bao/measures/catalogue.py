@@ -62,6 +62,7 @@ BEHAVIORS = {behavior: f"behavior_{behavior}" for behavior in Behavior}
 """The measure of each behaviour's rate."""
 
 _MAX, _MIN, _NONE = Direction.MAX, Direction.MIN, Direction.NONE
+_SATISFACTION = "estimate of the user's satisfaction, where the user has a persona; not validated on people"
 
 _ALL = (
     Measure("score", _MAX, "task return R", rate=True, symbol="R", unit="mean return"),
@@ -76,13 +77,7 @@ _ALL = (
     Measure("turns", _MIN, "turns of an episode", unit="per episode", digits=1),
     Measure("tokens", _MIN, "tokens that the agent wrote (words where its policy has no tokens)", unit="per episode", digits=0),
     Measure("unparsable", _MIN, "share of the turns without a readable action", rate=True, unit="share of turns"),
-    Measure(
-        "satisfaction",
-        _MAX,
-        "estimate of the user's satisfaction, where the user has a persona; not validated on people",
-        rate=True,
-        label="satisfaction (estimate)",
-    ),
+    Measure("satisfaction", _MAX, _SATISFACTION, rate=True, label="satisfaction (estimate)"),
     Measure("seconds", _MIN, "wall seconds of an episode"),
     Measure("seconds_per_turn", _MIN, "wall seconds of a turn"),
     Measure("tokens_in", _MIN, "tokens that the agent's model read, each call's whole prompt", digits=0),

@@ -238,14 +238,8 @@ def _pair(
             raise DataError(f"--measure {_why_absent(name, a, b)}: leave it out")
     chosen = [name for name in HEADLINE if name in common] if measures is None else list(measures) or common
     differences = [_difference(name, left[name], right[name], a.run, b.run, seed, permutations, comparisons) for name in chosen]
-    return Comparison(
-        a=a.run.label,
-        b=b.run.label,
-        tasks=len(tasks),
-        by_seed=sum(map(bool, seeds)),
-        differences=tuple(difference for difference in differences if difference is not None),
-        warnings=tuple(_warnings(a, b, len(tasks))),
-    )
+    known, warnings = tuple(each for each in differences if each is not None), tuple(_warnings(a, b, len(tasks)))
+    return Comparison(a.run.label, b.run.label, len(tasks), sum(map(bool, seeds)), known, warnings)
 
 
 def _mean(values: Floats) -> float:
@@ -263,17 +257,10 @@ def _difference(
     # Two means of the same numbers may differ in their last bits.
     values[np.abs(values) < 1e-12 * np.maximum(np.abs(left[both]), 1)] = 0.0
     p = float(sign_flip_p(values[:, None], permutations=permutations, seed=seed)[0])
-    return Difference(
-        measure=name,
-        a=float(left[both].mean()),
-        b=float(right[both].mean()),
-        difference=difference_interval(values, bounded=MEASURES[name].rate),
-        p=p,
-        adjusted_p=p,
-        tasks=len(values),
-        better=_better(name, float(values.mean()), p, a.label, b.label),
-        more_tasks=more_tasks(values, comparisons),
-    )
+    means = (float(left[both].mean()), float(right[both].mean()))
+    interval = difference_interval(values, bounded=MEASURES[name].rate)
+    better = _better(name, float(values.mean()), p, a.label, b.label)
+    return Difference(name, *means, interval, p, p, len(values), better, more_tasks(values, comparisons))
 
 
 def _better(name: str, difference: float, p: float, a: str, b: str) -> str | None:
@@ -289,21 +276,13 @@ def _adjusted(pairs: Sequence[Comparison]) -> list[Comparison]:
         held = [(i, d.p) for i, pair in enumerate(pairs) for d in pair.differences if d.measure == name]
         for (i, _), p in zip(held, holm([p for _, p in held]), strict=True):
             adjusted[i, name] = p
-    return [
-        replace(
-            pair,
-            differences=tuple(
-                replace(
-                    d,
-                    adjusted_p=adjusted[i, d.measure],
-                    better=_better(d.measure, d.difference.mean, adjusted[i, d.measure], pair.a, pair.b),
-                    more_tasks=_missing(d, adjusted[i, d.measure]),
-                )
-                for d in pair.differences
-            ),
-        )
-        for i, pair in enumerate(pairs)
-    ]
+
+    def anew(pair: Comparison, d: Difference, p: float) -> Difference:
+        better = _better(d.measure, d.difference.mean, p, pair.a, pair.b)
+        return replace(d, adjusted_p=p, better=better, more_tasks=_missing(d, p))
+
+    differences = [tuple(anew(pair, d, adjusted[i, d.measure]) for d in pair.differences) for i, pair in enumerate(pairs)]
+    return [replace(pair, differences=found) for pair, found in zip(pairs, differences, strict=True)]
 
 
 def _missing(difference: Difference, p: float) -> int | None:

@@ -55,11 +55,8 @@ def healthy(trajectories: Iterable[Trajectory]) -> list[Trajectory]:
 
 def fault_counts(trajectories: Iterable[Trajectory]) -> dict[str, int]:
     """Excluded episodes by fault, zeros included; a fault without a name counts as the gym's."""
-    counts = Counter(
-        episode.fault or Fault.GYM_ERROR
-        for episode in trajectories
-        if episode.fault is not None or episode.stop == StopReason.FAULT
-    )
+    broken = (episode for episode in trajectories if episode.fault is not None or episode.stop == StopReason.FAULT)
+    counts = Counter(episode.fault or Fault.GYM_ERROR for episode in broken)
     return {str(fault): counts[fault] for fault in Fault}
 
 
@@ -144,30 +141,17 @@ class _Columns:
         values["best_score"] = task_best(columns["score"], self._tasks)
         reasons = [reason for reason in StopReason if reason in self._stops]
         _, shares = task_means([[stop == reason for reason in reasons] for stop in self._stops], self._tasks)
-        return TaskMeasures(
-            gym=min(self._gyms),
-            task_ids=ids,
-            values={name: values[name] for name in MEASURES if name in values},
-            stop=dict(zip(map(str, reasons), shares.T, strict=True)),
-            episodes=len(self._tasks),
-            faults=dict(self._faults),
-            policies=frozenset(self._policies),
-            effort_weights=frozenset(self._weights),
-        )
+        measured = {name: values[name] for name in MEASURES if name in values}
+        stop = dict(zip(map(str, reasons), shares.T, strict=True))
+        counted = (len(self._tasks), dict(self._faults))
+        return TaskMeasures(min(self._gyms), ids, measured, stop, *counted, frozenset(self._policies), frozenset(self._weights))
 
     def _joined(self) -> dict[str, Floats]:
         """[episodes] for each measure that some part has; a part that lacks it has NaN."""
-        lengths = [len(part["score"]) for part in self._parts]
-        return {
-            name: np.concatenate(
-                [
-                    part[name] if name in part else np.full(length, np.nan)
-                    for part, length in zip(self._parts, lengths, strict=True)
-                ]
-            )
-            for name in MEASURES
-            if any(name in part for part in self._parts)
-        }
+        missing = [np.full(len(part["score"]), np.nan) for part in self._parts]
+        names = [name for name in MEASURES if any(name in part for part in self._parts)]
+        pairs = list(zip(self._parts, missing, strict=True))
+        return {name: np.concatenate([part.get(name, instead) for part, instead in pairs]) for name in names}
 
 
 def task_best(values: Floats, tasks: Sequence[str]) -> Floats:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from bao.errors import ConfigError
 from bao.models.kv import ATTENTION, RowCache
-from bao.models.local import cache_argument
+from bao.models.local import with_cache
 
 Forward = Callable[[Tensor, Tensor, RowCache], Tensor]
 """Ids [b, n] at positions [b, n] of the rows that the cache aims at -> last hidden states [b, n, hidden]."""
@@ -64,14 +64,7 @@ class _Own:
                 f"an episode of {cache.span} tokens is longer than the {self._window} that this model's attention looks back: "
                 "lower trajectory_tokens, or take a model without a sliding window"
             )
-        states: Tensor = self._model(
-            input_ids=ids,
-            attention_mask=cache.visible.unsqueeze(1),
-            position_ids=positions,
-            use_cache=True,
-            **cache_argument(self._model, cache),
-        ).last_hidden_state
-        return states
+        return with_cache(self._model, ids, cache.visible.unsqueeze(1), positions, cache)
 
 
 class _Direct:

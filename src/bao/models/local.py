@@ -105,14 +105,17 @@ def read_profile(path: Path) -> Profile:
         ) from error
 
 
-def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
-    """`cache` under the name by which this transformers model's forward pass takes it, which newer versions have changed."""
+def with_cache(model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any) -> torch.Tensor:
+    """The last hidden states of `ids` after what `cache` holds, which takes up theirs."""
     kind: Any = type(model)
-    return {_cache_name(kind): cache}
+    told = {"input_ids": ids, "attention_mask": mask, "position_ids": positions, _cache_name(kind): cache}
+    states: torch.Tensor = model(**told, use_cache=True).last_hidden_state
+    return states
 
 
 @lru_cache
 def _cache_name(kind: Any) -> str:
+    """What this transformers model's forward pass calls its cache, which newer versions have changed."""
     return "cache" if "cache" in signature(kind.forward).parameters else "past_key_values"
 
 

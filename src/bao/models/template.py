@@ -28,13 +28,8 @@ class Template:
         self.tokenizer = tokenizer
         if tokenizer.chat_template is None:
             tokenizer.chat_template = CHATML
-        talk = [
-            {"role": "system", "content": _SYSTEM},
-            {"role": "user", "content": _OPENING},
-            {"role": "assistant", "content": _TURN},
-            {"role": "user", "content": _REPLY},
-        ]
-        text = self._render(talk)
+        talk = (("system", _SYSTEM), ("user", _OPENING), ("assistant", _TURN), ("user", _REPLY))
+        text = self._render([{"role": role, "content": content} for role, content in talk])
         self._before_system, _, rest = text.partition(_SYSTEM)
         self._before_opening, _, rest = rest.partition(_OPENING)
         self._before_turn, _, after_turn = rest.partition(_TURN)
@@ -74,15 +69,9 @@ class Template:
 
         Many templates leave out earlier thoughts; this one keeps them, in the text or in ``reasoning_content``.
         """
-        pieces = (
-            self._before_system,
-            self._before_opening,
-            self._before_turn,
-            self.end_text,
-            self._before_reply,
-            self._after_reply,
-        )
-        system, opening, turn, end, reply, after = (json.dumps(piece, ensure_ascii=False) for piece in pieces)
+        before, after_turn = (self._before_system, self._before_opening, self._before_turn), (self.end_text, self._before_reply)
+        pieces = (json.dumps(piece, ensure_ascii=False) for piece in (*before, *after_turn, self._after_reply))
+        system, opening, turn, end, reply, after = pieces
         return (
             "{% set ns = namespace(begun=false) %}{% for m in messages %}"
             f"{{% if m.role == 'system' %}}{{{{ {system} + m.content }}}}"

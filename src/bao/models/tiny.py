@@ -13,22 +13,12 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from bao.action import CHOICES
-from bao.models.settings import EMBEDDED_POSITIONS
+from bao.models.settings import EMBEDDED_POSITIONS, ModelSection
 from bao.models.template import CHATML
 
 PAD, END = "<|endoftext|>", "<|im_end|>"
-_FIXED = (
-    PAD,
-    END,
-    "<|im_start|>system\n",
-    "\n<|im_start|>user\n",
-    "\n<|im_start|>assistant\n",
-    "<|im_start|>",
-    "<think>",
-    "</think>",
-    *(f"[{kind}]" for kind in CHOICES),
-)
-
+_BEGINS = ("<|im_start|>system\n", "\n<|im_start|>user\n", "\n<|im_start|>assistant\n", "<|im_start|>")
+_FIXED = (PAD, END, *_BEGINS, "<think>", "</think>", *(f"[{kind}]" for kind in CHOICES))
 
 _WORDS = r" ?[A-Za-z0-9]+| ?[^\sA-Za-z0-9]+|\s+"
 """Letters and digits stay together, so that an id such as H22 is one token: a small model copies one token from after a mark
@@ -51,12 +41,8 @@ class TinySize:
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE over `texts`: any text can be encoded, those seen cost about one token a word."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_WORDS), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(_WORDS), behavior="isolated"), to_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
@@ -72,22 +58,24 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     return fast
 
 
-def make_model(tokenizer: Any, size: TinySize, seed: int) -> Qwen3ForCausalLM:
-    """A freshly initialised model; the same one for the same seed."""
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
+def config_of(size: TinySize | ModelSection, vocabulary: int, **others: Any) -> Qwen3Config:
+    """The configuration of a model of this size."""
+    return Qwen3Config(
+        vocab_size=vocabulary,
         hidden_size=size.hidden,
         intermediate_size=size.feedforward,
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
         num_key_value_heads=size.kv_heads,
         head_dim=size.hidden // size.heads,
-        max_position_embeddings=size.positions,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        **others,
     )
+
+
+def make_model(tokenizer: Any, size: TinySize, seed: int) -> Qwen3ForCausalLM:
+    """A freshly initialised model; the same one for the same seed."""
+    ends = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    config = config_of(size, len(tokenizer), max_position_embeddings=size.positions, tie_word_embeddings=True, **ends)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Qwen3ForCausalLM(config)

@@ -189,11 +189,9 @@ def worker_count(section: ModelSection) -> int:
     """
     if section.workers:
         return section.workers if section.device == "cpu" else 1
-    return (
-        (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-        if (section.device == "cpu" and section.path is None)
-        else 1
-    )
+    if section.device != "cpu" or section.path is not None:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Work:
@@ -202,21 +200,8 @@ class _Work:
     def __init__(self, model: Any, reference: Any, template: Template, rollouts: Rollouts | None) -> None:
         self.model, self.reference, self.template = model, reference, template
         self.autocast = rollouts is not None and rollouts.autocast
-        self.engine = (
-            Engine(
-                model,
-                template,
-                rollouts.make_gym,
-                limits=rollouts.limits,
-                rows=rollouts.rows,
-                temperature=rollouts.temperature,
-                form=rollouts.form,
-                policy=rollouts.policy,
-                gym_limits=rollouts.gym_limits,
-            )
-            if rollouts
-            else None
-        )
+        playing = {name: value for name, value in vars(rollouts).items() if name != "autocast"} if rollouts else {}
+        self.engine = Engine(model, template, **playing) if rollouts else None
 
     def rollout(self, requests: Sequence[Request], weights_version: int, on_episode: OnEpisode | None) -> list[Trajectory]:
         assert self.engine is not None, "these workers were made without a gym to play"

@@ -59,16 +59,9 @@ class Candidate:
             raise DataError(f"one point needs the episodes of one policy at one effort weight, not of {found}: split them")
         policy, weight = told.pop()
         weight = weight if effort_weight is None else effort_weight
-        return cls(
-            label=label or (policy if weight is None else f"{policy} w={weight:g}"),
-            series=series or policy,
-            gym=measured.gym,
-            horizon=horizon,
-            task_ids=measured.task_ids,
-            values=measured.values,
-            episodes=measured.episodes,
-            effort_weight=weight,
-        )
+        label = label or (policy if weight is None else f"{policy} w={weight:g}")
+        measures = (measured.task_ids, measured.values, measured.episodes)
+        return cls(label, series or policy, measured.gym, horizon, *measures, weight)
 
     @classmethod
     def of_arrays(
@@ -89,13 +82,4 @@ class Candidate:
             raise DataError(
                 f"{label}: every measure needs one value for each of the {len(tasks)} episodes ({error})"
             ) from error
-        return cls(
-            label=label,
-            series=series,
-            gym=gym,
-            horizon=horizon,
-            task_ids=ids,
-            episodes=len(tasks),
-            values=dict(zip(values, table.T, strict=True)),
-            effort_weight=effort_weight,
-        )
+        return cls(label, series, gym, horizon, ids, dict(zip(values, table.T, strict=True)), len(tasks), effort_weight)

@@ -30,20 +30,11 @@ def minutes(recipe: Recipe) -> float:
 
 def training_tokens_per_second(recipe: Recipe) -> float:
     """Tokens per second of training the recipe's small model with all its workers, from one thread timed for about a second."""
-    from transformers import Qwen3Config, Qwen3Model
+    from transformers import Qwen3Model
 
-    section = recipe.model
-    model = Qwen3Model(
-        Qwen3Config(
-            vocab_size=section.vocabulary,
-            hidden_size=section.hidden,
-            intermediate_size=section.feedforward,
-            num_hidden_layers=section.layers,
-            num_attention_heads=section.heads,
-            num_key_value_heads=section.kv_heads,
-            head_dim=section.hidden // section.heads,
-        )
-    )
+    from bao.models.tiny import config_of
+
+    model = Qwen3Model(config_of(recipe.model, recipe.model.vocabulary))
     ids = torch.zeros((8, _TOKENS_PER_EPISODE), dtype=torch.long)
     model(input_ids=ids).last_hidden_state.sum().backward()
     threads = torch.get_num_threads()

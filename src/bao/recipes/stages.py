@@ -53,16 +53,10 @@ def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]
     check_scripted(recipe.gym, [recipe.sft.teacher])
     gym = make_gym(recipe.gym)
     rejected: Counter[Rejection] = Counter()
-    found = demonstrations(
-        gym,
-        gym.scripted_policies()[recipe.sft.teacher],
-        task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks),
-        recipe.sft.demonstrations,
-        np.random.default_rng([recipe.seed, 1]),
-        effort_weights=recipe.grpo.effort_weights if recipe.grpo.conditioned else (),
-        form=recipe.model.prompt,
-        rejected=rejected,
-    )
+    teacher, tasks = gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
+    rng, told = np.random.default_rng([recipe.seed, 1]), recipe.grpo.effort_weights if recipe.grpo.conditioned else ()
+    how: dict[str, Any] = {"effort_weights": told, "form": recipe.model.prompt, "rejected": rejected}
+    found = demonstrations(gym, teacher, tasks, recipe.sft.demonstrations, rng, **how)
     try:
         return list(found), rejected
     except ValueError as error:
@@ -123,9 +117,7 @@ def _initial_model(recipe: Recipe, kept: Sequence[Demonstration]) -> "LocalModel
         loaded = local.load_local(Path(recipe.model.path), recipe.model.device)
         return loaded._replace(profile=profile)
     section = recipe.model
-    size = tiny.TinySize(
-        section.hidden, section.layers, section.heads, section.kv_heads, section.feedforward, section.vocabulary
-    )
+    size = tiny.TinySize(**section.model_dump(include={"hidden", "layers", "heads", "kv_heads", "feedforward", "vocabulary"}))
     texts = ("\n".join([d.system, d.opening, *(part for turn in d.turns for part in turn[:2])]) for d in kept[:3000])
     tokenizer = tiny.train_tokenizer(texts, section.vocabulary)
     model: Any = tiny.make_model(tokenizer, size, recipe.seed)
@@ -151,32 +143,19 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     logger.info("acting pays up to an effort weight of %.3f", largest)
     loaded = local.load_local(start, recipe.model.device)
     settings = recipe.grpo
-    rollouts = Rollouts(
-        partial(make_gym, recipe.gym),
-        Limits(settings.turn_tokens, settings.trajectory_tokens),
-        settings.rows,
-        settings.temperature,
-        recipe.model.prompt,
-        "training",
-        recipe.model.dtype == "bfloat16",
-        GymLimits(at_once=min(requests_at_once(recipe.gym), default=0)),
-    )
+    limits, gyms = Limits(settings.turn_tokens, settings.trajectory_tokens), min(requests_at_once(recipe.gym), default=0)
+    model = (recipe.model.prompt, "training", recipe.model.dtype == "bfloat16")
+    playing, make = (limits, settings.rows, settings.temperature), partial(make_gym, recipe.gym)
+    rollouts = Rollouts(make, *playing, *model, GymLimits(at_once=gyms))
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
     count = worker_count(recipe.model)
     with (
         Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers,
         _trackers(recipe, out, progress) as trackers,
     ):
-        trainer = GRPOTrainer(
-            LocalBackend(workers, settings),
-            task_set(recipe.gym, Split.TRAIN, settings.tasks),
-            settings,
-            recipe.shaping.build(),
-            recipe.credit,
-            seed=recipe.seed,
-            out=out,
-            trackers=trackers,
-        )
+        backend, tasks = LocalBackend(workers, settings), task_set(recipe.gym, Split.TRAIN, settings.tasks)
+        how = (settings, recipe.shaping.build(), recipe.credit)
+        trainer = GRPOTrainer(backend, tasks, *how, seed=recipe.seed, out=out, trackers=trackers)
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
     local.save_local(target, loaded._replace(profile=_profile(recipe)))

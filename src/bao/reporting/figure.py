@@ -30,10 +30,7 @@ STYLE = {
     "axes.edgecolor": "#b9b5ac",
     "axes.labelcolor": INK,
     "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
+    **dict.fromkeys(("xtick.color", "ytick.color", "xtick.labelcolor", "ytick.labelcolor"), MUTED),
     "svg.hashsalt": "bao",
 }
 INCHES, DOTS_PER_INCH = (7.4, 4.9), 200
@@ -92,16 +89,9 @@ def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool]) -> None:
     axes.margins(0.06, 0.07)
     better = {name: f"{_axis(name)} ({'higher' if up else 'lower'} is better)" for name, up in higher.items()}
     axes.set_xlabel(f"{better[x]} →" if higher[x] else f"← {better[x]}", loc="right", fontweight="bold")
-    axes.annotate(
-        "filled: non-dominated   bars: 95 % intervals   w: effort weight",
-        (0, 0),
-        xycoords="axes fraction",
-        xytext=(0, -32),
-        textcoords="offset points",
-        va="center",
-        fontsize=8.5,
-        color=MUTED,
-    )
+    legend = "filled: non-dominated   bars: 95 % intervals   w: effort weight"
+    below: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (0, -32), "textcoords": "offset points", "va": "center"}
+    axes.annotate(legend, (0, 0), fontsize=8.5, color=MUTED, **below)
     axes.set_title(f"{'↑' if higher[y] else '↓'} {better[y]}", loc="left", fontsize=10.5, fontweight="bold", pad=10)
 
 
@@ -117,24 +107,13 @@ def _draw_series(
     colour, marker = PALETTE[index % len(PALETTE)], MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
     joined = sorted(undominated([(p["values"][x]["mean"], p["values"][y]["mean"]) for p in points], (higher[x], higher[y])))
     axes.plot(*zip(*joined, strict=True), color=colour, linewidth=1.5, alpha=0.7, zorder=2)
+    mark: dict[str, Any] = {"fmt": marker, "color": colour, "markersize": 7, "markeredgewidth": 1.5, "zorder": 3}
+    mark |= {"elinewidth": 1.1, "capsize": 2.5, "capthick": 1.1}
     for point in points:
-        at, up = point["values"][x], point["values"][y]
-        axes.errorbar(
-            at["mean"],
-            up["mean"],
-            xerr=[[below] for below in _arms(at)],
-            yerr=[[below] for below in _arms(up)],
-            fmt=marker,
-            color=colour,
-            markersize=7,
-            markeredgewidth=1.5,
-            zorder=3,
-            markerfacecolor=colour if point["non_dominated"] else "white",
-            elinewidth=1.1,
-            capsize=2.5,
-            capthick=1.1,
-            ecolor=(colour, 0.15 if many and not point["non_dominated"] else 0.5),
-        )
+        at, up, best = point["values"][x], point["values"][y], point["non_dominated"]
+        across, along = ([[arm] for arm in _arms(value)] for value in (at, up))
+        look = {**mark, "markerfacecolor": colour if best else "white", "ecolor": (colour, 0.15 if many and not best else 0.5)}
+        axes.errorbar(at["mean"], up["mean"], xerr=across, yerr=along, **look)
     axes.plot([], [], marker, color=colour, markersize=7, label=shortened(points[0]["series"], 60))
 
 
@@ -185,20 +164,15 @@ def _name_points(axes: Axes, points: Sequence[Mapping[str, Any]], x: str, y: str
     lines = [_pieces(axes.transData.transform(line.get_xydata())) for line in axes.lines if line.get_linestyle() == "-"]
     series = list(dict.fromkeys(point["series"] for point in points))
     taken: list[Bbox] = []
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    look: dict[str, Any] = {"fontsize": 9, "fontweight": "bold", "zorder": 4, "path_effects": halo}
     best_first = sorted(points, key=lambda point: not point["non_dominated"])
     for point in best_first if len(points) <= MANY else [point for point in points if point["non_dominated"]]:
         weight = point.get("effort_weight")
-        text = axes.annotate(
-            shortened(point["label"], 22) if weight is None else f"w {weight:g}",
-            (point["values"][x]["mean"], point["values"][y]["mean"]),
-            xytext=OFFSETS[0],
-            textcoords="offset points",
-            fontsize=9,
-            fontweight="bold",
-            color=PALETTE[series.index(point["series"]) % len(PALETTE)],
-            zorder=4,
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-        )
+        name = shortened(point["label"], 22) if weight is None else f"w {weight:g}"
+        at = (point["values"][x]["mean"], point["values"][y]["mean"])
+        colour = PALETTE[series.index(point["series"]) % len(PALETTE)]
+        text = axes.annotate(name, at, xytext=OFFSETS[0], textcoords="offset points", color=colour, **look)
         options = []
         for order, (dx, dy) in enumerate(OFFSETS):
             text.set_position((dx, dy))

@@ -16,20 +16,11 @@ from bao.progress import Update
 from bao.storage.folder import logger
 
 SHOWN = {
-    "loss": "loss",
-    "reward": "reward",
-    "score": MEASURES["score"].short(1),
-    "user_effort": MEASURES["user_effort"].short(1),
-    "entropy": "entropy",
-    "kl_to_sampler": "KL",
-    "zero_variance": "zero-var",
-    "unparsable": MEASURES["unparsable"].short(1),
-    "penalty/information_seeking": "IS",
-    "penalty/over_thinking": "OT",
-    "episodes_per_second": "episodes/s",
-    "faults": "faults",
-    "at_once": "at once",
-}
+    "loss": "loss", "reward": "reward", "score": MEASURES["score"].short(1), "user_effort": MEASURES["user_effort"].short(1),
+    "entropy": "entropy", "kl_to_sampler": "KL", "zero_variance": "zero-var", "unparsable": MEASURES["unparsable"].short(1),
+    "penalty/information_seeking": "IS", "penalty/over_thinking": "OT", "episodes_per_second": "episodes/s",
+    "faults": "faults", "at_once": "at once",
+}  # fmt: skip
 """Metrics next to the bar, and their names there."""
 _QUIET_SECONDS, _NOTEBOOK_SECONDS = 15.0, 0.5
 """Between two lines of progress, and between two versions of the one line of a notebook."""

@@ -1,6 +1,7 @@
 """Play one episode, turn by turn, with a policy that returns whole turns (a scripted one, an API's, a user's own)."""
 
 import time
+from typing import Any
 
 from bao.action import Parsed
 from bao.gym import Gym
@@ -41,25 +42,16 @@ def play(
             turns.append(_turn(error.cut, "", 0.0, False))
     except FaultError as error:
         stop, success, fault, detail = StopReason.FAULT, False, error.fault, error.detail
-    return Trajectory(
-        gym=gym.name,
-        task_id=task.id,
-        policy=policy.name,
-        seed=seed,
-        opening=opening,
-        turns=tuple(turns),
-        stop=stop,
-        success=success,
-        horizon=gym.horizon,
-        system=system,
-        effort_weight=effort_weight,
-        level=task.level,
-        fault=fault,
-        fault_detail=detail,
-        seconds=time.perf_counter() - start,
-        model=getattr(policy, "model", ""),
-        satisfaction=gym.satisfaction if fault is None else None,
-    )
+    happened = {"opening": opening, "turns": tuple(turns), "stop": stop, "success": success, "fault": fault}
+    told = {"fault_detail": detail, "effort_weight": effort_weight, "model": getattr(policy, "model", "")}
+    told |= {"system": system, "satisfaction": gym.satisfaction if fault is None else None}
+    return recorded(gym, policy, task, seed, seconds=time.perf_counter() - start, **happened, **told)
+
+
+def recorded(gym: Gym, policy: Policy, task: Task, seed: int, **what: Any) -> Trajectory:
+    """The record of an episode; `what` happened, by the fields of `Trajectory`."""
+    place: dict[str, Any] = {"gym": gym.name, "task_id": task.id, "horizon": gym.horizon, "level": task.level}
+    return Trajectory(policy=policy.name, seed=seed, **place, **what)
 
 
 def _turn(parsed: Parsed, reply: str, reward: float, involves_user: bool) -> Turn:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from bao.models.local import cache_argument
+from bao.models.local import with_cache
 from bao.trajectory import TokenTrace
 
 _PART_TOKENS = 512
@@ -83,15 +83,8 @@ def collate(traces: Sequence[TokenTrace], pad_id: int, device: torch.device | st
     def tensor(array: np.ndarray[Any, Any]) -> Tensor:
         return torch.from_numpy(array).to(device)
 
-    return Batch(
-        tensor(prompt_ids),
-        tensor(prompt_mask),
-        torch.tensor(row_prompt, device=device),
-        tensor(ids),
-        torch.tensor([len(t.ids) for t in traces], device=device),
-        tensor(turn),
-        tensor(sampled),
-    )
+    rows, lengths = (torch.tensor(each, device=device) for each in (row_prompt, [len(t.ids) for t in traces]))
+    return Batch(tensor(prompt_ids), tensor(prompt_mask), rows, tensor(ids), lengths, tensor(turn), tensor(sampled))
 
 
 def score(
@@ -168,13 +161,7 @@ class _Prompts(NamedTuple):
 def _prompts(model: Any, batch: Batch) -> _Prompts:
     cache: Any = DynamicCache(config=model.config)
     positions = (batch.prompt_mask.cumsum(1) - 1).clamp(min=0)
-    states = model.model(
-        input_ids=batch.prompts,
-        attention_mask=batch.prompt_mask.long(),
-        position_ids=positions,
-        use_cache=True,
-        **cache_argument(model.model, cache),
-    ).last_hidden_state
+    states = with_cache(model.model, batch.prompts, batch.prompt_mask.long(), positions, cache)
     return _Prompts(states[:, -1:], [(layer.keys, layer.values) for layer in cache.layers])
 
 
@@ -192,13 +179,7 @@ def _after(model: Any, batch: Batch, prompts: _Prompts, rows: Tensor, width: int
     steps = torch.arange(width - 1, device=ids.device)
     # Padding at a row's end needs no mask: nothing after it carries loss.
     mask = torch.cat([prompt_mask, torch.ones_like(ids, dtype=torch.bool)], 1).long()
-    rest = model.model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=prompt_mask.sum(1, keepdim=True) + steps,
-        use_cache=True,
-        **cache_argument(model.model, cache),
-    ).last_hidden_state
+    rest = with_cache(model.model, ids, mask, prompt_mask.sum(1, keepdim=True) + steps, cache)
     return torch.cat([first, rest], 1)
 
 

@@ -16,6 +16,8 @@ from bao.train.loss import clipped_policy_loss, k3
 from bao.train.settings import GRPOSection
 
 Groups = Sequence[Sequence[Example]]
+LossOf = Callable[[list[Example], Batch], tuple[Tensor, dict[str, float]]]
+"""The loss of examples that stand in a batch, and what is logged of it."""
 
 
 @dataclass(frozen=True)
@@ -64,24 +66,13 @@ class PolicyGradient:
                 divergence = k3(scored.logprob, other.logprob).sum()
                 total = total + settings.kl * divergence
                 kl = divergence.item()
-            return total, {
-                "clipped": float(policy.clipped),
-                "kl_to_sampler": float(policy.kl_to_sampler),
-                "kl": kl,
-                "entropy": scored.entropy.sum().item(),
-            }
+            logged = {"clipped": float(policy.clipped), "kl_to_sampler": float(policy.kl_to_sampler), "kl": kl}
+            return total, {**logged, "entropy": scored.entropy.sum().item()}
 
         return _accumulate(model, groups, count, pad_id, settings.micro_batch_tokens, loss)
 
 
-def _accumulate(
-    model: Any,
-    groups: Groups,
-    count: int,
-    pad_id: int,
-    budget: int,
-    loss: Callable[[list[Example], Batch], tuple[Tensor, dict[str, float]]],
-) -> dict[str, float]:
+def _accumulate(model: Any, groups: Groups, count: int, pad_id: int, budget: int, loss: LossOf) -> dict[str, float]:
     """Backpropagate ``loss / count`` over micro-batches of whole groups of about `budget` tokens; the sums of what it logs."""
     sums: dict[str, float] = {}
     device = next(model.parameters()).device

@@ -44,14 +44,14 @@ def train_sft(
             rate = settings.learning_rate * schedule(step, len(drawn), settings.warmup)
             count = loss_positions(traces[i] for i in indices)
             sums = backend.forward_backward(Likelihood(), [[Example(traces[i])] for i in indices], count)
+            norm = backend.step(rate, settings.max_grad_norm)
             metrics = {
                 "loss": sums["loss"] / count,
                 "entropy": sums["entropy"] / count,
-                "grad_norm": backend.step(rate, settings.max_grad_norm),
+                "grad_norm": norm,
                 "learning_rate": rate,
-                "tokens": sums["tokens"],
             }
-            metrics[SECONDS + "step"] = time.perf_counter() - start
+            metrics |= {"tokens": sums["tokens"], SECONDS + "step": time.perf_counter() - start}
             log.write(step, metrics)
             if report is not None:
                 report(step, len(drawn), metrics)

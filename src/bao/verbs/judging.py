@@ -60,7 +60,7 @@ def compare(
         progress: Whether to show the progress; or who watches it.
     """
     from bao.errors import ConfigError
-    from bao.evaluation.comparison import compare_evaluations
+    from bao.evaluation.comparison import Again, compare_evaluations
     from bao.evaluation.transfer import Execution, other_judge, other_user
     from bao.measures.cost import read_prices
     from bao.measures.diversity import sentence_encoder
@@ -69,17 +69,11 @@ def compare(
     for option, value in {"out": out, "tasks": tasks, "api-key-env": api_key_env, "concurrency": concurrency}.items():
         if value is not None and not others:
             raise ConfigError(f"--{option} {value} is for playing again: give --users or --judges too, or leave it out")
-    return compare_evaluations(
-        evaluations,
-        measures,
-        watching(progress),
-        prices=None if prices is None else read_prices(Path(prices)),
-        encode=None if embedding is None else sentence_encoder(embedding),
-        others=others,
-        out=None if out is None else Path(out),
-        execution=Execution(None if tasks is None else Path(tasks), api_key_env, concurrency, workers, device),
-        seed=seed,
-    )
+    priced = None if prices is None else read_prices(Path(prices))
+    encode = None if embedding is None else sentence_encoder(embedding)
+    folder, file = (None if path is None else Path(path) for path in (out, tasks))
+    again = Again(others, folder, Execution(file, api_key_env, concurrency, workers, device))
+    return compare_evaluations(evaluations, measures, watching(progress), again, prices=priced, encode=encode, seed=seed)
 
 
 def frontier(

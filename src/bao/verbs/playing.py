@@ -106,15 +106,8 @@ def evaluate(
     ref = PolicyRef.parse(policy)
     gym_settings = {"horizon": horizon, "convention": convention, "user": user, "persona": persona}
     sampling = {"temperature": temperature, "turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens}
-    running = {
-        "concurrency": concurrency,
-        "workers": workers,
-        "ray": ray,
-        "failures": failures,
-        "retries": retries,
-        "minimum_healthy": minimum_healthy,
-        "episode_timeout": episode_timeout,
-    }
+    running = {"concurrency": concurrency, "workers": workers, "ray": ray, "episode_timeout": episode_timeout}
+    running |= {"failures": failures, "retries": retries, "minimum_healthy": minimum_healthy}
     values: dict[str, Any] = {
         "gym": options.gym_table(ref, gym, levels, gym_settings, user_model, judge_model, api_key_env),
         "model": options.given({"device": device}),

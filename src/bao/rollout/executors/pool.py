@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bao.action import Parsed
 from bao.policy import Policy
-from bao.rollout.episode import NEVER_PASS, play
+from bao.rollout.episode import NEVER_PASS, play, recorded
 from bao.rollout.plan import Plan
 from bao.rollout.waiting import LateError, WaitingPool
 from bao.trajectory import Fault, FaultError, StopReason, Trajectory
@@ -91,22 +91,10 @@ class EpisodePool:
     def _late(self, number: int) -> Trajectory:
         """What is recorded of an episode that no longer answers."""
         episode, gym = self._plan[number], self._plan.make_gym()
-        return Trajectory(
-            gym=gym.name,
-            task_id=episode.task.id,
-            policy=self._plan.make_policy(gym, episode.policy_seed).name,
-            seed=episode.seed,
-            opening="",
-            turns=(),
-            stop=StopReason.FAULT,
-            success=False,
-            horizon=gym.horizon,
-            system=gym.instructions(),
-            level=episode.task.level,
-            fault=Fault.EPISODE_TIMEOUT,
-            fault_detail=self._too_long(),
-            seconds=self._timeout,
-        )
+        policy = self._plan.make_policy(gym, episode.policy_seed)
+        happened = {"opening": "", "turns": (), "stop": StopReason.FAULT, "success": False, "system": gym.instructions()}
+        late = {"fault": Fault.EPISODE_TIMEOUT, "fault_detail": self._too_long(), "seconds": self._timeout}
+        return recorded(gym, policy, episode.task, episode.seed, **happened, **late)
 
     def _too_long(self) -> str:
         return f"longer than episode_timeout={self._timeout:g} s"

@@ -12,6 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -221,14 +222,8 @@ def _play_some(plan: Plan, running: ExecutionSettings, concurrency: int, indices
     """On a worker of the cluster: these episodes, in the order in which they finish, and what models took for them."""
     usage, listener = UsageMeter(), plan.make_gym()
     with closing(EpisodePool(plan, concurrency, tries=running.failures.tries, timeout=running.episode_timeout)) as pool:
-        rows = [
-            _Row(
-                index,
-                trajectory.fault,
-                trajectory.fault_detail,
-                episode_row(with_information_gain(trajectory, listener, plan[index].task)),
-            )
-            for played in pool.play(iter(indices))
-            for index, trajectory in played
-        ]
+        rows = []
+        for index, trajectory in chain.from_iterable(pool.play(iter(indices))):
+            row = episode_row(with_information_gain(trajectory, listener, plan[index].task))
+            rows.append(_Row(index, trajectory.fault, trajectory.fault_detail, row))
     return rows, usage.taken()

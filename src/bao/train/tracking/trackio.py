@@ -19,16 +19,9 @@ class Trackio:
             import trackio
 
             self.run = start.run or f"{start.name}-{secrets.token_hex(3)}"
-            self._run = trackio.init(
-                project=start.project,
-                name=self.run,
-                group=start.group,
-                config=dict(start.settings),
-                resume="allow",
-                auto_log_gpu=False,
-                auto_log_cpu=False,
-                embed=False,
-            )
+            about = {"project": start.project, "name": self.run, "group": start.group, "config": dict(start.settings)}
+            off = dict.fromkeys(("auto_log_gpu", "auto_log_cpu", "embed"), False)
+            self._run = trackio.init(resume="allow", **about, **off)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         self._run.log(dict(metrics), step=step)

@@ -15,27 +15,11 @@ class Wandb:
         import wandb
 
         self.run = start.run or secrets.token_hex(4)
-        quiet = wandb.Settings(
-            console="off",
-            silent=True,
-            disable_git=True,
-            save_code=False,
-            x_disable_meta=True,
-            x_disable_stats=True,
-            x_disable_machine_info=True,
-            x_save_requirements=False,
-        )
-        self._run = wandb.init(
-            project=start.project,
-            name=start.name,
-            group=start.group,
-            id=self.run,
-            dir=str(start.folder),
-            config=dict(start.settings),
-            mode=None if start.online else "offline",
-            settings=quiet,
-            resume="allow" if start.online else None,
-        )
+        off = ("silent", "disable_git", "x_disable_meta", "x_disable_stats", "x_disable_machine_info")
+        quiet = wandb.Settings(console="off", save_code=False, x_save_requirements=False, **dict.fromkeys(off, True))
+        about = {"project": start.project, "name": start.name, "group": start.group, "id": self.run, "dir": str(start.folder)}
+        how = {"mode": None if start.online else "offline", "resume": "allow" if start.online else None}
+        self._run = wandb.init(config=dict(start.settings), settings=quiet, **about, **how)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         self._run.log(dict(metrics), step=step)
