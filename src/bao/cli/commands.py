@@ -4,7 +4,7 @@ Whatever takes long to import is imported when a command runs, so that ``bao --h
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -36,82 +36,78 @@ _Failures = Annotated[
 
 def add_to(app: App) -> None:
     """Make these commands commands of `app`."""
-    app.command(
-        command_of(
-            verbs.evaluate,
-            _show_evaluation,
-            (
-                "bao eval scripted:ask_all --out runs/ask_all",
-                "bao eval local:runs/bao/model --effort-weight 0.1 --levels 2 3 --out runs/w",
-                "bao eval scripted:ask_needed --persona busy --out runs/busy",
-                "bao eval scripted:solver --gym function --tasks test.parquet --out runs/f",
-                "bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3",
-                "bao eval my_agent.py:Agent --gym travel --out runs/mine",
-                "bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm",
-            ),
-            policy=str,
-            out=Out,
-            tasks=str,
-            split=Literal["train", "valid", "test"],
-            levels=Annotated[tuple[int, ...] | None, Several],
-            agent_mode=Literal["auto", "tools", "text"] | None,
-            failures=_Failures,
-            settings=_EvalSet,
+
+    def add(
+        name: str, verb: Callable[..., Any], show: Callable[..., None], examples: Sequence[str], **annotations: Any
+    ) -> None:
+        app.command(command_of(verb, show, examples, **annotations), name=name)
+
+    add(
+        "eval",
+        verbs.evaluate,
+        _show_evaluation,
+        (
+            "bao eval scripted:ask_all --out runs/ask_all",
+            "bao eval local:runs/bao/model --effort-weight 0.1 --levels 2 3 --out runs/w",
+            "bao eval scripted:ask_needed --persona busy --out runs/busy",
+            "bao eval scripted:solver --gym function --tasks test.parquet --out runs/f",
+            "bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3",
+            "bao eval my_agent.py:Agent --gym travel --out runs/mine",
+            "bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm",
         ),
-        name="eval",
+        policy=str,
+        out=Out,
+        tasks=str,
+        split=Literal["train", "valid", "test"],
+        levels=Annotated[tuple[int, ...] | None, Several],
+        agent_mode=Literal["auto", "tools", "text"] | None,
+        failures=_Failures,
+        settings=_EvalSet,
     )
-    app.command(
-        command_of(
-            verbs.compare,
-            _show_comparison,
-            (
-                "bao compare runs/before runs/after",
-                "bao compare runs/a runs/b runs/c --measure score --measure user_effort --json",
-                "bao compare runs/a runs/b --users busy qwen3@http://gpu:8000/v1 --out runs/guard",
-                "bao compare runs/a runs/b --judges qwen3@http://gpu:8000/v1 --out runs/guard",
-            ),
-            evaluations=Annotated[Path, Parameter(required=True)],
-            measures=Annotated[list[str] | None, Parameter(name="--measure")],
-            users=Annotated[list[str] | None, Several],
-            judges=Annotated[list[str] | None, Several],
+    add(
+        "compare",
+        verbs.compare,
+        _show_comparison,
+        (
+            "bao compare runs/before runs/after",
+            "bao compare runs/a runs/b runs/c --measure score --measure user_effort --json",
+            "bao compare runs/a runs/b --users busy qwen3@http://gpu:8000/v1 --out runs/guard",
+            "bao compare runs/a runs/b --judges qwen3@http://gpu:8000/v1 --out runs/guard",
         ),
-        name="compare",
+        evaluations=Annotated[Path, Parameter(required=True)],
+        measures=Annotated[list[str] | None, Parameter(name="--measure")],
+        users=Annotated[list[str] | None, Several],
+        judges=Annotated[list[str] | None, Several],
     )
-    app.command(
-        command_of(
-            verbs.frontier,
-            _show_frontier,
-            (
-                "bao frontier runs/ask_all runs/bao --out runs/frontier",
-                "bao frontier runs/quickstart/eval --out runs/turns --objectives score --objectives turns",
-            ),
-            evaluations=list[Path],
-            out=Out,
-            objectives=tuple[str, ...],
+    add(
+        "frontier",
+        verbs.frontier,
+        _show_frontier,
+        (
+            "bao frontier runs/ask_all runs/bao --out runs/frontier",
+            "bao frontier runs/quickstart/eval --out runs/turns --objectives score --objectives turns",
         ),
-        name="frontier",
+        evaluations=list[Path],
+        out=Out,
+        objectives=tuple[str, ...],
     )
-    app.command(
-        command_of(
-            verbs.report,
-            lambda path: print(f"report: {path}"),
-            ("bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report",),
-            evaluations=list[Path],
-            out=Out,
-            curves=list[Path] | None,
-            transcript_mb=Annotated[float | None, Parameter(validator=validators.Number(gte=0))],
-        ),
-        name="report",
+    add(
+        "report",
+        verbs.report,
+        lambda path: print(f"report: {path}"),
+        ("bao report runs/quickstart/eval --curves runs/quickstart/bao/metrics.jsonl --out runs/report",),
+        evaluations=list[Path],
+        out=Out,
+        curves=list[Path] | None,
+        transcript_mb=Annotated[float | None, Parameter(validator=validators.Number(gte=0))],
     )
-    app.command(
-        command_of(
-            verbs.run,
-            _show_run,
-            ("bao run quickstart", "bao run my.toml --out runs/mine --set grpo.steps=20"),
-            recipe=RecipeName,
-            settings=Set,
-        ),
-        name="run",
+    add(
+        "run",
+        verbs.run,
+        _show_run,
+        ("bao run quickstart", "bao run my.toml --out runs/mine --set grpo.steps=20"),
+        recipe=RecipeName,
+        settings=Set,
     )
     app.command(measure)
     app.command(transfer)

@@ -188,9 +188,9 @@ class LocalPlayer:
         loaded, failures, limits = load_local(self.path, section.device), settings.failure_policy, requests_at_once(job.gym)
         at_once = min([*limits, settings.concurrency or limits[0]]) if limits else 0
         tokens, prompt = [settings.turn_tokens, settings.trajectory_tokens], loaded.profile.prompt
-        playing, policy = (Limits(*tokens), job.rows, settings.temperature), (prompt, series, section.dtype == "bfloat16")
+        how = (Limits(*tokens), job.rows, settings.temperature, prompt, series, section.dtype == "bfloat16")
         gyms = GymLimits(at_once, settings.episode_timeout, failures.tries)
-        rollouts = Rollouts(partial(make_gym, job.gym), *playing, *policy, gyms)
+        rollouts = Rollouts(partial(make_gym, job.gym), *how, gyms)
         identity = {**_gym_identity(job), "series": series, "prompt": prompt, "weights": weights_digest(loaded.model)}
         identity |= {"limits": tokens, "temperature": settings.temperature, "dtype": section.dtype, "sampler": draw.VERSION}
         batches = {}

@@ -144,9 +144,8 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     loaded = local.load_local(start, recipe.model.device)
     settings = recipe.grpo
     limits, gyms = Limits(settings.turn_tokens, settings.trajectory_tokens), min(requests_at_once(recipe.gym), default=0)
-    model = (recipe.model.prompt, "training", recipe.model.dtype == "bfloat16")
-    playing, make = (limits, settings.rows, settings.temperature), partial(make_gym, recipe.gym)
-    rollouts = Rollouts(make, *playing, *model, GymLimits(at_once=gyms))
+    how = (limits, settings.rows, settings.temperature, recipe.model.prompt, "training", recipe.model.dtype == "bfloat16")
+    rollouts = Rollouts(partial(make_gym, recipe.gym), *how, GymLimits(at_once=gyms))
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
     count = worker_count(recipe.model)
     with (
@@ -154,8 +153,8 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
         _trackers(recipe, out, progress) as trackers,
     ):
         backend, tasks = LocalBackend(workers, settings), task_set(recipe.gym, Split.TRAIN, settings.tasks)
-        how = (settings, recipe.shaping.build(), recipe.credit)
-        trainer = GRPOTrainer(backend, tasks, *how, seed=recipe.seed, out=out, trackers=trackers)
+        paid = (recipe.shaping.build(), recipe.credit)
+        trainer = GRPOTrainer(backend, tasks, settings, *paid, seed=recipe.seed, out=out, trackers=trackers)
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
     local.save_local(target, loaded._replace(profile=_profile(recipe)))
