@@ -3,15 +3,14 @@
 All splits share the catalogue; each has customers, orders and payment methods of its own.
 """
 
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from bao.gyms.data import table, text
 from bao.gyms.tau.database import Record
 from bao.gyms.tau.retail.database import Shop
 from bao.task import Split
@@ -27,13 +26,13 @@ AVAILABLE = 0.75
 
 @lru_cache(maxsize=1)
 def policy() -> str:
-    return files("bao.gyms.tau.retail").joinpath("policy.md").read_text(encoding="utf-8").strip()
+    return text(__package__, "policy.md").strip()
 
 
 @lru_cache(maxsize=1)
 def parts() -> Mapping[str, Any]:
     """What ``shop.toml`` holds."""
-    return tomllib.loads(files("bao.gyms.tau.retail").joinpath("shop.toml").read_text(encoding="utf-8"))
+    return table(__package__, "shop.toml")
 
 
 @lru_cache(maxsize=1)
