@@ -144,18 +144,13 @@ def _follow(rule: str, least: float, most: float) -> int:
 def _features() -> tuple[tuple[Feature, ...], Mapping[str, float]]:
     predicates = data.table(__package__, "predicates.toml")
     sizes = {name_key(name): float(size) for name, size in predicates.pop("sizes").items()}
-    rows = [
-        *((name, row, True) for name, row in data.table(__package__, "classes.toml").items()),
-        *((name, row, False) for name, row in predicates.items()),
-    ]
+    classes = data.table(__package__, "classes.toml")
     forms = ("is", "does", "has", "not", "size", "within")
-    return (
-        tuple(
-            Feature(name, row.get("ask", ""), is_class, {form: row[form] for form in forms if form in row})
-            for name, row, is_class in rows
-        ),
-        sizes,
-    )
+    found = [
+        Feature(name, row.get("ask", ""), name in classes, {form: row[form] for form in forms if form in row})
+        for name, row in (*classes.items(), *predicates.items())
+    ]
+    return tuple(found), sizes
 
 
 @cache

@@ -115,14 +115,8 @@ def _exchange(
     pairs = _pairs(session, order, item_ids, new_item_ids)
     difference = _difference(session, order, pairs, payment_method_id)
     swapped = sorted([old["item_id"], new] for _, old, new in pairs)
-    return _put(
-        session,
-        order,
-        status="exchange requested",
-        exchange_items=swapped,
-        exchange_payment_method_id=payment_method_id,
-        exchange_price_difference=difference,
-    )
+    chosen = {"exchange_payment_method_id": payment_method_id, "exchange_price_difference": difference}
+    return _put(session, order, status="exchange requested", exchange_items=swapped, **chosen)
 
 
 def _modify_user_address(session: Session[Shop], user_id: str, **address: str) -> str:
