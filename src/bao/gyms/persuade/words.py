@@ -72,8 +72,8 @@ def all_forms(words: Iterable[str]) -> frozenset[str]:
 FUNCTION_WORDS, INSULTS, APOLOGIES, WHY_WORDS = (
     frozenset(_TABLE[name].split()) for name in ("function", "insults", "apologies", "why")
 )
-"""Words that hold any sentence together, and words by which a question asks why the user holds the claim, or what would move
-them."""
+"""Words that any sentence is held together by and a list of keywords is not, insults, apologies, and words by which a question
+asks why the user holds the claim, or what would move them."""
 VERBS = frozenset(form for verb in _TABLE["regular_verbs"].split() for form in _regular(verb)).union(
     _TABLE["irregular_verbs"].split()
 )

@@ -56,7 +56,7 @@ _COMMON = (
 
 
 def read_toolbox(package: str, runs: Mapping[str, Callable[..., str]]) -> Toolbox:
-    """The tools that ``tools.toml`` in `package` describes, each run by the function of its name in `runs`, and the common."""
+    """The tools that ``tools.toml`` in `package` describes, each run by the function of its name in `runs`, and `_COMMON`."""
     read = table(package, "tools.toml")
     groups = {name: {each: parameter(spec) for each, spec in row.items()} for name, row in read["arguments"].items()}
     tools = []

@@ -17,6 +17,7 @@ _CONTRACTED = re.compile(r"\b(is|are|do|does|did|was|were|can|could|would|has|ha
 
 
 def _any_of(name: str) -> str:
+    """A group of the alternatives that english.toml lists under `name`."""
     return f"(?:{''.join(ENGLISH[name].splitlines())})"
 
 
