@@ -11,7 +11,6 @@ what the user has been asked, and answers, is worded as it would be.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -67,15 +66,13 @@ class Persona:
         return tuple(trait for trait in Trait if getattr(self, trait))
 
 
-PRESETS: Mapping[str, Persona] = MappingProxyType(
-    {
-        "patient": Persona(patience=12, repeats=2),
-        "busy": Persona(patience=4),
-        "vague": Persona(vagueness=0.35),
-        "chatty": Persona(volunteering=0.35),
-        "unreliable": Persona(vagueness=0.1, mistakes=0.2),
-    }
-)
+PRESETS: Mapping[str, Persona] = {
+    "patient": Persona(patience=12, repeats=2),
+    "busy": Persona(patience=4),
+    "vague": Persona(vagueness=0.35),
+    "chatty": Persona(volunteering=0.35),
+    "unreliable": Persona(vagueness=0.1, mistakes=0.2),
+}
 """Personas by name: values set by hand to be told apart, measured on nobody."""
 
 _SETTINGS = ("preset", *(field.name for field in fields(Persona)))

@@ -19,15 +19,9 @@ from bao.policy import Policy
 from bao.task import Task
 
 PROBES: tuple[Inputs, ...] = (
-    (2, 3, 5, 4),
-    (3, 1, 2, 5),
-    (5, 4, 2, 3),
-    (1, 2, 3, 2),
-    (4, 2, 1, 3),
-    (3, 5, 4, 1),
-    (2, 1, 3, 7),
-    (7, 3, 2, 2),
-)
+    (2, 3, 5, 4), (3, 1, 2, 5), (5, 4, 2, 3), (1, 2, 3, 2),
+    (4, 2, 1, 3), (3, 5, 4, 1), (2, 1, 3, 7), (7, 3, 2, 2),
+)  # fmt: skip
 """What the policies below probe, in this order."""
 
 TEST_INPUTS = re.compile(r"The test inputs are a=(-?\d+), b=(-?\d+), c=(-?\d+), d=(-?\d+)\.")

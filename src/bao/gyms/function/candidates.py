@@ -20,27 +20,20 @@ from bao.gyms.function.rules import VARIABLES
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
 
-_TEMPLATES = (
-    "({0} + {1})",
-    "({0} - {1})",
-    "({1} - {0})",
-    "({0} * {1})",
-    "({0} / {1})",
-    "({1} / {0})",
-    "({0} ** {1})",
-    "({1} ** {0})",
+_OPERATIONS: tuple[tuple[str, Callable[[Any, Any], Any], int], ...] = (
+    ("({0} + {1})", lambda x, y: x + y, 0),
+    ("({0} - {1})", lambda x, y: x - y, 0),
+    ("({1} - {0})", lambda x, y: y - x, 0),
+    ("({0} * {1})", lambda x, y: x * y, 0),
+    ("({0} / {1})", lambda x, y: x / y, 1),
+    ("({1} / {0})", lambda x, y: y / x, 1),
+    ("({0} ** {1})", lambda x, y: x**y, 2),
+    ("({1} ** {0})", lambda x, y: y**x, 2),
 )
-_JOINS: tuple[Callable[[Any, Any], Any], ...] = (
-    lambda x, y: x + y,
-    lambda x, y: x - y,
-    lambda x, y: y - x,
-    lambda x, y: x * y,
-    lambda x, y: x / y,
-    lambda x, y: y / x,
-    lambda x, y: x**y,
-    lambda x, y: y**x,
-)
-_JOIN_COSTS = (0, 0, 0, 0, 1, 1, 2, 2)
+"""How two subexpressions are joined: as a text, as values, and what that costs."""
+_TEMPLATES = tuple(template for template, _, _ in _OPERATIONS)
+_JOINS = tuple(join for _, join, _ in _OPERATIONS)
+_JOIN_COSTS = tuple(cost for _, _, cost in _OPERATIONS)
 _SQUARES = 2
 _POINT = dict(zip(VARIABLES, map(np.float64, (1.2718, 1.6180, 1.4142, 1.8393)), strict=True))
 """Where two subexpressions of the same value count as the same."""

@@ -6,10 +6,10 @@ All but the oracle know what the observations told them and nothing else.
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from types import MappingProxyType
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
+from bao.gyms.data import table
 from bao.gyms.intention.detail import TENTHS, Detail
 from bao.gyms.intention.frames import frames_of
 from bao.gyms.intention.reader import Reader
@@ -18,24 +18,7 @@ from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
 from bao.task import Split, Task
 
-TEMPLATES = (
-    "What is the goal or purpose of it?",
-    "What is your budget?",
-    "When should it be, on which date?",
-    "How many people is it for?",
-    "Where should it take place?",
-    "How long should it take?",
-    "Which tools or equipment do you have?",
-    "Who is the audience?",
-    "How much experience do you have?",
-    "Which format do you want for the output?",
-    "Which style do you like?",
-    "Are there allergies or dietary restrictions?",
-    "What topic should it be about?",
-    "Which data or source should be used?",
-    "How often should it be done?",
-    "How big is it?",
-)
+TEMPLATES = tuple(table(__package__, "vocabulary.toml")["templates"].splitlines())
 """Questions that fit nearly any task, the most useful first."""
 
 _LEARNED_ALONE, _LEARNED_PAIRS = 8, 8
@@ -118,12 +101,10 @@ def _random(gym: Gym, seed: int) -> Policy:
     return RandomPolicy({ActionKind.ACTION: questions, ActionKind.FINISH: [""]}, seed, finish=0.2)
 
 
-POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = MappingProxyType(
-    {
-        "oracle": oracle(_plan),
-        "ask_all": lambda gym, seed: Asker("ask_all", lambda category: TEMPLATES, skip_settled=False),
-        "ask_learned": lambda gym, seed: Asker("ask_learned", learned_questions, skip_settled=True),
-        "never_ask": lambda gym, seed: Asker("never_ask", lambda category: (), skip_settled=False),
-        "random": _random,
-    }
-)
+POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
+    "oracle": oracle(_plan),
+    "ask_all": lambda gym, seed: Asker("ask_all", lambda category: TEMPLATES, skip_settled=False),
+    "ask_learned": lambda gym, seed: Asker("ask_learned", learned_questions, skip_settled=True),
+    "never_ask": lambda gym, seed: Asker("never_ask", lambda category: (), skip_settled=False),
+    "random": _random,
+}

@@ -5,16 +5,16 @@ A text becomes *marks*: the stem of each word that says something, and the *conc
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from bao.gyms.data import table
+
 WORD = re.compile(r"[^\W_]+")
 
-_TABLE: Mapping[str, Any] = tomllib.loads(files(__package__).joinpath("vocabulary.toml").read_text(encoding="utf-8"))
+_TABLE: Mapping[str, Any] = table(__package__, "vocabulary.toml")
 _SILENT, _FAINT, _ASKING = (frozenset(_TABLE[name].split()) for name in ("silent", "faint", "asking"))
 _CONCEPTS: Mapping[str, tuple[str, ...]] = {name: tuple(row.split()) for name, row in _TABLE["concepts"].items()}
 

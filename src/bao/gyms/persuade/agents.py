@@ -16,6 +16,7 @@ import numpy as np
 from bao.action import Action, ActionKind, Parsed
 from bao.errors import ConfigError
 from bao.gym import Gym
+from bao.gyms.data import table
 from bao.gyms.persuade.tasks import Case, Consideration, is_userrl, load
 from bao.gyms.persuade.user import LEVELS_A_TURN
 from bao.gyms.persuade.words import Kind
@@ -31,17 +32,7 @@ _CONCERN = re.compile(r"I would think again if I saw that (.+)\.$")
 _BRUSHED = re.compile(r"You speak of ([^.]+), which does not decide")
 _KIND = re.compile("|".join(Kind))
 
-GENERIC = (
-    "It is not fair to the poor and the old, who would have to bear most of it.",
-    "It costs a lot of money that families and the town do not have.",
-    "There is no evidence that it works, and the studies show the opposite.",
-    "People should be free to choose for themselves how they live.",
-    "It is a risk to the health and safety of children and elderly people.",
-    "It cannot be done in practice, because nobody has the time to check it.",
-    "Other towns have tried it and gave it up again within a year.",
-    "It is bad for nature, for the air and for the animals around us.",
-    "It takes away a place where neighbours meet and talk to one another.",
-)
+GENERIC = tuple(table(__package__, "words.toml")["against_any_claim"].splitlines())
 """What can be said against any claim."""
 
 

@@ -10,11 +10,9 @@ considerations belong to one split. They are invented, to give a persona somethi
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
 from random import Random
@@ -23,6 +21,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from bao.errors import DataError
+from bao.gyms.data import table
 from bao.gyms.persuade.stance import TOP
 from bao.gyms.persuade.words import FUNCTION_WORDS, Kind, all_forms
 from bao.gyms.userrl import rows
@@ -151,9 +150,8 @@ def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> list[T
 
 @lru_cache(maxsize=3)
 def _all_tasks(split: Split) -> tuple[Task, ...]:
-    source = files("bao.gyms.persuade").joinpath("claims", f"{split}.toml")
-    table = tomllib.loads(source.read_text(encoding="utf-8"))
-    return tuple(_task(split, name, row, user) for user in range(USERS_PER_CLAIM[split]) for name, row in table.items())
+    claims = table(__package__, f"claims/{split}.toml").items()
+    return tuple(_task(split, name, row, user) for user in range(USERS_PER_CLAIM[split]) for name, row in claims)
 
 
 def _task(split: Split, name: str, row: Mapping[str, str], user: int) -> Task:

@@ -79,59 +79,24 @@ _MARKS = str.maketrans({"'": None, "\u2019": None, "\u2018": None, "`": None, "\
 _OUTER = ' ".,:;!?()*_'
 _ARTICLES = frozenset({"a", "an", "the"})
 
-_MONTHS = {
-    name: month
-    for month, names in enumerate(
-        (
-            "january jan",
-            "february feb",
-            "march mar",
-            "april apr",
-            "may",
-            "june jun",
-            "july jul",
-            "august aug",
-            "september sep sept",
-            "october oct",
-            "november nov",
-            "december dec",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}
-_UNITS_TO_19 = re.findall(
-    r"\w+",
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen",
+_MONTHS_LISTED = (
+    "january jan, february feb, march mar, april apr, may, june jun, july jul, august aug, september sep sept, october oct, "
+    "november nov, december dec"
 )
-_SMALL = {word: value for value, word in enumerate(_UNITS_TO_19)}
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate(re.findall(r"\w+", "twenty thirty forty fifty sixty seventy eighty ninety"), 2)
-}
+_MONTHS = {name: month for month, names in enumerate(_MONTHS_LISTED.split(", "), start=1) for name in names.split()}
+_UNITS_TO_19 = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen"
+)
+_SMALL = {word: value for value, word in enumerate(_UNITS_TO_19.split())}
+_TENS_LISTED = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TENS = {word: 10 * value for value, word in enumerate(_TENS_LISTED.split(), 2)}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_ORDINALS = {
-    word: f"{value}th"
-    for value, word in enumerate(re.findall(r"\w+", "first second third fourth fifth sixth seventh eighth ninth tenth"), 1)
-}
+_ORDINALS_LISTED = "first second third fourth fifth sixth seventh eighth ninth tenth"
+_ORDINALS = {word: f"{value}th" for value, word in enumerate(_ORDINALS_LISTED.split(), 1)}
 _ERAS = {"bc": "bc", "bce": "bc", "ad": "", "ce": ""}
-_MEASURES = {
-    "km": "km",
-    "kilometre": "km",
-    "kilometres": "km",
-    "kilometer": "km",
-    "kilometers": "km",
-    "m": "m",
-    "metre": "m",
-    "metres": "m",
-    "meter": "m",
-    "meters": "m",
-    "kmh": "kmh",
-    "kph": "kmh",
-    "percent": "percent",
-    "pct": "percent",
-}
+_MEASURES_LISTED = "km kilometre kilometres kilometer kilometers, m metre metres meter meters, kmh kph, percent pct"
+_MEASURES = {unit: units.split()[0] for units in _MEASURES_LISTED.split(", ") for unit in units.split()}
 _PER_HOUR = (("per", "hour"), ("hour",), ("h",))
 """What makes kilometres a speed; the article of ``an hour`` is gone."""
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from types import MappingProxyType
 
 
 class Kind(StrEnum):
@@ -126,126 +125,68 @@ class Sort:
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
-SORTS: Mapping[Kind, Sort] = MappingProxyType(
-    {
-        Kind.PERSON: Sort(
-            (
-                (
-                    "{name} was a {profession}, born in {birthplace} on {born}.",
-                    "Born in {birthplace} on {born}, {name} became a {profession}.",
-                ),
-                ("{short} studied at {studied}.", "{short} was a pupil of {studied}."),
-                ("{short} was taught by {teacher}.", "{teacher} was the teacher of {short}."),
-            ),
-            {"profession": None, "birthplace": Kind.TOWN, "born": None, "studied": Kind.SCHOOL, "teacher": Kind.PERSON},
-            "the {profession} born in {birthplace}",
-        ),
-        Kind.TOWN: Sort(
-            (
-                ("{name} is a town in {region} on the {river}.", "{name} lies on the {river} in {region}."),
-                (
-                    "It was first recorded in {recorded} and has {population} inhabitants.",
-                    "The town, first recorded in {recorded}, has {population} inhabitants.",
-                ),
-                ("Its first mayor was {mayor}.", "{mayor} became its first mayor."),
-            ),
-            {"region": Kind.REGION, "river": Kind.RIVER, "recorded": None, "population": None, "mayor": Kind.PERSON},
-        ),
-        Kind.REGION: Sort(
-            (
-                ("{name} is a region of {area} square kilometres.", "The region of {name} covers {area} square kilometres."),
-                ("Its capital is {capital}.", "{capital} is its capital."),
-            ),
-            {"area": None, "capital": Kind.TOWN},
-        ),
-        Kind.RIVER: Sort(
-            (
-                ("The {name} rises on {source} and flows into {mouth}.", "From {source} the {name} flows into {mouth}."),
-                ("It is {length} kilometres long.", "Its course is {length} kilometres long."),
-            ),
-            {"source": None, "mouth": Kind.LAKE, "length": None},
-        ),
-        Kind.LAKE: Sort(
-            (
-                ("{name} is a lake with {islands} islands.", "The waters of {name} hold {islands} islands."),
-                ("It is {depth} metres deep.", "Its greatest depth is {depth} metres."),
-            ),
-            {"islands": None, "depth": None},
-        ),
-        Kind.COMPANY: Sort(
-            (
-                ("{name} makes {product} in {town}.", "{name} is a maker of {product} in {town}."),
-                ("It was founded in {founded} by {founder}.", "{founder} founded it in {founded}."),
-                ("Its mark is a {emblem}.", "Its goods bear the mark of a {emblem}."),
-                ("It was later taken over by {owner}.", "{owner} took it over."),
-            ),
-            {
-                "product": None,
-                "town": Kind.TOWN,
-                "founded": None,
-                "founder": Kind.PERSON,
-                "emblem": None,
-                "owner": Kind.COMPANY,
-            },
-            "the maker of {product} in {town}",
-        ),
-        Kind.BOOK: Sort(
-            (
-                ("{name} is a {genre} by {author}.", "{author} wrote {name}, a {genre}."),
-                ("It was published in {published} by {publisher}.", "{publisher} published it in {published}."),
-                ("It is set in {setting}.", "The story takes place in {setting}."),
-            ),
-            {"genre": None, "author": Kind.PERSON, "published": None, "publisher": Kind.COMPANY, "setting": Kind.TOWN},
-            "the {genre} by {author}",
-        ),
-        Kind.INVENTION: Sort(
-            (
-                ("The {name} was invented in {invented} by {inventor}.", "{inventor} invented the {name} in {invented}."),
-                ("It was first made by {maker}.", "{maker} was the first to make it."),
-            ),
-            {"invented": None, "inventor": Kind.PERSON, "maker": Kind.COMPANY},
-        ),
-        Kind.SCHOOL: Sort(
-            (
-                ("{name} is a school in {town}.", "{name} has its classrooms in {town}."),
-                ("It was founded in {founded} by {founder}.", "{founder} founded it in {founded}."),
-                ("Its first head was {head}.", "{head} was its first head."),
-            ),
-            {"town": Kind.TOWN, "founded": None, "founder": Kind.PERSON, "head": Kind.PERSON},
-        ),
-        Kind.CLUB: Sort(
-            (
-                (
-                    "{name} is a {sport} club from {town}, founded in {founded}.",
-                    "Founded in {founded}, {name} is a {sport} club from {town}.",
-                ),
-                ("It plays in {colours}.", "Its colours are {colours}."),
-                ("Its first coach was {coach}.", "{coach} was its first coach."),
-            ),
-            {"sport": None, "town": Kind.TOWN, "founded": None, "colours": None, "coach": Kind.PERSON},
-            "the {sport} club from {town}",
-        ),
-        Kind.BRIDGE: Sort(
-            (
-                ("{name} crosses the {crosses} at {town}.", "At {town}, {name} crosses the {crosses}."),
-                (
-                    "It was designed by {architect} and opened in {opened}.",
-                    "{architect} designed it, and it opened in {opened}.",
-                ),
-                ("It is built of {material} and {span} metres long.", "It is {span} metres long and built of {material}."),
-            ),
-            {
-                "crosses": Kind.RIVER,
-                "town": Kind.TOWN,
-                "architect": Kind.PERSON,
-                "opened": None,
-                "material": None,
-                "span": None,
-            },
-            "the bridge over the {crosses} at {town}",
-        ),
-    }
-)
+SORTS: Mapping[Kind, Sort] = {
+    Kind.PERSON: Sort((
+        ("{name} was a {profession}, born in {birthplace} on {born}.",
+         "Born in {birthplace} on {born}, {name} became a {profession}."),
+        ("{short} studied at {studied}.", "{short} was a pupil of {studied}."),
+        ("{short} was taught by {teacher}.", "{teacher} was the teacher of {short}."),
+    ), {"profession": None, "birthplace": Kind.TOWN, "born": None, "studied": Kind.SCHOOL, "teacher": Kind.PERSON},
+       "the {profession} born in {birthplace}"),
+    Kind.TOWN: Sort((
+        ("{name} is a town in {region} on the {river}.", "{name} lies on the {river} in {region}."),
+        ("It was first recorded in {recorded} and has {population} inhabitants.",
+         "The town, first recorded in {recorded}, has {population} inhabitants."),
+        ("Its first mayor was {mayor}.", "{mayor} became its first mayor."),
+    ), {"region": Kind.REGION, "river": Kind.RIVER, "recorded": None, "population": None, "mayor": Kind.PERSON}),
+    Kind.REGION: Sort((
+        ("{name} is a region of {area} square kilometres.", "The region of {name} covers {area} square kilometres."),
+        ("Its capital is {capital}.", "{capital} is its capital."),
+    ), {"area": None, "capital": Kind.TOWN}),
+    Kind.RIVER: Sort((
+        ("The {name} rises on {source} and flows into {mouth}.", "From {source} the {name} flows into {mouth}."),
+        ("It is {length} kilometres long.", "Its course is {length} kilometres long."),
+    ), {"source": None, "mouth": Kind.LAKE, "length": None}),
+    Kind.LAKE: Sort((
+        ("{name} is a lake with {islands} islands.", "The waters of {name} hold {islands} islands."),
+        ("It is {depth} metres deep.", "Its greatest depth is {depth} metres."),
+    ), {"islands": None, "depth": None}),
+    Kind.COMPANY: Sort((
+        ("{name} makes {product} in {town}.", "{name} is a maker of {product} in {town}."),
+        ("It was founded in {founded} by {founder}.", "{founder} founded it in {founded}."),
+        ("Its mark is a {emblem}.", "Its goods bear the mark of a {emblem}."),
+        ("It was later taken over by {owner}.", "{owner} took it over."),
+    ), {"product": None, "town": Kind.TOWN, "founded": None, "founder": Kind.PERSON, "emblem": None, "owner": Kind.COMPANY},
+       "the maker of {product} in {town}"),
+    Kind.BOOK: Sort((
+        ("{name} is a {genre} by {author}.", "{author} wrote {name}, a {genre}."),
+        ("It was published in {published} by {publisher}.", "{publisher} published it in {published}."),
+        ("It is set in {setting}.", "The story takes place in {setting}."),
+    ), {"genre": None, "author": Kind.PERSON, "published": None, "publisher": Kind.COMPANY, "setting": Kind.TOWN},
+       "the {genre} by {author}"),
+    Kind.INVENTION: Sort((
+        ("The {name} was invented in {invented} by {inventor}.", "{inventor} invented the {name} in {invented}."),
+        ("It was first made by {maker}.", "{maker} was the first to make it."),
+    ), {"invented": None, "inventor": Kind.PERSON, "maker": Kind.COMPANY}),
+    Kind.SCHOOL: Sort((
+        ("{name} is a school in {town}.", "{name} has its classrooms in {town}."),
+        ("It was founded in {founded} by {founder}.", "{founder} founded it in {founded}."),
+        ("Its first head was {head}.", "{head} was its first head."),
+    ), {"town": Kind.TOWN, "founded": None, "founder": Kind.PERSON, "head": Kind.PERSON}),
+    Kind.CLUB: Sort((
+        ("{name} is a {sport} club from {town}, founded in {founded}.",
+         "Founded in {founded}, {name} is a {sport} club from {town}."),
+        ("It plays in {colours}.", "Its colours are {colours}."),
+        ("Its first coach was {coach}.", "{coach} was its first coach."),
+    ), {"sport": None, "town": Kind.TOWN, "founded": None, "colours": None, "coach": Kind.PERSON},
+       "the {sport} club from {town}"),
+    Kind.BRIDGE: Sort((
+        ("{name} crosses the {crosses} at {town}.", "At {town}, {name} crosses the {crosses}."),
+        ("It was designed by {architect} and opened in {opened}.", "{architect} designed it, and it opened in {opened}."),
+        ("It is built of {material} and {span} metres long.", "It is {span} metres long and built of {material}."),
+    ), {"crosses": Kind.RIVER, "town": Kind.TOWN, "architect": Kind.PERSON, "opened": None, "material": None, "span": None},
+       "the bridge over the {crosses} at {town}"),
+}  # fmt: skip
 
 WITH_ARTICLE = frozenset({Kind.RIVER, Kind.INVENTION})
 """Kinds whose names take ``the`` inside a sentence: the River Dart, the Baladomont press."""

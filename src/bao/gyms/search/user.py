@@ -17,7 +17,6 @@ things: expect less of the questions of a model.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -39,87 +38,79 @@ NO_OTHER = "None of those is the one that I mean."
 SAID = "That is in my question already."
 UNKNOWN = "That I do not know."
 
-TOLD: Mapping[str, str] = MappingProxyType(
-    {
-        "founded": "It was founded in {value}.",
-        "founder": "{value} founded it.",
-        "emblem": "Its mark is a {value}.",
-        "owner": "It was taken over by {value}.",
-        "born": "The date of birth is {value}.",
-        "studied": "The school was {value}.",
-        "teacher": "The teacher was {value}.",
-        "colours": "The colours are {value}.",
-        "coach": "The first coach was {value}.",
-        "architect": "It was designed by {value}.",
-        "opened": "It was opened in {value}.",
-        "material": "It is built of {value}.",
-        "span": "It is {value} metres long.",
-        "published": "It was published in {value}.",
-        "publisher": "It was published by {value}.",
-        "setting": "It is set in {value}.",
-    }
-)
+TOLD: Mapping[str, str] = {
+    "founded": "It was founded in {value}.",
+    "founder": "{value} founded it.",
+    "emblem": "Its mark is a {value}.",
+    "owner": "It was taken over by {value}.",
+    "born": "The date of birth is {value}.",
+    "studied": "The school was {value}.",
+    "teacher": "The teacher was {value}.",
+    "colours": "The colours are {value}.",
+    "coach": "The first coach was {value}.",
+    "architect": "It was designed by {value}.",
+    "opened": "It was opened in {value}.",
+    "material": "It is built of {value}.",
+    "span": "It is {value} metres long.",
+    "published": "It was published in {value}.",
+    "publisher": "It was published by {value}.",
+    "setting": "It is set in {value}.",
+}
 """How the user tells what it knows, by relation."""
 
 TELLABLE = tuple(TOLD)
 """The relations that the user may know something by."""
 
 _TIME = "when year date old age century decade began begin started start early established founded"
-_WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
-    {
-        Kind.COMPANY: {
-            "founder": "founder founders person",
-            "emblem": f"mark trademark emblem logo symbol sign animal badge {' '.join(names.EMBLEMS)}",
-            "owner": "owner owners owns owned bought took taken takeover acquired belongs belong sold merged",
-            "founded": _TIME,
-            "town": "town city place located",
-            "product": f"product makes {' '.join(names.PRODUCTS)}",
-        },
-        Kind.PERSON: {
-            "studied": "school college study studied studies educated education attend attended",
-            "teacher": "teacher teachers taught mentor mentored tutor tutored pupil student master under",
-            "born": f"{_TIME} born birth birthday",
-            "birthplace": "town city birthplace",
-            "profession": "profession job work",
-        },
-        Kind.CLUB: {
-            "colours": f"colour colours color colors shirt shirts jersey jerseys kit wear wears {' '.join(names.COLOURS)}",
-            "coach": "coach coaches coached trainer trained manager managed",
-            "founded": _TIME,
-            "town": "town city place",
-            "sport": f"sport {' '.join(names.SPORTS)}",
-        },
-        Kind.BRIDGE: {
-            "architect": "architect designer designed engineer planned drew",
-            "material": f"material made wood wooden metal {' '.join(names.MATERIALS)}",
-            "span": "long length longer metres meters span spans short shorter size",
-            "opened": f"{_TIME} open opened opening built completed finished",
-            "town": "town city place located",
-            "crosses": "river water",
-        },
-        Kind.BOOK: {
-            "publisher": "publisher publishers press company house",
-            "setting": "set setting takes place happen happens story where town",
-            "published": f"{_TIME} published out printed appeared appear",
-            "genre": f"genre kind {' '.join(names.GENRES)}",
-            "author": "author wrote writer",
-        },
-    }
+_WORDS: Mapping[Kind, Mapping[str, str]] = {
+    Kind.COMPANY: {
+        "founder": "founder founders person",
+        "emblem": f"mark trademark emblem logo symbol sign animal badge {' '.join(names.EMBLEMS)}",
+        "owner": "owner owners owns owned bought took taken takeover acquired belongs belong sold merged",
+        "founded": _TIME,
+        "town": "town city place located",
+        "product": f"product makes {' '.join(names.PRODUCTS)}",
+    },
+    Kind.PERSON: {
+        "studied": "school college study studied studies educated education attend attended",
+        "teacher": "teacher teachers taught mentor mentored tutor tutored pupil student master under",
+        "born": f"{_TIME} born birth birthday",
+        "birthplace": "town city birthplace",
+        "profession": "profession job work",
+    },
+    Kind.CLUB: {
+        "colours": f"colour colours color colors shirt shirts jersey jerseys kit wear wears {' '.join(names.COLOURS)}",
+        "coach": "coach coaches coached trainer trained manager managed",
+        "founded": _TIME,
+        "town": "town city place",
+        "sport": f"sport {' '.join(names.SPORTS)}",
+    },
+    Kind.BRIDGE: {
+        "architect": "architect designer designed engineer planned drew",
+        "material": f"material made wood wooden metal {' '.join(names.MATERIALS)}",
+        "span": "long length longer metres meters span spans short shorter size",
+        "opened": f"{_TIME} open opened opening built completed finished",
+        "town": "town city place located",
+        "crosses": "river water",
+    },
+    Kind.BOOK: {
+        "publisher": "publisher publishers press company house",
+        "setting": "set setting takes place happen happens story where town",
+        "published": f"{_TIME} published out printed appeared appear",
+        "genre": f"genre kind {' '.join(names.GENRES)}",
+        "author": "author wrote writer",
+    },
+}
+_FOUNDED_BY = (
+    r"\b(?:who|by whom|whose)\b.*\b(?:found(?:ed)?|set up|start(?:ed)?|establish(?:ed)?|began)\b|"
+    r"\b(?:founded|set up|started|established)\b.*\bby\b"
 )
+_PUBLISHED_BY = r"\b(?:who|which (?:company|firm|house|press))\b.*\b(?:publish|print|brought)|\b(?:published|printed) by\b"
 _PHRASES: tuple[tuple[re.Pattern[str], Mapping[Kind, str]], ...] = (
-    (
-        re.compile(
-            r"\b(?:who|by whom|whose)\b.*\b(?:found(?:ed)?|set up|start(?:ed)?|establish(?:ed)?|began)\b|"
-            r"\b(?:founded|set up|started|established)\b.*\bby\b"
-        ),
-        {Kind.COMPANY: "founder"},
-    ),
+    (re.compile(_FOUNDED_BY), {Kind.COMPANY: "founder"}),
     (re.compile(r"\bwho\b.*\b(?:built|design|plan)|\b(?:built|planned|designed) by\b"), {Kind.BRIDGE: "architect"}),
     (re.compile(r"\bbuilt (?:of|from|out)\b|\bmade (?:of|from|out)\b"), {Kind.BRIDGE: "material"}),
-    (
-        re.compile(r"\b(?:who|which (?:company|firm|house|press))\b.*\b(?:publish|print|brought)|\b(?:published|printed) by\b"),
-        {Kind.BOOK: "publisher"},
-    ),
+    (re.compile(_PUBLISHED_BY), {Kind.BOOK: "publisher"}),
     (re.compile(r"\bwhere\b.*\bstud|\bwhere\b.*\beducated"), {Kind.PERSON: "studied"}),
     (re.compile(r"\bborn in (?:which|what) (?:town|city|place)|\bwhere\b.*\bborn"), {Kind.PERSON: "birthplace"}),
 )

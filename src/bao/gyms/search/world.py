@@ -8,7 +8,7 @@ misleads in the next. Things that one description fits are made on purpose: two,
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice, product
 from random import Random
 
@@ -57,15 +57,13 @@ class World:
         """The things that a description fits, by name."""
         return self._fitting.get(description, ())
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _fitting(self) -> Mapping[str, tuple[Thing, ...]]:
         found: dict[str, list[Thing]] = {}
         for thing in self.things.values():
             found.setdefault(thing.description, []).append(thing)
         found.pop("", None)
-        fitting = {text: tuple(sorted(things, key=lambda thing: thing.name)) for text, things in found.items()}
-        object.__setattr__(self, "_fitting", fitting)
-
-    _fitting: Mapping[str, tuple[Thing, ...]] = field(init=False, repr=False)
+        return {text: tuple(sorted(things, key=lambda thing: thing.name)) for text, things in found.items()}
 
 
 @lru_cache(maxsize=32)
@@ -113,19 +111,13 @@ class _Maker:
         companies = self._companies(coined, towns, people)
         for name in schools:
             founder, head = rng.sample(sorted(people), 2)
-            self._add(
-                name, Kind.SCHOOL, town=rng.choice(towns), founder=founder, founded=self._later(people, founder), head=head
-            )
+            town, founded = rng.choice(towns), self._later(people, founder)
+            self._add(name, Kind.SCHOOL, town=town, founder=founder, founded=founded, head=head)
         self._books(towns, people, companies)
         for device, name in zip(names.DEVICES * 3, islice(coined, 30), strict=False):
             inventor = rng.choice(sorted(people))
-            self._add(
-                f"{name} {device}",
-                Kind.INVENTION,
-                invented=self._later(people, inventor),
-                inventor=inventor,
-                maker=rng.choice(companies),
-            )
+            invented = self._later(people, inventor)
+            self._add(f"{name} {device}", Kind.INVENTION, invented=invented, inventor=inventor, maker=rng.choice(companies))
         self._clubs(towns, people)
         self._bridges(coined, towns, people)
         return self._things
@@ -170,15 +162,9 @@ class _Maker:
         for region, its_towns in of_region.items():
             self._add(region, Kind.REGION, area=f"{rng.randint(900, 9_900):,}", capital=rng.choice(its_towns))
             for town in its_towns:
-                self._add(
-                    town,
-                    Kind.TOWN,
-                    region=region,
-                    river=rng.choice(rivers),
-                    recorded=rng.randint(800, 1500),
-                    population=f"{rng.randint(20, 900) * 100 + rng.randint(1, 99):,}",
-                    mayor=rng.choice(sorted(people)),
-                )
+                place: dict[str, str | int] = {"river": rng.choice(rivers), "recorded": rng.randint(800, 1500)}
+                place["population"] = f"{rng.randint(20, 900) * 100 + rng.randint(1, 99):,}"
+                self._add(town, Kind.TOWN, region=region, **place, mayor=rng.choice(sorted(people)))
         for river, hill in zip(rivers, hills, strict=True):
             self._add(river, Kind.RIVER, source=hill, mouth=rng.choice(lakes), length=rng.randint(60, 640))
         for lake in lakes:
@@ -194,13 +180,9 @@ class _Maker:
         found = [f"{name} {rng.choice(names.COMPANY_ENDS)}" for name in islice(coined, 60)]
         for name, (item, town) in zip(found, self._groups(pairs, 60), strict=True):
             founder = rng.choice(sorted(people))
-            facts: dict[str, str | int] = {
-                "product": item,
-                "town": town,
-                "founder": founder,
-                "founded": self._later(people, founder),
-                "emblem": rng.choice(names.EMBLEMS),
-            }
+            founded = self._later(people, founder)
+            facts: dict[str, str | int] = {"product": item, "town": town, "founder": founder, "founded": founded}
+            facts["emblem"] = rng.choice(names.EMBLEMS)
             if rng.random() < 0.5:
                 facts["owner"] = rng.choice([other for other in found if other != name])
             self._add(name, Kind.COMPANY, **facts)
@@ -212,42 +194,23 @@ class _Maker:
         titles = rng.sample([f"The {first} {second}" for first, second in product(adjectives, nouns)], 50)
         publishers = [name for name in companies if self._things[name].facts["product"] == "books"] or companies[:3]
         for title, (genre, author) in zip(titles, self._groups(list(product(names.GENRES, people)), 50), strict=True):
-            self._add(
-                title,
-                Kind.BOOK,
-                genre=genre,
-                author=author,
-                published=self._later(people, author),
-                publisher=rng.choice(publishers),
-                setting=rng.choice(towns),
-            )
+            made: dict[str, str | int] = {"published": self._later(people, author), "publisher": rng.choice(publishers)}
+            self._add(title, Kind.BOOK, genre=genre, author=author, **made, setting=rng.choice(towns))
 
     def _clubs(self, towns: list[str], people: Mapping[str, int]) -> None:
         rng = self._rng
         for sport, town in self._groups(list(product(names.SPORTS, towns)), 48):
             free = [f"{town} {end}" for end in names.CLUB_ENDS if f"{town} {end}" not in self._things]
-            self._add(
-                rng.choice(free),
-                Kind.CLUB,
-                sport=sport,
-                town=town,
-                founded=rng.randint(1850, 1960),
-                colours=" and ".join(rng.sample(names.COLOURS, 2)),
-                coach=rng.choice(sorted(people)),
-            )
+            name, founded = rng.choice(free), rng.randint(1850, 1960)
+            colours = " and ".join(rng.sample(names.COLOURS, 2))
+            coach = rng.choice(sorted(people))
+            self._add(name, Kind.CLUB, sport=sport, town=town, founded=founded, colours=colours, coach=coach)
 
     def _bridges(self, coined: Iterator[str], towns: list[str], people: Mapping[str, int]) -> None:
         rng = self._rng
         places = [(self._things[town].facts["river"], town) for town in towns]
         for name, (river, town) in zip(islice(coined, 40), self._groups(places, 40), strict=True):
             architect = rng.choice(sorted(people))
-            self._add(
-                f"{name} Bridge",
-                Kind.BRIDGE,
-                crosses=river,
-                town=town,
-                architect=architect,
-                opened=self._later(people, architect),
-                material=rng.choice(names.MATERIALS),
-                span=rng.randint(40, 690),
-            )
+            built: dict[str, str | int] = {"opened": self._later(people, architect), "material": rng.choice(names.MATERIALS)}
+            span = rng.randint(40, 690)
+            self._add(f"{name} Bridge", Kind.BRIDGE, crosses=river, town=town, architect=architect, **built, span=span)

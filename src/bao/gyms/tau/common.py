@@ -1,13 +1,14 @@
-"""Tools that every company has: arithmetic, and handing the customer over."""
+"""A company's tools as its ``tools.toml`` lists them, and those that every company has: arithmetic, and handing over."""
 
 import ast
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bao.gyms.data import table
 from bao.gyms.tau.database import Session
-from bao.gyms.tau.parameters import Text, shown
-from bao.gyms.tau.toolbox import Tool, ToolError
+from bao.gyms.tau.parameters import Parameter, Text, parameter, shown
+from bao.gyms.tau.toolbox import Tool, Toolbox, ToolError
 
 TRANSFER = "transfer_to_human_agents"
 EXPRESSION_MOST = 200
@@ -47,10 +48,21 @@ def _value(node: ast.expr) -> float:
     raise ValueError("not arithmetic")
 
 
-CALCULATE = Tool("calculate", "the value of an expression", {"expression": Text("such as '2 * (3.5 + 1)'")}, _calculate)
-HAND_OVER = Tool(
-    TRANSFER,
-    "hand the customer over to a human agent, which ends the conversation",
-    {"summary": Text("what the customer wants")},
-    _transfer,
+_WANTED = {"summary": Text("what the customer wants")}
+_COMMON = (
+    Tool("calculate", "the value of an expression", {"expression": Text("such as '2 * (3.5 + 1)'")}, _calculate),
+    Tool(TRANSFER, "hand the customer over to a human agent, which ends the conversation", _WANTED, _transfer),
 )
+
+
+def read_toolbox(package: str, runs: Mapping[str, Callable[..., str]]) -> Toolbox:
+    """The tools that ``tools.toml`` in `package` describes, each run by the function of its name in `runs`, and `_COMMON`."""
+    read = table(package, "tools.toml")
+    groups = {name: {each: parameter(spec) for each, spec in row.items()} for name, row in read["arguments"].items()}
+    tools = []
+    for name, row in read["tools"].items():
+        taken: dict[str, Parameter] = {}
+        for word in row["takes"].split():
+            taken |= groups.get(word) or {word: Text()}
+        tools.append(Tool(name, row["about"], taken, runs[name], row.get("writes", False)))
+    return Toolbox((*tools, *_COMMON))

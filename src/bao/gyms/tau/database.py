@@ -15,6 +15,8 @@ from bao.gyms.userrl import read_json
 Record = Mapping[str, Any]
 Place = tuple[str, str]
 """A table's name and an id in it."""
+Records = Mapping[str, Record]
+"""The records of a table by id."""
 Changes = Mapping[Place, Record]
 """Changed records by their place."""
 
@@ -73,14 +75,14 @@ class Session(Generic[D]):
         return {place: record for place, record in self._changed.items() if record != tables[place[0]].get(place[1])}
 
 
-def read_tables(folder: Path, needs: Mapping[str, tuple[str, ...]], domain: str) -> Mapping[str, Mapping[str, Record]]:
+def read_tables(folder: Path, needs: Mapping[str, str], domain: str) -> Mapping[str, Mapping[str, Record]]:
     """The tables ``data/TABLE.json`` of a domain of tau-bench, by the names in `needs`.
 
-    `needs` says what each record of a table has, as paths (``items.*.price``: the price of each entry of items). Raises
-    `ConfigError` where a file is missing and `DataError` naming file, record and field where one is broken.
+    `needs` says what each record of a table has, as paths between blanks (``items.*.price``: the price of each entry of items).
+    Raises `ConfigError` where a file is missing and `DataError` naming file, record and field where one is broken.
     """
     tables: dict[str, Mapping[str, Record]] = {}
-    for table, paths in needs.items():
+    for table, listed in needs.items():
         path = folder / "data" / f"{table}.json"
         if not path.is_file():
             raise ConfigError(
@@ -89,7 +91,7 @@ def read_tables(folder: Path, needs: Mapping[str, tuple[str, ...]], domain: str)
             )
         tables[str(table)] = read_json(path, dict[str, dict[str, Any]], f"the {table} of tau-bench's {domain} domain by id")
         for key, record in tables[table].items():
-            for needed in paths:
+            for needed in listed.split():
                 _need(record, needed.split("."), f"{path}, entry {key!r}")
     return tables
 

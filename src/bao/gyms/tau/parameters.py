@@ -76,6 +76,20 @@ class Rows:
         return None
 
 
+def parameter(spec: Any) -> Parameter:
+    """A parameter as a ``tools.toml`` writes it: what a text holds, or a table with what another kind of value holds."""
+    match spec:
+        case {"texts": about}:
+            return Texts(about)
+        case {"number": about}:
+            return Number(about)
+        case {"whole": about}:
+            return Number(about, whole=True)
+        case {"rows": about, "fields": fields}:
+            return Rows({name: parameter(each) for name, each in fields.items()}, about)
+    return Text(spec)
+
+
 def shown(value: object) -> str:
     """An agent's text for a reply: short, and in ASCII, so that it can be written anywhere."""
     text = ascii(value)

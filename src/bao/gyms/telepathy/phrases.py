@@ -9,65 +9,22 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
-from bao.gyms.telepathy.words import stem
+from bao.gyms.data import pattern
+from bao.gyms.telepathy.words import ENGLISH, stem
 
-_SMALL_LISTED = (
-    "a actually also an any average basically chiefly classified commonly considered currently especially essentially ever "
-    "fairly frequently generally her his itself just largely mainly maybe most mostly my naturally necessarily normally often "
-    "originally our own particularly perhaps please possibly predominantly pretty primarily quite rather really regarded "
-    "regularly relatively some sometimes specifically still technically the their today traditionally typical typically "
-    "usually very your"
-)
-SMALL = frozenset(_SMALL_LISTED.split())
+SMALL = frozenset(ENGLISH["small"].split())
 """Words that are left out."""
 GENERIC = frozenset({"thing", "stuff", "something", "item", "object", "anything", "people", "one", "type", "human", "person"})
 """Stems that say nothing inside a longer phrase."""
 
 
-_ANYWHERE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), put)
-    for pattern, put in (
-        (r"\b(?:kind|type|sort|form|species|variety|piece|example|breed) of (?!body|skeleton)", ""),
-        (r"\bmember of ", "in "),
-        (r"\b(?:ocean|oceans)\b", "sea"),
-        (r"\b(?:grey|silvery)\b", "gray"),
-        (r"\b(?:colour|colours|colors)\b", "color"),
-        (r"\bhuman beings?\b", "human"),
-        (r"\b4\b", "four"),
-        (r"\b2\b", "two"),
-        (r"\b6\b", "six"),
-        (r"\b8\b", "eight"),
-    )
-)
+def _rewrites(name: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((pattern(lines), put) for lines, put in ENGLISH[name])
+
+
+_ANYWHERE, _AT_THE_START = _rewrites("anywhere"), _rewrites("at_the_start")
 _ANYWHERE_HINT = re.compile(r" of |\b(?:oceans?|gr[ae]y|silvery|colou?rs?|beings?|[2468])\b")
 """Most phrases hold nothing for the above, and one look is cheaper than nine."""
-_AT_THE_START: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), put)
-    for pattern, put in (
-        (r"^(?:made|make|consists?|composed|built|constructed|manufactured|formed)(?: up)?(?: out)? (?:of|from|with) ", "of "),
-        (r"^(?:related|connected|linked|associated|to do|has to do|involved) (?:to|with) ", "related to "),
-        (
-            r"^(?:used|use|meant|made|make|designed|intended|good|useful|helpful|needed|need|suitable|supposed|employed|help|helps|"
-            r"helpful|built|ideal|serve|allow|allows|let|lets|enable|enables)(?: mostly| mainly)? "
-            r"(?:(?:you|people|us|someone|me|one|things|it|them) )?(?:to|for|when|while|in order to)(?: be)? "
-            r"(?:help )?(?:you |people )?",
-            "for ",
-        ),
-        (r"^(?:used|useful|helpful|involved|good) (?:in|at) (?=\w+ing\b)", "for "),
-        (r"^(?:for the purpose of|purpose is to|its purpose to|its (?:main )?(?:purpose|function|use) to) ", "for "),
-        (
-            r"^(?:found|find|see|seen|located|situated|kept|keep|met|meet|encounter|encountered|spot|spotted|come across|"
-            r"stored|store|belong|belongs|used|use|live|lives|living|exist|exists|occur|occurs|grow|grows|grown|come|comes|"
-            r"originate|originates|reside|dwell|inhabit|placed|present|play|played|bought|lives out|native|indigenous|endemic|"
-            r"originally) "
-            r"(?=(?:in|at|inside|within|around|near|from|to|on|throughout|under|underground|outdoors|outside|indoors|underwater)\b)",
-            "",
-        ),
-        (r"^inhabit ", "in "),
-        (r"^(?:at|inside|within|around|near|into|throughout|from|across|native to|common in|inside of)(?: of)? ", "in "),
-        (r"^of in ", "in "),
-    )
-)
 _IN_PATTERNS = {word for pattern, _ in _AT_THE_START for word in re.findall(r"[a-z]+", pattern.pattern)}
 _STARTS = frozenset(_IN_PATTERNS | {word.removesuffix("s") for word in _IN_PATTERNS})
 """Every word that one of the above can begin with, and some more."""

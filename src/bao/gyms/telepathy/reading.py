@@ -87,7 +87,6 @@ class Reader:
     """Reads questions about the entities of a table."""
 
     def __init__(self, source: Table) -> None:
-        self._table = source
         self._nouns: dict[str, Clause] = {}
         self._asked: set[tuple[str, str]] = set()
         self._phrases: dict[str, dict[str, Clause]] = {"is": {}, "does": {}, "has": {}}

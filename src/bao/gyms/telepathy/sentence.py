@@ -9,40 +9,32 @@ import re
 from typing import NamedTuple
 
 from bao.gyms.telepathy.phrases import SMALL
-from bao.gyms.telepathy.words import fold
+from bao.gyms.telepathy.words import ENGLISH, fold
 
 _TOKEN = re.compile(r"[a-z0-9]+|,")
 _SENTENCE = re.compile(r"[.!?;\n]+")
 _CONTRACTED = re.compile(r"\b(is|are|do|does|did|was|were|can|could|would|has|have)n't\b|\bcan't\b")
-_NOUN = (
-    r"(?:thing|object|item|entity|animal|creature|person|worker|job|occupation|profession|food|dish|drink|beverage|plant|tool|"
-    r"place|building|vehicle|instrument|device|answer|subject|body part|part|product|clothing|garment|toy|game|phenomenon|"
-    r"species|being)"
-)
+
+
+def _any_of(name: str) -> str:
+    """A group of the alternatives that english.toml lists under `name`."""
+    return f"(?:{''.join(ENGLISH[name].splitlines())})"
+
+
 _THINKING = r"(?:\s+(?:that\s+)?you(?:'re| are| have|'ve got)?\s+(?:thinking|think|in mind)(?:\s+(?:of|about))?)"
 _SUBJECT = re.compile(
-    rf"\b(?:(?:the|this|that|your|these|those)\s+(?:mystery |secret |hidden |kind of |type of )?{_NOUN}s?{_THINKING}?"
-    rf"|what you(?:'re| are) thinking (?:of|about)|it{_THINKING})\b"
+    rf"\b(?:(?:the|this|that|your|these|those)\s+(?:mystery |secret |hidden |kind of |type of )?"
+    rf"{_any_of('nouns')}s?{_THINKING}?|what you(?:'re| are) thinking (?:of|about)|it{_THINKING})\b"
 )
 _AFTER_AUXILIARY = re.compile(
     r"^((?:is|are|was|were|does|do|did|can|could|would|will|should|might|may|has|have)(?: not)? )?" + _SUBJECT.pattern
 )
-_PREFACE = re.compile(
-    r"^(?:(?:ok|okay|so|well|hmm+|hm|now|then|alright|all right|right|please|great|thanks|thank you|got it|and|but|next|"
-    r"what about|how about|let me ask|let's see|question|first|i see|interesting|yes|no|quick question)\b[\s,:.-]*)+"
-)
+_PREFACE = re.compile(rf"^(?:{_any_of('prefaces')}\b[\s,:.-]*)+")
 _WRAPPED = re.compile(
-    r"^(?:(?:would you say|do you think|would you consider|could you tell me|can you tell me|tell me|please tell me|"
-    r"i wonder|i'd like to know|do you know|can you say|is it true|is it correct|is it right|is it fair to say|"
-    r"is it the case|is it possible|is it likely|am i right in thinking|am i right|are you thinking of something)"
-    r"(?: that| if| whether)?\s+)(?=(?:it|they|this|that|the|you|people|is|are|one|he|she)\b)"
+    rf"^(?:{_any_of('wrappings')}(?: that| if| whether)?\s+)(?=(?:it|they|this|that|the|you|people|is|are|one|he|she)\b)"
 )
-_TAG = re.compile(
-    r",? (?:right|or not|correct|is that right|by any chance|at all|in general|in real life|please|by chance|then|too|"
-    r"on the outside|on average|isn't it|doesn't it|in any way|as well|yes or no)$"
-)
-_LAST_OF_TAGS_LISTED = "right not correct that chance all general life please then too outside average it way well no"
-_LAST_OF_TAGS = frozenset(_LAST_OF_TAGS_LISTED.split())
+_TAG = re.compile(rf",? {_any_of('tags')}$")
+_LAST_OF_TAGS = frozenset(ENGLISH["last_of_tags"].split())
 """The last words of these tags: looking through a whole question for its end is slow, and few have a tag."""
 _WH = frozenset({"what", "which", "who", "whom", "whose", "where", "when", "why", "how", "tell", "give", "describe", "name"})
 _BE = frozenset({"is", "are", "was", "were"})
@@ -53,10 +45,7 @@ AUXILIARY = _BE | _DO | CAN | _HAVE
 VERBS = AUXILIARY | frozenset({"it", "they"})
 _OBJECTS = frozenset({"it", "them", "they", "this", "these"})
 IT = frozenset({"it", "they", "this", "that", "these", "those", "he", "she", "there", "them"})
-_PEOPLE_LISTED = (
-    "i you we people human humans person someone somebody anyone anybody everyone everybody one folks man persons adults adult"
-)
-PEOPLE = frozenset(_PEOPLE_LISTED.split())
+PEOPLE = frozenset(ENGLISH["people"].split())
 _NOT = frozenset({"not", "never"})
 _LACKS = frozenset({"lack", "lacks"})
 _OWNS = frozenset({"have", "has", "possess", "contain", "contains", "include"})

@@ -6,13 +6,11 @@ for like predicates; both are features. `facts` written for an entity or class: 
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
+from bao.gyms import data
 from bao.gyms.telepathy.words import name_key
 
 NO, DEPENDS, YES = 0, 1, 2
@@ -103,7 +101,7 @@ def table() -> Table:
     index = {feature.name: place for place, feature in enumerate(features)}
     entities = tuple(
         make_entity(*_names(written), class_name, facts)
-        for class_name, rows in _read("entities.toml").items()
+        for class_name, rows in data.table(__package__, "entities.toml").items()
         for written, facts in rows.items()
     )
     by_name: dict[str, Entity] = {}
@@ -144,20 +142,15 @@ def _follow(rule: str, least: float, most: float) -> int:
 
 @cache
 def _features() -> tuple[tuple[Feature, ...], Mapping[str, float]]:
-    predicates = _read("predicates.toml")
+    predicates = data.table(__package__, "predicates.toml")
     sizes = {name_key(name): float(size) for name, size in predicates.pop("sizes").items()}
-    rows = [
-        *((name, row, True) for name, row in _read("classes.toml").items()),
-        *((name, row, False) for name, row in predicates.items()),
-    ]
+    classes = data.table(__package__, "classes.toml")
     forms = ("is", "does", "has", "not", "size", "within")
-    return (
-        tuple(
-            Feature(name, row.get("ask", ""), is_class, {form: row[form] for form in forms if form in row})
-            for name, row, is_class in rows
-        ),
-        sizes,
-    )
+    found = [
+        Feature(name, row.get("ask", ""), name in classes, {form: row[form] for form in forms if form in row})
+        for name, row in (*classes.items(), *predicates.items())
+    ]
+    return tuple(found), sizes
 
 
 @cache
@@ -169,7 +162,7 @@ def _places() -> Mapping[str, int]:
 def _class_facts() -> Mapping[str, tuple[tuple[int, ...], tuple[float, float] | None, str, str]]:
     """By class: its row, its size, and what the opening line calls it at either level."""
     found: dict[str, tuple[tuple[int, ...], tuple[float, float] | None, str, str]] = {}
-    for name, row in _read("classes.toml").items():
+    for name, row in data.table(__package__, "classes.toml").items():
         above = found[row["of"]] if "of" in row else ((NO,) * len(_places()), None, "", "")
         values = list(above[0])
         values[_places()[name]] = YES
@@ -194,7 +187,3 @@ def _apply(facts: str, values: list[int], size: tuple[float, float] | None, wher
 def _names(written: str) -> tuple[str, tuple[str, ...]]:
     title, *aliases = (name.strip() for name in written.split("|"))
     return title, tuple(aliases)
-
-
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads(files("bao.gyms.telepathy").joinpath(name).read_text(encoding="utf-8"))

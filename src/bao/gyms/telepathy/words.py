@@ -7,106 +7,19 @@ punctuation do not matter.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+
+from bao.gyms.data import table
 
 _WORD = re.compile(r"[a-z0-9]+")
 _ARTICLES = frozenset({"a", "an", "the"})
 _VOWEL = re.compile(r"[aeiouy]")
 
-_IRREGULAR = {
-    form: base
-    for base, forms in {
-        "eat": "ate eaten",
-        "drink": "drank drunk",
-        "fly": "flew flown",
-        "swim": "swam swum",
-        "wear": "wore worn",
-        "find": "found",
-        "see": "seen",
-        "make": "made",
-        "keep": "kept",
-        "grow": "grew grown",
-        "drive": "drove driven",
-        "ride": "rode ridden",
-        "write": "wrote written",
-        "sell": "sold",
-        "buy": "bought",
-        "teach": "taught",
-        "build": "built",
-        "hold": "held",
-        "throw": "threw thrown",
-        "sing": "sang sung",
-        "sleep": "slept",
-        "hear": "heard",
-        "lay": "laid lain",
-        "lie": "lying",
-        "bite": "bitten",
-        "sting": "stung",
-        "have": "has had having",
-        "be": "is are was were been being",
-        "child": "children",
-        "foot": "feet",
-        "tooth": "teeth",
-        "man": "men",
-        "woman": "women",
-        "mouse": "mice",
-        "goose": "geese",
-        "leaf": "leaves",
-        "knife": "knives",
-        "wolf": "wolves",
-        "loaf": "loaves",
-        "shelf": "shelves",
-        "calf": "calves",
-        "scarf": "scarves",
-        "hoof": "hooves",
-        "wood": "wooden",
-        "metal": "metallic",
-        "die": "died dying",
-        "tie": "tied tying",
-        "people": "peoples",
-        "color": "colour colours colors coloured colored",
-        "gray": "grey",
-        "tire": "tyre tyres tires",
-        "bus": "buses",
-        "gas": "gases",
-        "lens": "lenses",
-        "glasses": "glasses",
-        "use": "used using uses",
-        "blow": "blown blew",
-        "draw": "drawn drew",
-        "dig": "dug",
-        "hit": "hitting",
-        "put": "putting",
-        "cut": "cutting",
-        "hang": "hung",
-        "spin": "spun",
-        "shine": "shone",
-        "catch": "caught",
-        "lose": "lost",
-        "give": "given gave",
-        "fasten": "fastens",
-        "ski": "skis",
-        "potato": "potatoes",
-        "tomato": "tomatoes",
-        "mango": "mangoes",
-        "shoe": "shoes",
-        "toe": "toes",
-        "movie": "movies",
-        "cookie": "cookies",
-        "pie": "pies",
-        "axe": "ax axes",
-        "domino": "dominoes",
-        "mosquito": "mosquitoes",
-        "volcano": "volcanoes",
-        "tornado": "tornadoes",
-        "buffalo": "buffaloes",
-        "dice": "dices",
-        "veterinary": "vet",
-        "human": "humans",
-        "alive": "living",
-        "apparel": "clothing clothes",
-    }.items()
-    for form in forms.split()
+ENGLISH = table(__package__, "english.toml")
+"""The word lists and patterns of this gym."""
+_IRREGULAR: Mapping[str, str] = {
+    form: base for base, *forms in map(str.split, ENGLISH["irregular"].split(";")) for form in forms
 }
 
 

@@ -22,58 +22,33 @@ class Aspect:
 ASPECTS: Mapping[str, Aspect] = {
     aspect.name: aspect
     for aspect in (
-        Aspect(
-            "flight",
-            "F",
-            frozenset({"flight", "flights", "fly", "plane", "flying"}),
-            {
-                "seat": ("window", "aisle", "front", "exit"),
-                "time": ("morning", "noon", "evening", "night"),
-                "cabin": ("economy", "premium", "business", "luxury"),
-            },
-        ),
-        Aspect(
-            "hotel",
-            "H",
-            frozenset({"hotel", "hotels", "stay", "room"}),
-            {
-                "area": ("beach", "centre", "hills", "station"),
-                "style": ("modern", "classic", "family", "quiet"),
-                "board": ("breakfast", "half", "full", "none"),
-            },
-        ),
-        Aspect(
-            "restaurant",
-            "R",
-            frozenset({"restaurant", "restaurants", "dinner", "table", "eat"}),
-            {
-                "cuisine": ("italian", "indian", "japanese", "mexican"),
-                "mood": ("cosy", "lively", "elegant", "casual"),
-                "place": ("terrace", "indoors", "rooftop", "garden"),
-            },
-        ),
-        Aspect(
-            "apartment",
-            "A",
-            frozenset({"apartment", "apartments", "flat"}),
-            {
-                "floor": ("ground", "middle", "top", "attic"),
-                "kitchen": ("small", "large", "shared", "galley"),
-                "view": ("sea", "park", "street", "court"),
-            },
-        ),
-        Aspect(
-            "car",
-            "C",
-            frozenset({"car", "cars", "rental", "drive"}),
-            {
-                "size": ("mini", "compact", "estate", "van"),
-                "fuel": ("petrol", "diesel", "hybrid", "electric"),
-                "pickup": ("airport", "downtown", "harbour", "doorstep"),
-            },
-        ),
+        Aspect("flight", "F", frozenset(["flight", "flights", "fly", "plane", "flying"]), {
+            "seat": ("window", "aisle", "front", "exit"),
+            "time": ("morning", "noon", "evening", "night"),
+            "cabin": ("economy", "premium", "business", "luxury"),
+        }),
+        Aspect("hotel", "H", frozenset(["hotel", "hotels", "stay", "room"]), {
+            "area": ("beach", "centre", "hills", "station"),
+            "style": ("modern", "classic", "family", "quiet"),
+            "board": ("breakfast", "half", "full", "none"),
+        }),
+        Aspect("restaurant", "R", frozenset(["restaurant", "restaurants", "dinner", "table", "eat"]), {
+            "cuisine": ("italian", "indian", "japanese", "mexican"),
+            "mood": ("cosy", "lively", "elegant", "casual"),
+            "place": ("terrace", "indoors", "rooftop", "garden"),
+        }),
+        Aspect("apartment", "A", frozenset(["apartment", "apartments", "flat"]), {
+            "floor": ("ground", "middle", "top", "attic"),
+            "kitchen": ("small", "large", "shared", "galley"),
+            "view": ("sea", "park", "street", "court"),
+        }),
+        Aspect("car", "C", frozenset(["car", "cars", "rental", "drive"]), {
+            "size": ("mini", "compact", "estate", "van"),
+            "fuel": ("petrol", "diesel", "hybrid", "electric"),
+            "pickup": ("airport", "downtown", "harbour", "doorstep"),
+        }),
     )
-}
+}  # fmt: skip
 
 _WORDS: Mapping[str, str] = {
     "time": "time when depart departs departing departure hour early earlier late later leave leaving takeoff",

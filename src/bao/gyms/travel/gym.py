@@ -18,7 +18,7 @@ from bao.gyms.travel.belief import WishBelief
 from bao.gyms.travel.catalogue import ASPECTS, LETTER_ASPECT
 from bao.gyms.travel.llm import MOST_CHARACTERS, ModelTraveller
 from bao.gyms.travel.tasks import Booking, Source, load
-from bao.gyms.travel.user import ScriptedTraveller, Traveller
+from bao.gyms.travel.user import ScriptedTraveller, Traveller, Wishes
 from bao.task import Task
 from bao.task_source import TaskSource, by_index
 from bao.user import Trait
@@ -57,7 +57,7 @@ class Travel(Gym):
         self._trip: dict[str, Booking] = {}
         self._decided: dict[str, float] = {}
 
-    def make_user(self, wishes: Mapping[str, Mapping[str, str]]) -> Traveller:
+    def make_user(self, wishes: Wishes) -> Traveller:
         """The user of one episode, who has these wishes: aspect to attribute to value."""
         if self.user_backend == "scripted" or self.llm is None or self.judge is None:
             return ScriptedTraveller(wishes, self.np_random, self.volunteer_after)

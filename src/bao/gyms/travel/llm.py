@@ -6,14 +6,13 @@ the rules grant to this question, or none; the reply has to hold its value, and 
 where the answer is that there is no such wish, none where it is empty or too long.
 """
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
 
 from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, VALUE_ATTRIBUTE
-from bao.gyms.travel.user import Topic, Traveller
+from bao.gyms.travel.user import Topic, Traveller, Wishes
 from bao.users.llm import Prompt, Simulator
 from bao.users.voice import Voice
 
@@ -69,13 +68,7 @@ class ModelTraveller(Traveller):
     """Reads by one model and replies in the words of another."""
 
     def __init__(
-        self,
-        wishes: Mapping[str, Mapping[str, str]],
-        rng: np.random.Generator,
-        volunteer_after: int,
-        *,
-        model: Simulator,
-        judge: Simulator,
+        self, wishes: Wishes, rng: np.random.Generator, volunteer_after: int, *, model: Simulator, judge: Simulator
     ) -> None:
         super().__init__(wishes, rng, volunteer_after)
         self._trip = " and ".join(f"{'an' if aspect[0] == 'a' else 'a'} {aspect}" for aspect in wishes)

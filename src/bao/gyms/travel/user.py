@@ -35,10 +35,14 @@ class Topic(StrEnum):
     """Longer than the user reads."""
 
 
+Wishes = Mapping[str, Mapping[str, str]]
+"""The value of each attribute that matters, by aspect."""
+
+
 class Traveller(User, ABC):
     """Answers questions about ``wishes``: aspect to attribute to value."""
 
-    def __init__(self, wishes: Mapping[str, Mapping[str, str]], rng: np.random.Generator, volunteer_after: int = 3) -> None:
+    def __init__(self, wishes: Wishes, rng: np.random.Generator, volunteer_after: int = 3) -> None:
         self._wishes = wishes
         self._rng = rng
         self._volunteer_after = volunteer_after

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from bao.gyms.data import text
 from bao.gyms.turtle.concepts import Concept, parse_concepts
 from bao.gyms.userrl import Record, readers
 from bao.task import Hidden, Split, Task, Until
@@ -100,8 +100,7 @@ def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> list[T
 
 @cache
 def _stories(split: Split) -> tuple[Task, ...]:
-    text = (files("bao.gyms.turtle") / "stories" / f"{split}.toml").read_text(encoding="utf-8")
-    rows = tomllib.loads(text, parse_float=str)["story"]
+    rows = tomllib.loads(text(__package__, f"stories/{split}.toml"), parse_float=str)["story"]
     return tuple(_task(row, split, number) for number, row in enumerate(rows))
 
 

@@ -6,12 +6,12 @@ grammar: who did what to whom is not seen.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
+
+from bao.gyms.data import table
 
 REACH = 2
 """Terms after a negator that it denies."""
@@ -21,7 +21,7 @@ _STOP, _NOT, _BREAK = "", "!", "."
 _KNOWN_MOST = 20_000
 """Words kept with their terms; an agent may invent as many as it likes."""
 
-_ENGLISH = tomllib.loads((files("bao.gyms.turtle") / "english.toml").read_text(encoding="utf-8"))
+_ENGLISH = table(__package__, "english.toml")
 STOP_WORDS = frozenset(_ENGLISH["stop"].split())
 """Words that carry no term. A story told in sentences has plenty of them, a list of keywords has none."""
 _NEGATORS = frozenset(_ENGLISH["negators"].split())
@@ -100,7 +100,7 @@ class Lexicon:
 @cache
 def lexicon() -> Lexicon:
     """The lexicon of the package. Raises `ValueError` where a word has two places."""
-    raw = tomllib.loads((files("bao.gyms.turtle") / "lexicon.toml").read_text(encoding="utf-8"))
+    raw = table(__package__, "lexicon.toml")
     synonyms: dict[str, str] = {}
     for line in raw["synonyms"].split("\n"):
         stems = [stem(word) for word in line.split()]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bao.errors import DataError
-from bao.gyms.tau.database import Database, Record, read_policy, read_tables
+from bao.gyms.tau.database import Database, Record, Records, read_policy, read_tables
 
 
 class Table(StrEnum):
@@ -20,48 +20,21 @@ CABINS = ("basic_economy", "economy", "business")
 NOW = "2024-05-15T15:00:00"
 """The present, by the airline's policy."""
 
-NEEDS: Mapping[str, tuple[str, ...]] = {
-    Table.USERS: ("name.first_name", "name.last_name", "dob", "payment_methods.*.source", "membership", "reservations"),
+NEEDS: Mapping[str, str] = {
+    Table.USERS: "name.first_name name.last_name dob payment_methods.*.source membership reservations",
     Table.RESERVATIONS: (
-        "reservation_id",
-        "user_id",
-        "origin",
-        "destination",
-        "flight_type",
-        "cabin",
-        "flights.*.flight_number",
-        "flights.*.date",
-        "flights.*.price",
-        "passengers.*.first_name",
-        "passengers.*.last_name",
-        "passengers.*.dob",
-        "payment_history.*.payment_id",
-        "payment_history.*.amount",
-        "total_baggages",
-        "nonfree_baggages",
+        "reservation_id user_id origin destination flight_type cabin flights.*.flight_number flights.*.date "
+        "flights.*.price passengers.*.first_name passengers.*.last_name passengers.*.dob payment_history.*.payment_id "
+        "payment_history.*.amount total_baggages nonfree_baggages"
     ),
-    Table.FLIGHTS: (
-        "flight_number",
-        "origin",
-        "destination",
-        "scheduled_departure_time_est",
-        "scheduled_arrival_time_est",
-        "dates.*.status",
-    ),
+    Table.FLIGHTS: ("flight_number origin destination scheduled_departure_time_est scheduled_arrival_time_est dates.*.status"),
 }
 
 
 class Airline(Database):
     """Users, reservations and flights by id, and the flights of each route."""
 
-    def __init__(
-        self,
-        name: str,
-        users: Mapping[str, Record],
-        reservations: Mapping[str, Record],
-        flights: Mapping[str, Record],
-        policy: str,
-    ) -> None:
+    def __init__(self, name: str, users: Records, reservations: Records, flights: Records, policy: str) -> None:
         super().__init__(name, {Table.USERS: users, Table.RESERVATIONS: reservations, Table.FLIGHTS: flights}, policy)
         routes: dict[str, dict[str, list[Record]]] = {}
         for flight in flights.values():

@@ -11,28 +11,12 @@ from bao.gyms.tau.database import Record, Session
 from bao.gyms.tau.parameters import shown
 from bao.gyms.tau.toolbox import ToolError
 
-CITIES: Mapping[str, str] = {
-    "ATL": "Atlanta",
-    "BOS": "Boston",
-    "CLT": "Charlotte",
-    "DEN": "Denver",
-    "DFW": "Dallas",
-    "DTW": "Detroit",
-    "EWR": "Newark",
-    "IAH": "Houston",
-    "JFK": "New York",
-    "LAS": "Las Vegas",
-    "LAX": "Los Angeles",
-    "LGA": "New York",
-    "MCO": "Orlando",
-    "MIA": "Miami",
-    "MSP": "Minneapolis",
-    "ORD": "Chicago",
-    "PHL": "Philadelphia",
-    "PHX": "Phoenix",
-    "SEA": "Seattle",
-    "SFO": "San Francisco",
-}
+_CITIES = (
+    "ATL Atlanta; BOS Boston; CLT Charlotte; DEN Denver; DFW Dallas; DTW Detroit; EWR Newark; IAH Houston; JFK New York; "
+    "LAS Las Vegas; LAX Los Angeles; LGA New York; MCO Orlando; MIA Miami; MSP Minneapolis; ORD Chicago; PHL "
+    "Philadelphia; PHX Phoenix; SEA Seattle; SFO San Francisco"
+)
+CITIES: Mapping[str, str] = dict(city.split(" ", 1) for city in _CITIES.split("; "))
 """What an airport's code stands for; tau-bench's data has the codes only."""
 NEXT_DAY = "+1"
 """Ends the time of an arrival on the day after the departure."""

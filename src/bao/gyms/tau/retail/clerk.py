@@ -56,15 +56,8 @@ _NEEDS: Mapping[Operation, tuple[str, ...]] = {
     Operation.HOME: ("address",),
     Operation.INFORM: (),
 }
-_DONE: Mapping[Operation, str] = {
-    Operation.CANCEL: "cancelled",
-    Operation.RETURN: "returned",
-    Operation.EXCHANGE: "exchanged",
-    Operation.HOME: "changed",
-    Operation.ITEMS: "changed",
-    Operation.ADDRESS: "changed",
-    Operation.PAYMENT: "changed",
-}
+_DONE = {Operation.CANCEL: "cancelled", Operation.RETURN: "returned", Operation.EXCHANGE: "exchanged"}
+"""What an order is after an operation that does not merely change it."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +174,7 @@ class Clerk:
             arguments["order_id"] = order["order_id"]
             wanted = "delivered" if job.operation in (Operation.RETURN, Operation.EXCHANGE) else "pending"
             if order["status"] != wanted:
-                done = _DONE[job.operation]
+                done = _DONE.get(job.operation, "changed")
                 raise _StuckError(f"I am sorry, order {order['order_id']} is {order['status']} and cannot be {done}.")
         if job.operation is Operation.CANCEL:
             arguments["reason"] = REASONS["mistake" in job.told["reason"]]

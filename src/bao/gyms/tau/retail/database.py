@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from bao.gyms.tau.database import Database, Record, Session, read_policy, read_tables
+from bao.gyms.tau.database import Database, Record, Records, Session, read_policy, read_tables
 
 
 class Table(StrEnum):
@@ -15,39 +15,14 @@ class Table(StrEnum):
     PRODUCTS = "products"
 
 
-NEEDS: Mapping[str, tuple[str, ...]] = {
-    Table.USERS: (
-        "name.first_name",
-        "name.last_name",
-        "address.address1",
-        "address.zip",
-        "email",
-        "payment_methods.*.source",
-        "orders",
-    ),
+NEEDS: Mapping[str, str] = {
+    Table.USERS: "name.first_name name.last_name address.address1 address.zip email payment_methods.*.source orders",
     Table.ORDERS: (
-        "order_id",
-        "user_id",
-        "address.address1",
-        "address.zip",
-        "items.*.name",
-        "items.*.product_id",
-        "items.*.item_id",
-        "items.*.price",
-        "items.*.options",
-        "status",
-        "payment_history.*.transaction_type",
-        "payment_history.*.amount",
-        "payment_history.*.payment_method_id",
+        "order_id user_id address.address1 address.zip items.*.name items.*.product_id items.*.item_id items.*.price "
+        "items.*.options status payment_history.*.transaction_type payment_history.*.amount "
+        "payment_history.*.payment_method_id"
     ),
-    Table.PRODUCTS: (
-        "name",
-        "product_id",
-        "variants.*.item_id",
-        "variants.*.options",
-        "variants.*.available",
-        "variants.*.price",
-    ),
+    Table.PRODUCTS: "name product_id variants.*.item_id variants.*.options variants.*.available variants.*.price",
 }
 """What every record has; tau-bench's retail data has the same form."""
 
@@ -55,9 +30,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 class Shop(Database):
     """Users, orders and products by id, with what the look-up of users needs."""
 
-    def __init__(
-        self, name: str, users: Mapping[str, Record], orders: Mapping[str, Record], products: Mapping[str, Record], policy: str
-    ) -> None:
+    def __init__(self, name: str, users: Records, orders: Records, products: Records, policy: str) -> None:
         super().__init__(name, {Table.USERS: users, Table.ORDERS: orders, Table.PRODUCTS: products}, policy)
         self.by_email: Mapping[str, str] = {user["email"].lower(): key for key, user in users.items()}
         self.by_name_zip: Mapping[tuple[str, str, str], str] = {name_zip(user): key for key, user in users.items()}

@@ -7,6 +7,7 @@ is every wished change of an item (the product, its present options and the wish
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,11 +77,11 @@ class _Writer:
         """One more wish, with the calls that do it; nothing where the draw does not work out."""
         kinds: Sequence[tuple[float, Callable[[], None]]] = (
             (0.14, self._cancel),
-            (0.2, self._swap_pending),
+            (0.2, partial(self._swap, Operation.ITEMS, "pending")),
             (0.1, self._address),
             (0.1, self._payment),
             (0.13, self._return),
-            (0.2, self._swap_delivered),
+            (0.2, partial(self._swap, Operation.EXCHANGE, "delivered")),
             (0.05, self._home),
             (FORBIDDEN, self._forbidden),
             (0.12, self._inform),
@@ -145,14 +146,9 @@ class _Writer:
         size = min(count, 1 + int(self._rng.random() < 0.35))
         return sorted(self._rng.permutation(count)[:size].tolist())
 
-    def _swap_pending(self) -> None:
-        self._swap(Operation.ITEMS, self._take("pending"))
-
-    def _swap_delivered(self) -> None:
-        self._swap(Operation.EXCHANGE, self._take("delivered"))
-
-    def _swap(self, operation: Operation, order: Record | None) -> None:
+    def _swap(self, operation: Operation, status: str) -> None:
         """A swap of one or two items; with a second choice for one item where the first may not be to be had."""
+        order = self._take(status)
         if order is None:
             return
         places = self._some(len(order["items"]))

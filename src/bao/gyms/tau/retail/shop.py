@@ -3,15 +3,14 @@
 All splits share the catalogue; each has customers, orders and payment methods of its own.
 """
 
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from bao.gyms.data import table, text
 from bao.gyms.tau.database import Record
 from bao.gyms.tau.retail.database import Shop
 from bao.task import Split
@@ -21,19 +20,25 @@ STATUSES = ("pending", "pending", "delivered", "delivered", "processed")
 """Of each customer's orders."""
 VARIANTS = 14
 """Of each product, out of the 27 combinations of its options."""
+_METHODS_LISTED = (
+    "credit_card gift_card, credit_card paypal, credit_card credit_card gift_card, gift_card paypal, "
+    "credit_card paypal gift_card"
+)
+_METHODS = tuple(kinds.split() for kinds in _METHODS_LISTED.split(", "))
+"""The kinds of payment methods that a customer may have."""
 AVAILABLE = 0.75
 """Share of the variants that can be had."""
 
 
 @lru_cache(maxsize=1)
 def policy() -> str:
-    return files("bao.gyms.tau.retail").joinpath("policy.md").read_text(encoding="utf-8").strip()
+    return text(__package__, "policy.md").strip()
 
 
 @lru_cache(maxsize=1)
 def parts() -> Mapping[str, Any]:
     """What ``shop.toml`` holds."""
-    return tomllib.loads(files("bao.gyms.tau.retail").joinpath("shop.toml").read_text(encoding="utf-8"))
+    return table(__package__, "shop.toml")
 
 
 @lru_cache(maxsize=1)
@@ -44,15 +49,24 @@ def databases() -> Mapping[Split, Shop]:
     products = _catalogue(rng, numbers)
     names = [(first, last) for first in parts()["first_names"].split() for last in parts()["last_names"].split()]
     order = rng.permutation(len(names)).tolist()
-    places = _addresses(rng)
+    stock = _Stock(list(products.values()), _addresses(rng), numbers, rng)
     found = {}
     for split, count in CUSTOMERS.items():
         users: dict[str, Record] = {}
         orders: dict[str, Record] = {}
         for _ in range(count):
-            _customer(names[order.pop()], users, orders, products, places, numbers, rng)
+            _customer(names[order.pop()], users, orders, stock)
         found[split] = Shop(f"shop-{split}", users, orders, products, policy())
     return found
+
+
+class _Stock(NamedTuple):
+    """What customers and their orders are made from."""
+
+    products: list[Record]
+    places: list[Record]
+    numbers: "_Numbers"
+    rng: np.random.Generator
 
 
 class _Numbers:
@@ -96,15 +110,8 @@ def _addresses(rng: np.random.Generator) -> list[Record]:
     return [made[i] for i in rng.permutation(len(made)).tolist()]
 
 
-def _customer(
-    name: tuple[str, str],
-    users: dict[str, Record],
-    orders: dict[str, Record],
-    products: Mapping[str, Record],
-    places: list[Record],
-    numbers: _Numbers,
-    rng: np.random.Generator,
-) -> None:
+def _customer(name: tuple[str, str], users: dict[str, Record], orders: dict[str, Record], stock: _Stock) -> None:
+    products, places, numbers, rng = stock
     first, last = name
     mark = int(rng.integers(1000, 10_000))
     key = f"{first}_{last}_{mark}".lower()
@@ -115,33 +122,26 @@ def _customer(
     for status in STATUSES:
         items = []
         for _ in range(int(rng.integers(1, 4))):
-            ware = list(products.values())[wares.pop()]
+            ware = products[wares.pop()]
             variant = list(ware["variants"].values())[int(rng.integers(VARIANTS))]
-            items.append(
-                {
-                    "name": ware["name"],
-                    "product_id": ware["product_id"],
-                    "item_id": variant["item_id"],
-                    "price": variant["price"],
-                    "options": variant["options"],
-                }
-            )
+            item = {"name": ware["name"], "product_id": ware["product_id"]}
+            items.append(item | {key: variant[key] for key in ("item_id", "price", "options")})
         total = round(sum(item["price"] for item in items), 2)
         usable = [name for name, method in methods.items() if method.get("balance", total) >= total]
         order = f"#B{numbers.draw()}"
         tracking = (
-            [] if status == "pending" else [{"tracking_id": [numbers.draw(12)], "item_ids": [i["item_id"] for i in items]}]
+            [{"tracking_id": [numbers.draw(12)], "item_ids": [i["item_id"] for i in items]}] if status != "pending" else []
         )
+        home = places.pop() if rng.random() < 0.3 else address
+        method = usable[int(rng.integers(len(usable)))]
         orders[order] = {
             "order_id": order,
             "user_id": key,
-            "address": places.pop() if rng.random() < 0.3 else address,
+            "address": home,
             "items": items,
             "fulfillments": tracking,
             "status": status,
-            "payment_history": [
-                {"transaction_type": "payment", "amount": total, "payment_method_id": usable[int(rng.integers(len(usable)))]}
-            ],
+            "payment_history": [{"transaction_type": "payment", "amount": total, "payment_method_id": method}],
         }
         mine.append(order)
     users[key] = {
@@ -156,14 +156,7 @@ def _customer(
 def _methods(numbers: _Numbers, rng: np.random.Generator) -> Mapping[str, Record]:
     """Two or three payment methods, of which one has no limit."""
     methods: dict[str, Record] = {}
-    kinds = (
-        ("credit_card", "gift_card"),
-        ("credit_card", "paypal"),
-        ("credit_card", "credit_card", "gift_card"),
-        ("gift_card", "paypal"),
-        ("credit_card", "paypal", "gift_card"),
-    )
-    for kind in kinds[int(rng.integers(len(kinds)))]:
+    for kind in _METHODS[int(rng.integers(len(_METHODS)))]:
         key = f"{kind}_{numbers.draw()}"
         method: dict[str, Any] = {"source": kind, "id": key}
         if kind == "credit_card":

@@ -6,11 +6,11 @@ The names and meanings are those of tau-bench's retail tools; the code is writte
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bao.gyms.tau.common import CALCULATE, HAND_OVER
+from bao.gyms.tau.common import read_toolbox
 from bao.gyms.tau.database import Record, Session
-from bao.gyms.tau.parameters import Text, Texts, shown
+from bao.gyms.tau.parameters import shown
 from bao.gyms.tau.retail.database import Shop, Table, user_by_email, user_by_name_zip
-from bao.gyms.tau.toolbox import Tool, Toolbox, ToolError, found
+from bao.gyms.tau.toolbox import ToolError, found
 
 REASONS = ("no longer needed", "ordered by mistake")
 PENDING, DELIVERED = "pending", "delivered"
@@ -115,14 +115,8 @@ def _exchange(
     pairs = _pairs(session, order, item_ids, new_item_ids)
     difference = _difference(session, order, pairs, payment_method_id)
     swapped = sorted([old["item_id"], new] for _, old, new in pairs)
-    return _put(
-        session,
-        order,
-        status="exchange requested",
-        exchange_items=swapped,
-        exchange_payment_method_id=payment_method_id,
-        exchange_price_difference=difference,
-    )
+    chosen = {"exchange_payment_method_id": payment_method_id, "exchange_price_difference": difference}
+    return _put(session, order, status="exchange requested", exchange_items=swapped, **chosen)
 
 
 def _modify_user_address(session: Session[Shop], user_id: str, **address: str) -> str:
@@ -229,88 +223,21 @@ def _move(session: Session[Shop], user_id: str, payment_method_id: str, amount: 
     session.put(Table.USERS, user_id, {**user, "payment_methods": methods})
 
 
-_ORDER = {"order_id": Text("such as '#B1234567'")}
-_ITEMS = {"item_ids": Texts("list of the items' ids, each as often as it is meant")}
-_SWAP = {**_ITEMS, "new_item_ids": Texts("list of the new items' ids, in the same order")}
-_PAY = {"payment_method_id": Text("such as 'gift_card_1234567' or 'credit_card_1234567'")}
-_ADDRESS = {
-    "address1": Text("street and number"),
-    "address2": Text("flat or suite"),
-    "city": Text(),
-    "state": Text("such as 'CA'"),
-    "country": Text(),
-    "zip": Text("such as '12345'"),
-}
-_USER = {"user_id": Text("such as 'sara_doe_496'")}
-
-TOOLBOX = Toolbox(
-    (
-        Tool("find_user_id_by_email", "the user id that goes with an e-mail", {"email": Text()}, _find_by_email),
-        Tool(
-            "find_user_id_by_name_zip",
-            "the user id that goes with a name and a zip code",
-            {"first_name": Text(), "last_name": Text(), "zip": Text()},
-            _find_by_name_zip,
-        ),
-        Tool("get_user_details", "a user's profile: name, address, payment methods, orders", _USER, _user_details),
-        Tool("get_order_details", "an order: status, items, address, payments, tracking", _ORDER, _order_details),
-        Tool(
-            "get_product_details",
-            "a product's variants: item id, options, price, availability",
-            {"product_id": Text("not an item id")},
-            _product_details,
-        ),
-        Tool("list_all_product_types", "the name and product id of every product", {}, _product_types),
-        Tool(
-            "cancel_pending_order",
-            "cancel a pending order",
-            {**_ORDER, "reason": Text(f"'{REASONS[0]}' or '{REASONS[1]}'")},
-            _cancel,
-            writes=True,
-        ),
-        Tool(
-            "modify_pending_order_items",
-            "change items of a pending order into other variants; once per order",
-            {**_ORDER, **_SWAP, **_PAY},
-            _modify_items,
-            writes=True,
-        ),
-        Tool(
-            "modify_pending_order_address",
-            "change where a pending order is sent",
-            {**_ORDER, **_ADDRESS},
-            _modify_address,
-            writes=True,
-        ),
-        Tool(
-            "modify_pending_order_payment",
-            "change how a pending order is paid",
-            {**_ORDER, **_PAY},
-            _modify_payment,
-            writes=True,
-        ),
-        Tool(
-            "return_delivered_order_items",
-            "return items of a delivered order",
-            {**_ORDER, **_ITEMS, **_PAY},
-            _return,
-            writes=True,
-        ),
-        Tool(
-            "exchange_delivered_order_items",
-            "exchange items of a delivered order for other variants; once per order",
-            {**_ORDER, **_SWAP, **_PAY},
-            _exchange,
-            writes=True,
-        ),
-        Tool(
-            "modify_user_address",
-            "change the address in a user's profile",
-            {**_USER, **_ADDRESS},
-            _modify_user_address,
-            writes=True,
-        ),
-        CALCULATE,
-        HAND_OVER,
-    )
+TOOLBOX = read_toolbox(
+    __package__,
+    {
+        "find_user_id_by_email": _find_by_email,
+        "find_user_id_by_name_zip": _find_by_name_zip,
+        "get_user_details": _user_details,
+        "get_order_details": _order_details,
+        "get_product_details": _product_details,
+        "list_all_product_types": _product_types,
+        "cancel_pending_order": _cancel,
+        "modify_pending_order_items": _modify_items,
+        "modify_pending_order_address": _modify_address,
+        "modify_pending_order_payment": _modify_payment,
+        "return_delivered_order_items": _return,
+        "exchange_delivered_order_items": _exchange,
+        "modify_user_address": _modify_user_address,
+    },
 )

@@ -46,6 +46,15 @@ class Topic(StrEnum):
     """What is wanted cannot be done."""
 
 
+_STATEMENTS: Mapping[Operation, str] = {
+    Operation.CANCEL: "I would like to cancel an order.",
+    Operation.ITEMS: "I would like to change the {products} in an order that was not sent yet.",
+    Operation.ADDRESS: "I would like to have an order sent to another address.",
+    Operation.PAYMENT: "I would like to pay for an order in another way.",
+    Operation.RETURN: "I would like to return the {products}.",
+    Operation.EXCHANGE: "I would like to exchange the {products} that I got.",
+    Operation.HOME: "I would like to change the address in my profile.",
+}
 SWAPS = frozenset({Operation.ITEMS, Operation.EXCHANGE})
 
 
@@ -94,32 +103,14 @@ class Wish:
     def statement(self) -> str:
         """The wish in general: the operation, and the products where there are any."""
         products = " and the ".join(item.product for item in self.items)
-        match self.operation:
-            case Operation.CANCEL:
-                return "I would like to cancel an order."
-            case Operation.ITEMS:
-                return f"I would like to change the {products} in an order that was not sent yet."
-            case Operation.ADDRESS:
-                return "I would like to have an order sent to another address."
-            case Operation.PAYMENT:
-                return "I would like to pay for an order in another way."
-            case Operation.RETURN:
-                return f"I would like to return the {products}."
-            case Operation.EXCHANGE:
-                return f"I would like to exchange the {products} that I got."
-            case Operation.HOME:
-                return "I would like to change the address in my profile."
-            case Operation.INFORM:
-                return self.question
+        return self.question if self.operation is Operation.INFORM else _STATEMENTS[self.operation].format(products=products)
 
     def said(self, topic: Topic) -> str | None:
         match topic:
             case Topic.ORDER if self.order:
-                return (
-                    f"The order is {self.order}."
-                    if self.order_known
-                    else (f"I do not have the order number at hand. It is the order with the {self.about}.")
-                )
+                if self.order_known:
+                    return f"The order is {self.order}."
+                return f"I do not have the order number at hand. It is the order with the {self.about}."
             case Topic.ITEMS if self.items:
                 return f"It is about the {' and the '.join(map(str, self.items))}."
             case Topic.VARIANT if self.operation in SWAPS:
@@ -128,11 +119,8 @@ class Wish:
             case Topic.PAYMENT if self.payment:
                 return f"Please use {self.payment}."
             case Topic.ADDRESS if self.address:
-                return (
-                    f"It should go to {self.address}."
-                    if self.operation is Operation.ADDRESS
-                    else (f"The new address is {self.address}.")
-                )
+                lead = "It should go to" if self.operation is Operation.ADDRESS else "The new address is"
+                return f"{lead} {self.address}."
             case Topic.REASON if self.reason:
                 return "I ordered it by mistake." if self.reason == "ordered by mistake" else "I no longer need it."
             case Topic.WISH:
