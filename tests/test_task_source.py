@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pydantic import Field, StrictInt, model_validator
 
+import bao as bao_package
 from bao.action import Action, ActionKind, Outcome
 from bao.checks import prove
 from bao.errors import ConfigError, DataError
@@ -304,6 +305,21 @@ def test_a_gym_that_overrides_the_class_methods_is_proved_and_evaluated(
     ):
         assert bao(*command) == 0, capsys.readouterr()
     assert json.loads((out / "summary.json").read_text())["score"]["mean"] == 1.0
+
+
+@pytest.mark.parametrize("line", ["from bao.hidden import Hidden", "from bao.policies import Policy", "import bao.belief"])
+def test_a_gym_that_imports_what_has_moved_is_refused_with_its_place(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stale(Entry):
+        @staticmethod
+        def load() -> type[Gym]:
+            exec(line)
+            return OldForm
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Stale])
+    with pytest.raises(ConfigError, match=r"an earlier version \(.*\): import Hidden, .* from bao itself"):
+        registry.gym_class("old_form")
+    for name in ("Hidden", "Until", "Outcome", "Policy", "Belief"):
+        assert hasattr(bao_package, name)
 
 
 def test_its_files_are_read_by_its_own_check(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bao.action import Action, ActionKind, Outcome, Parsed, ParseFault, parse, render, tool_schema
     from bao.errors import BaoError, ConfigError, DataError, RunError
     from bao.evaluation.results import EvaluationResult
-    from bao.gym import Gym
+    from bao.gym import Belief, Gym
     from bao.gyms.registry import gym_class, gym_names, make
     from bao.policy import Policy
     from bao.task import Hidden, Split, Task, TaskSet, Until
@@ -25,9 +25,9 @@ __version__ = "0.1.0"
 
 _NOUNS = {
     "bao.action": ("Action", "ActionKind", "Outcome", "Parsed", "ParseFault", "parse", "render", "tool_schema"),
-    "bao.errors": ("BaoError", "ConfigError", "DataError", "RunError"),
+    "bao.errors": ("BaoError", "Belief", "ConfigError", "DataError", "RunError"),
     "bao.evaluation.results": ("EvaluationResult",),
-    "bao.gym": ("Gym",),
+    "bao.gym": ("Belief", "Gym"),
     "bao.gyms.registry": ("gym_class", "gym_names", "make"),
     "bao.policy": ("Policy",),
     "bao.task": ("Hidden", "Split", "Task", "TaskSet", "Until"),
@@ -50,7 +50,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "ASKED_ONLY", "Action", "ActionKind", "BaoError", "ConfigError", "DataError", "EvaluationResult", "Fault", "FaultError",
+    "ASKED_ONLY", "Action", "ActionKind", "BaoError", "Belief", "ConfigError", "DataError", "EvaluationResult", "Fault", "FaultError",
     "Gym", "Hidden", "Outcome", "ParseFault", "Parsed", "Policy", "RunError", "Split", "StopReason", "Task", "TaskData",
     "TaskSet", "TaskSource", "Text", "TokenTrace", "Trait", "Trajectory", "Turn", "Until", "User", "by_index", "compare",
     "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse", "render", "report", "run", "tool_schema",

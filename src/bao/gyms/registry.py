@@ -8,7 +8,8 @@ from bao.errors import ConfigError, suggest
 from bao.gym import Gym
 
 _NO_SETTINGS = frozenset({"self", "args", "kwargs", "settings"})
-
+_MOVED = "Hidden, Until, Outcome, Policy and Belief"
+"""Names that gyms need, and that other modules once held."""
 GROUP = "bao.gyms"
 """Entry-point group under which packages offer gyms: ``name = "module:Class"``."""
 
@@ -21,6 +22,11 @@ def gym_class(name: str) -> type[Gym]:
     try:
         loaded = found[name].load()
     except (ImportError, AttributeError) as error:
+        if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "bao":
+            raise ConfigError(
+                f"gym={name!r} is installed as {found[name].value!r}, written for an earlier version ({error}): import {_MOVED} "
+                "from bao itself (from bao import Hidden), and other names as docs/own_gym.md has them"
+            ) from error
         raise ConfigError(
             f"gym={name!r} is installed as {found[name].value!r}, which cannot be loaded ({error}): install its package again, "
             "or uninstall it"
