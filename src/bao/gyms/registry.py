@@ -24,8 +24,8 @@ def gym_class(name: str) -> type[Gym]:
     except (ImportError, AttributeError) as error:
         if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "bao":
             raise ConfigError(
-                f"gym={name!r} is installed as {found[name].value!r}, written for an earlier version ({error}): import {_MOVED} "
-                "from bao itself (from bao import Hidden), and other names as docs/own_gym.md has them"
+                f"gym={name!r} is installed as {found[name].value!r}, written for an earlier version ({error}): import "
+                f"{_MOVED} from bao itself (from bao import Hidden), and other names as docs/own_gym.md has them"
             ) from error
         raise ConfigError(
             f"gym={name!r} is installed as {found[name].value!r}, which cannot be loaded ({error}): install its package again, "
