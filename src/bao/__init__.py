@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 
 _NOUNS = {
     "bao.action": ("Action", "ActionKind", "Outcome", "Parsed", "ParseFault", "parse", "render", "tool_schema"),
-    "bao.errors": ("BaoError", "Belief", "ConfigError", "DataError", "RunError"),
+    "bao.errors": ("BaoError", "ConfigError", "DataError", "RunError"),
     "bao.evaluation.results": ("EvaluationResult",),
     "bao.gym": ("Belief", "Gym"),
     "bao.gyms.registry": ("gym_class", "gym_names", "make"),
@@ -51,7 +51,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "ASKED_ONLY", "Action", "ActionKind", "BaoError", "Belief", "ConfigError", "DataError", "EvaluationResult", "Fault",
-    "FaultError", "Gym", "Hidden", "Outcome", "ParseFault", "Parsed", "Policy", "RunError", "Split", "StopReason", "Task", "TaskData",
-    "TaskSet", "TaskSource", "Text", "TokenTrace", "Trait", "Trajectory", "Turn", "Until", "User", "by_index", "compare",
-    "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse", "render", "report", "run", "tool_schema",
+    "FaultError", "Gym", "Hidden", "Outcome", "ParseFault", "Parsed", "Policy", "RunError", "Split", "StopReason", "Task",
+    "TaskData", "TaskSet", "TaskSource", "Text", "TokenTrace", "Trait", "Trajectory", "Turn", "Until", "User", "by_index",
+    "compare", "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse", "render", "report", "run", "tool_schema",
 ]  # fmt: skip
