@@ -53,5 +53,6 @@ __all__ = [
     "ASKED_ONLY", "Action", "ActionKind", "BaoError", "Belief", "ConfigError", "DataError", "EvaluationResult", "Fault",
     "FaultError", "Gym", "Hidden", "Outcome", "ParseFault", "Parsed", "Policy", "RunError", "Split", "StopReason", "Task",
     "TaskData", "TaskSet", "TaskSource", "Text", "TokenTrace", "Trait", "Trajectory", "Turn", "Until", "User", "by_index",
-    "compare", "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse", "render", "report", "run", "tool_schema",
+    "compare", "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse", "render", "report", "run",
+    "tool_schema",
 ]  # fmt: skip
