@@ -1,8 +1,11 @@
 """What each of the gyms that come with bao promises, said once for all; what is one gym's own stands in that gym's tests."""
 
 import json
+import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -415,3 +418,32 @@ def test_policies_other_than_those_that_know_the_task_go_by_observations_alone(n
             for seed, task in enumerate(whole(GYMS[name])[:5]):
                 assert play(gym, make(other, seed), task, 0).turns == play(gym, make(gym, seed), task, 0).turns, policy
             assert other.task is None
+
+
+EPISODES = """
+from bao.gyms.registry import gym_class, gym_names
+from bao.rollout.recorded import record
+for name in gym_names():
+    cls = gym_class(name)
+    print(cls.task_set("valid", 12).tasks)
+    for policy in ("ask_all", "random"):
+        for seed, task in enumerate(cls.task_set("test").tasks[:12]):
+            gym = cls()
+            print(record(gym, cls.scripted_policies()[policy](gym, seed), task, seed))
+"""
+
+
+def test_episodes_do_not_depend_on_how_a_process_hashes_texts() -> None:
+    """An order that came from a set would differ between processes."""
+    played = [
+        subprocess.run(
+            [sys.executable, "-c", EPISODES],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert played[0].count("\n") >= 8 * (1 + 2 * 12)
+    assert played[0] == played[1]
