@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from bao.checks import PROOFS
 from bao.recipes.recipe import load_recipe
 from tests.cli.support import Bao, run
@@ -28,9 +26,8 @@ def test_gyms_are_listed_with_splits_kinds_user_kinds_and_users(bao: Bao, tmp_pa
         assert text in view
 
 
-@pytest.mark.parametrize("name", GYMS)
-def test_the_gyms_that_come_with_bao_are_proved_sound(bao: Bao, name: str) -> None:
-    done = bao("check", "gym", name)
+def test_check_gym_prints_every_proof_and_that_it_holds(bao: Bao) -> None:
+    done = bao("check", "gym", "turtle")
     assert done.status == 0, done.out
     assert "FAIL" not in done.out
     assert done.out.count("ok ") == len(PROOFS)

@@ -20,9 +20,10 @@ from bao.gyms.function.content import UnreadableError, read_number, read_probe
 from bao.gyms.function.rules import Operator, Undefinedness, compile_rule, parse_rule, parts_text
 from bao.gyms.function.tasks import signature, split_of
 from bao.rollout.episode import play
+from bao.rollout.episodes import play_all
 from bao.task import Split, Task
 from bao.trajectory import StopReason
-from tests.support.gyms import episodes, started, whole
+from tests.support.gyms import started, whole
 from tests.support.made_up_tasks import RULE
 
 
@@ -397,7 +398,8 @@ def test_userrls_files_are_read_with_their_operators(userrl_data: Path) -> None:
 
 
 def test_scripted_policies_bound_the_trade_off() -> None:
-    played = {name: [e for e in episodes(Function, name) if e.level != 3] for name in Function.scripted_policies()}
+    gym, tasks = Function(), [task for task in whole(Function)[:60] if task.level != 3]
+    played = {name: play_all(gym, make(gym, 0), tasks) for name, make in Function.scripted_policies().items()}
     returns = {name: float(np.mean([each.task_return for each in those])) for name, those in played.items()}
     efforts = {name: float(np.mean([each.user_effort for each in those])) for name, those in played.items()}
     assert (returns["oracle"], efforts["oracle"]) == (1.0, 1.0)

@@ -20,7 +20,7 @@ from bao.gyms.tau.retail.instruction import read_instruction
 from bao.gyms.tau.tasks import Case, load, outcome
 from bao.rollout.episode import play
 from bao.task import Split, Task
-from tests.support.gyms import started
+from tests.support.gyms import started, userrl
 
 call = TOOLBOX.call
 
@@ -79,7 +79,7 @@ def test_an_instruction_outside_the_template_is_not_guessed(text: str) -> None:
 
 
 def test_the_oracle_solves_and_the_clerk_serves_tau_benchs_training_users(userrl_data: Path, retail: Path) -> None:
-    tasks = Tau.read_tasks(userrl_data / "tau" / "train.parquet")
+    tasks = userrl(Tau, userrl_data / "tau" / "train.parquet")
     gym = Tau(database=retail)
     solved = {
         name: sum(play(gym, Tau.scripted_policies()[name](gym, 0), task, 0).success for task in tasks)
@@ -92,14 +92,14 @@ def test_the_oracle_solves_and_the_clerk_serves_tau_benchs_training_users(userrl
 
 
 def test_tau_benchs_rules_come_with_its_database(userrl_data: Path, retail: Path) -> None:
-    task = Tau.read_tasks(userrl_data / "tau" / "train.parquet")[0]
+    task = userrl(Tau, userrl_data / "tau" / "train.parquet")[0]
     reply = started(Tau, task, database=retail).step(Action("search", "policy"))[0]
     assert reply == (retail / "wiki.md").read_text().strip()
 
 
 def test_what_the_scripted_customer_cannot_play_is_said_at_reset(userrl_data: Path, retail: Path) -> None:
     for gym in (Tau(), Tau(database=retail), Tau(database=retail.parent)):
-        for task in Tau.read_tasks(userrl_data / "tau" / "test.parquet"):
+        for task in userrl(Tau, userrl_data / "tau" / "test.parquet"):
             with pytest.raises(ConfigError, match="free text, which user='scripted' cannot act: give user='llm' with a model"):
                 gym.reset(seed=0, options={"task": task})
             with pytest.raises(RuntimeError, match="has not begun"):
@@ -107,7 +107,7 @@ def test_what_the_scripted_customer_cannot_play_is_said_at_reset(userrl_data: Pa
 
 
 def test_retail_tasks_ask_for_their_database(userrl_data: Path) -> None:
-    task = Tau.read_tasks(userrl_data / "tau" / "train.parquet")[0]
+    task = userrl(Tau, userrl_data / "tau" / "train.parquet")[0]
     with pytest.raises(ConfigError, match="'retail-train-000' needs tau-bench's retail database: give the gym database=PATH"):
         Tau().reset(seed=0, options={"task": task})
 
@@ -116,7 +116,7 @@ def test_the_database_setting_takes_tau_benchs_folder_or_that_of_a_domain(userrl
     found = {name: set(read_databases(folder)) for name, folder in (("both", retail.parent), ("old form", retail))}
     assert found == {"both": {"retail", "airline"}, "old form": {"retail"}}
     assert set(read_databases(retail.parent / "airline")) == {"airline"}
-    task = Tau.read_tasks(userrl_data / "tau" / "train.parquet")[0]
+    task = userrl(Tau, userrl_data / "tau" / "train.parquet")[0]
     assert started(Tau, task, database=retail.parent).step(Action("search", "policy")) == (
         started(Tau, task, database=retail).step(Action("search", "policy"))
     )
@@ -135,7 +135,7 @@ def bases(userrl_data: Path) -> Mapping[str, Database]:
 
 @pytest.fixture(scope="module")
 def tasks(userrl_data: Path) -> tuple[Task, ...]:
-    return Tau.read_tasks(userrl_data / "tau" / "test.parquet").tasks
+    return userrl(Tau, userrl_data / "tau" / "test.parquet").tasks
 
 
 LOOKED_UP_IN_VAIN = {

@@ -28,6 +28,7 @@ from bao.rollout.episodes import play_all
 from bao.task import Split, Task
 from bao.trajectory import Fault, FaultError, StopReason
 from bao.users.llm import Check, Prompt, Reply, fence
+from tests.support.gyms import userrl
 
 INSTRUCTION = "You are Ann Lee in 83701. You want to return the cap of your last order and get the money on your gift card."
 
@@ -331,7 +332,7 @@ def tau_bench(userrl_data: Path) -> Path:
 def test_every_test_task_begins_with_the_message_of_its_file(userrl_data: Path, tau_bench: Path) -> None:
     script = Script()
     gym = Tau(user="llm", llm=script, database=tau_bench)
-    tasks = Tau.read_tasks(userrl_data / "tau" / "test.parquet")
+    tasks = userrl(Tau, userrl_data / "tau" / "test.parquet")
     openings = [gym.reset(seed=0, options={"task": task})[0] for task in tasks]
     assert len(openings) == 165
     assert openings == [task.data["opening"] for task in tasks]
@@ -354,7 +355,7 @@ def test_the_oracle_solves_every_task_of_userrls(userrl_data: Path, tau_bench: P
 
 def test_doing_nothing_solves_only_what_needs_nothing(userrl_data: Path, tau_bench: Path) -> None:
     gym = Tau(user="llm", llm=Script(then=CHATTY), database=tau_bench)
-    tasks = Tau.read_tasks(userrl_data / "tau" / "test.parquet")
+    tasks = userrl(Tau, userrl_data / "tau" / "test.parquet")
     solved = [each.success for each in play_all(gym, Tau.scripted_policies()["never_ask"](gym, 0), tasks)]
     refused = {"retail-012", "retail-106"}
     for task, success in zip(tasks, solved, strict=True):
@@ -372,7 +373,7 @@ def test_the_first_messages_of_the_files_are_what_a_customer_may_say(userrl_data
 
 def test_each_domain_shows_its_own_tools_and_rules(userrl_data: Path, tau_bench: Path) -> None:
     gym = Tau(user="llm", llm=Script(), database=tau_bench)
-    tasks = Tau.read_tasks(userrl_data / "tau" / "test.parquet")
+    tasks = userrl(Tau, userrl_data / "tau" / "test.parquet")
 
     def shown(task_id: str, what: str) -> str:
         gym.reset(seed=0, options={"task": next(task for task in tasks if task.id == task_id)})
@@ -388,14 +389,14 @@ def test_each_domain_shows_its_own_tools_and_rules(userrl_data: Path, tau_bench:
 
 
 def test_a_tool_of_the_other_domain_is_no_tool(userrl_data: Path, tau_bench: Path) -> None:
-    tasks = Tau.read_tasks(userrl_data / "tau" / "test.parquet")
+    tasks = userrl(Tau, userrl_data / "tau" / "test.parquet")
     gym = started(Script(), next(task for task in tasks if task.id == "airline-000"), database=tau_bench)
     reply = gym.step(Action("answer", arguments_text("cancel_pending_order", {"order_id": "#W1", "reason": "x"})))[0]
     assert reply.startswith("Error: there is no tool 'cancel_pending_order'. The tools are: get_user_details")
 
 
 def test_a_task_asks_for_the_database_that_is_missing(userrl_data: Path, tau_bench: Path) -> None:
-    tasks = Tau.read_tasks(userrl_data / "tau" / "test.parquet")
+    tasks = userrl(Tau, userrl_data / "tau" / "test.parquet")
     for folder, task_id, missing in (("retail", "airline-000", "airline"), ("airline", "retail-000", "retail")):
         gym = Tau(user="llm", llm=Script(), database=tau_bench / folder)
         with pytest.raises(ConfigError, match=f"'{task_id}' needs tau-bench's {missing} database: give the gym database=PATH"):

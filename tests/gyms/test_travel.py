@@ -129,7 +129,7 @@ def test_the_bounding_policies_keep_their_order() -> None:
 
 def test_whoever_lacks_one_wish_and_takes_the_cheapest_is_right_one_time_in_four() -> None:
     right = []
-    for task in Travel.task_set(Split.TRAIN, 2000):
+    for task in whole(Travel, Split.TRAIN):
         for booking in load(task):
             known = booking.wishes[0]
             cheapest = next(o for o in booking.options if o.values[known.attribute] == known.value)
