@@ -27,7 +27,8 @@ class MetricsLog:
         atomic_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self._file = self.path.open("a", encoding="utf-8")
         self._trackers = trackers
-        self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
+        # Ctrl-C inside its queue can lose the word that wakes its thread, which then sleeps for `flush_secs` more.
+        self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1, flush_secs=5)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         self._file.write(json.dumps({"step": step, **metrics}) + "\n")
