@@ -17,6 +17,7 @@ things: expect less of the questions of a model.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -158,7 +159,7 @@ class ScriptedAsker(User):
 
     def __init__(self, question: str, meant: Meant | None) -> None:
         self._meant = meant
-        self._names = Names(meant.kind, meant.candidates, question) if meant is not None else None
+        self._names = None if meant is None else names_of(meant.kind, tuple(meant.candidates), question)
         self._volunteered: set[str] = set()
 
     def answer(self, question: str) -> str:
@@ -220,6 +221,12 @@ class Names:
         """The indices of the candidates that a lower-case text names; `words` are its words."""
         telling = self._telling
         return frozenset([telling[w] for w in words if w in telling] + [index for name, index in self._full if name in text])
+
+
+@lru_cache(maxsize=20_000)
+def names_of(kind: Kind, candidates: tuple[str, ...], question: str) -> Names:
+    """As `Names`, once for each task: episodes that begin pay for its user."""
+    return Names(kind, candidates, question)
 
 
 def classify(question: str, kind: Kind, candidates: Names) -> frozenset[int] | str | None:
