@@ -95,7 +95,7 @@ class Turn:
     completion_tokens: int | None = None
     """Tokens that the agent's model wrote for this turn, as billed, hidden reasoning included; None likewise."""
     information: float | None = None
-    """Bits that this query told, where the gym can tell (`bao.belief`); None elsewhere."""
+    """Bits that this query told, where the gym can tell (`bao.gym.Belief`); None elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Queries that could have been spared: repeated ones, and those that told nothing new.
 
 A query is a readable ``action`` or ``search``. A gym that knows what an agent can have inferred says how many bits each query
-told (`bao.belief`); elsewhere there is no figure.
+told (`bao.gym.Belief`); elsewhere there is no figure.
 """
 
 import re

@@ -54,7 +54,10 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         yield part
         for written in [*part.rglob("*"), part]:
-            _sync(written)
+            if written.is_dir():
+                sync_folder(written)
+            else:
+                _sync(written, os.O_RDWR)  # some systems flush only what may be written
         if replace and path.exists():
             shutil.rmtree(path)
         os.replace(part, path)
@@ -69,8 +72,8 @@ def sync_folder(folder: Path) -> None:
         _sync(folder)
 
 
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
+def _sync(path: Path, mode: int = os.O_RDONLY) -> None:
+    opened = os.open(path, mode)
     try:
         os.fsync(opened)
     finally:
