@@ -4,9 +4,12 @@ Two forms: ``full`` for language models, and ``brief`` for the small embedded mo
 demonstrations and is told only what differs between episodes.
 """
 
+import re
 from enum import StrEnum
 
 from bao.gym import Gym
+
+_TOLD = re.compile(r"a user turn costs (\d+) percent")
 
 
 class PromptForm(StrEnum):
@@ -45,3 +48,9 @@ def _told(gym: Gym, effort_weight: float | None) -> str:
         f"Involving the user ({kinds}) has a price: {_price(effort_weight)} of what the whole task is worth. "
         "Involve the user only where it is worth that."
     )
+
+
+def told_price(system: str) -> float | None:
+    """The effort weight that a system text tells; None where it tells none."""
+    found = _TOLD.search(system)
+    return int(found[1]) / 100 if found else None

@@ -1,6 +1,7 @@
 """What the scripted policies of all gyms share: chance, the oracle, and a turn written down."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,9 +10,38 @@ from bao.gym import Gym
 from bao.policy import Policy
 from bao.task import Task
 
+_Choice = TypeVar("_Choice", bound=Hashable)
+
 
 def turn(kind: ActionKind, content: str = "", thinking: str = "") -> Parsed:
     return Parsed(thinking, Action(kind, content), None)
+
+
+def propensities(rng: np.random.Generator, choices: Sequence[_Choice]) -> dict[_Choice, float]:
+    """How probable each of a teacher's choices is in one episode: never, always, or anything between.
+
+    In random order each choice takes none, all or a uniform share of what is left, a quarter, a quarter and half of the time;
+    the last takes the rest. So every consistent habit occurs often, and every mixture. Raises `ValueError` without choices.
+    """
+    if not choices:
+        raise ValueError("a teacher needs at least one choice")
+    left, found = 1.0, dict.fromkeys(choices, 0.0)
+    order = [choices[int(i)] for i in rng.permutation(len(choices))]
+    for choice in order[:-1]:
+        share = left * (0.0, 1.0, float(rng.random()), float(rng.random()))[int(rng.integers(4))]
+        found[choice], left = share, left - share
+    found[order[-1]] = left
+    return found
+
+
+def draw(propensity: Mapping[_Choice, float], rng: np.random.Generator) -> _Choice:
+    """One choice by a teacher's propensity; of choices that are not on offer now, leave them out of `propensity`.
+
+    Where all that is left has probability 0, each is as likely.
+    """
+    names, weights = list(propensity), np.array(list(propensity.values()))
+    weights = weights if weights.sum() > 0 else np.ones(len(names))
+    return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
 class RandomPolicy:

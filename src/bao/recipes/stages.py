@@ -15,13 +15,25 @@ import numpy as np
 
 from bao.errors import ConfigError
 from bao.gyms.section import check_scripted, make_gym, requests_at_once, scripted_policy, task_set
+from bao.policies.prompt import system_text
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe
 from bao.rollout.episodes import play_all
 from bao.storage.folder import logger, open_folder, relative_to
 from bao.task import Split
-from bao.train.demonstrations import Demonstration, Rejection, counts, demonstrations
+from bao.train.demonstrations import (
+    Demonstration,
+    Rejection,
+    counts,
+    demonstrations,
+    gather,
+    hindsight_demonstrations,
+    skill_base,
+)
+from bao.train.hindsight import Play, measure, percents
+from bao.train.settings import Selection
 from bao.train.shaping import check_weights, largest_paying_weight
+from bao.train.situations import situations
 
 if TYPE_CHECKING:
     from bao.models.local import LocalModel, Profile
@@ -48,9 +60,18 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
     return largest_paying_weight(episodes)
 
 
-def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]]:
-    """The demonstrations of a recipe, and why others were rejected. Raises `ConfigError` where hardly any is kept."""
+def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], str]:
+    """The demonstrations of a recipe, and what is to be told about them. Raises `ConfigError` where they teach nothing."""
     check_scripted(recipe.gym, [recipe.sft.teacher])
+    return _in_hindsight(recipe) if in_hindsight(recipe) else _successful(recipe)
+
+
+def in_hindsight(recipe: Recipe) -> bool:
+    """Whether the warm start tells prices and shows what is best at them; a policy that is told none needs neither."""
+    return recipe.sft.selection is Selection.HINDSIGHT and recipe.grpo.conditioned
+
+
+def _successful(recipe: Recipe) -> tuple[list[Demonstration], str]:
     gym = make_gym(recipe.gym)
     rejected: Counter[Rejection] = Counter()
     teacher, tasks = gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
@@ -58,12 +79,29 @@ def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]
     how: dict[str, Any] = {"effort_weights": told, "form": recipe.model.prompt, "rejected": rejected}
     found = demonstrations(gym, teacher, tasks, recipe.sft.demonstrations, rng, **how)
     try:
-        return list(found), rejected
+        return list(found), f"rejected: {counts(rejected)}"
     except ValueError as error:
         raise ConfigError(
             f"sft.teacher={recipe.sft.teacher!r} shows hardly anything worth imitating (rejected: {counts(rejected)}): give "
             "it more turns (gym.settings.horizon) or easier tasks (gym.levels), or name another teacher"
         ) from error
+
+
+def _in_hindsight(recipe: Recipe) -> tuple[list[Demonstration], str]:
+    settings, form = recipe.sft, recipe.model.prompt
+    gym, tasks = make_gym(recipe.gym), task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
+    teacher, rng = gym.scripted_policies()[settings.teacher], np.random.default_rng([recipe.seed, 1])
+    shown = [each for row in gather(gym, teacher, tasks, settings.plays, rng, system_text(gym, form)) for each in row]
+    of = [task for task in tasks for _ in range(settings.plays)]
+    keys = situations([play for play, _ in shown], settings.situations, gym, of, seed=recipe.seed)
+    plays = [Play(play, tuple(slips), tuple(key)) for (play, slips), key in zip(shown, keys, strict=True)]
+    values = measure(plays, percents(plays, settings.top_price, settings.unseen_prices))
+    by_task = [plays[first : first + settings.plays] for first in range(0, len(plays), settings.plays)]
+    found = hindsight_demonstrations(gym, by_task, values, settings.demonstrations, rng, skill=settings.skill, form=form)
+    try:
+        return list(found), f"{len(values.rows)} situations, prices up to {values.prices[-1]:.2f}"
+    except ValueError as error:
+        raise ConfigError(f"sft.teacher={settings.teacher!r} shows nothing to learn from: {error}") from error
 
 
 def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
@@ -83,8 +121,8 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     local.check_device(recipe.model.device)
     require(recipe.logging)
     with progress.task("demonstrations", None):
-        kept, rejected = demonstrate(recipe)
-    logger.info("%d demonstrations kept, rejected: %s", len(kept), counts(rejected))
+        kept, about = demonstrate(recipe)
+    logger.info("%d demonstrations; %s", len(kept), about)
     start = _initial_model(recipe, kept)
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template) for demonstration in kept]
@@ -94,7 +132,8 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
         Workers(start.model, start.template, None, count=count) as workers,
         _trackers(recipe, out, progress) as trackers,
     ):
-        train_sft(LocalBackend(workers, recipe.sft), traces, recipe.sft, recipe.seed, out, update, trackers=trackers)
+        how = {"first": skill_base(len(traces), recipe.sft.skill) if in_hindsight(recipe) else 0, "trackers": trackers}
+        train_sft(LocalBackend(workers, recipe.sft), traces, recipe.sft, recipe.seed, out, update, **how)
     local.save_local(target, start)
     return target
 

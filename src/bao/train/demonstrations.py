@@ -1,12 +1,14 @@
 """Demonstrations for the warm start: a teacher plays, what is worth imitating is kept.
 
-A kept trajectory is well formed, earned something, did not drive the user away, and holds no wrong submission. A teacher's
-slips (see `bao.gyms.travel.agents.Habits`) stay in the text, so that the student learns to recover, but carry no loss, so that
-it does not learn to slip.
+Two ways to choose. `hindsight_demonstrations` takes, for a price of a user turn, the play of least regret at this price by
+values measured from the teacher's own plays (`bao.train.hindsight`): what to do at which price is learned from them.
+`demonstrations` keeps what succeeded: well formed, earned something, did not drive the user away, no wrong submission; there
+the price is named and says nothing. A teacher's slips (see `bao.gyms.travel.agents.Habits`) stay in the text, so that the
+student learns to recover, but carry no loss, so that it does not learn to slip.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +20,9 @@ from bao.gym import Gym
 from bao.policies.prompt import PromptForm, system_text
 from bao.policy import Policy
 from bao.rollout.episode import play
-from bao.task import TaskSet
+from bao.task import Task, TaskSet
+from bao.train.hindsight import SLIGHT, Play, Values, least_regret
+from bao.train.situations import CLAUSE, split_decision
 from bao.trajectory import StopReason, Trajectory
 
 
@@ -95,22 +99,86 @@ def demonstrations(
             seed = int(rng.integers(2**31))
             weight = float(rng.choice(effort_weights)) if effort_weights else None
             system = system_text(gym, form, weight)
-            policy = teacher(gym, seed)
-            trajectory = play(gym, policy, task, seed, system=system)
-            slipped: list[bool] = getattr(policy, "slipped", [False] * len(trajectory.turns))
+            trajectory, slipped = _show(gym, teacher, task, seed, system)
             reason = reject(trajectory, slipped)
             if reason is not None:
                 if rejected is not None:
                     rejected[reason] += 1
                 continue
-            yield Demonstration(
-                system,
-                trajectory.opening,
-                tuple(
-                    (render(turn.thinking, turn.action), turn.reply, not slip)
-                    for turn, slip in zip(trajectory.turns, slipped, strict=True)
-                ),
-            )
+            yield demonstration(system, trajectory, [not slip for slip in slipped])
             kept += 1
             if kept == count:
                 return
+
+
+def gather(
+    gym: Gym, teacher: Callable[[Gym, int], Policy], tasks: TaskSet, plays: int, rng: np.random.Generator, system: str
+) -> Iterator[list[tuple[Trajectory, list[bool]]]]:
+    """For each task, `plays` episodes of the teacher under seeds of their own, each with which of its turns were slips."""
+    for task in tasks:
+        yield [_show(gym, teacher, task, int(seed), system) for seed in rng.integers(2**31, size=plays)]
+
+
+def hindsight_demonstrations(
+    gym: Gym,
+    played: Sequence[Sequence[Play]],
+    values: Values,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    skill: float = 0.0,
+    form: PromptForm = PromptForm.FULL,
+) -> Iterator[Demonstration]:
+    """`count` demonstrations from the plays of each task (`played`), at prices drawn from those of `values`.
+
+    The first are the skill base, a share `skill`: told no price, and the play of least regret at price 0, which does all there
+    is to do. At high prices a play is short, and a student of such alone would hardly learn to act. Raises `ValueError` where
+    no task has a usable play.
+    """
+    usable = [[play for play in plays if play.usable] for plays in played]
+    usable = [plays for plays in usable if plays]
+    if not usable:
+        raise ValueError(f"no play of the teacher on {gym.name} ended by itself in readable turns")
+    regrets = [[values.regrets(play) for play in plays] for plays in usable]
+    base = skill_base(count, skill)
+    for number, place in enumerate(_cycle(len(usable), count, rng)):
+        price = 0 if number < base else int(rng.integers(len(values.prices)))
+        told = None if number < base else values.prices[price]
+        chosen = least_regret(regrets[place], price, rng)
+        play = usable[place][chosen]
+        worth = regrets[place][chosen][:, price] <= SLIGHT
+        loss = [bool(good) and not slip for good, slip in zip(worth, play.slipped, strict=True)]
+        yield demonstration(system_text(gym, form, told), play.trajectory, loss, told)
+
+
+def skill_base(count: int, skill: float) -> int:
+    """How many of `count` demonstrations in hindsight are the skill base: the first ones."""
+    return round(skill * count)
+
+
+def demonstration(system: str, play: Trajectory, loss: Sequence[bool], price: float | None = None) -> Demonstration:
+    """A trajectory as texts, with `price` restated in the thinking where one is given."""
+    texts = [render(turn.thinking if price is None else restated(turn.thinking, price), turn.action) for turn in play.turns]
+    replies = [turn.reply for turn in play.turns]
+    return Demonstration(system, play.opening, tuple(zip(texts, replies, loss, strict=True)))
+
+
+def restated(thinking: str, price: float) -> str:
+    """Thinking with the price of a user turn said once more, in percent, before the decision: what was told, no verdict."""
+    head, decision = split_decision(thinking)
+    return CLAUSE.join(filter(None, (head, f"at {100 * price:.0f}", decision)))
+
+
+def _cycle(size: int, count: int, rng: np.random.Generator) -> Iterator[int]:
+    """`count` indices below `size`, each once in every pass."""
+    made = 0
+    while made < count:
+        for index in rng.permutation(size)[: count - made].tolist():
+            yield index
+            made += 1
+
+
+def _show(gym: Gym, teacher: Callable[[Gym, int], Policy], task: Task, seed: int, system: str) -> tuple[Trajectory, list[bool]]:
+    policy = teacher(gym, seed)
+    trajectory = play(gym, policy, task, seed, system=system)
+    return trajectory, list(getattr(policy, "slipped", [False] * len(trajectory.turns)))

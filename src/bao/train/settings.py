@@ -1,5 +1,6 @@
 """How to warm-start, how to reinforce, and where training metrics go."""
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -8,15 +9,37 @@ from bao.errors import suggest
 from bao.settings import EffortWeights, Section
 from bao.train.credit import Baseline, Estimator
 from bao.train.shaping import IS_COEFFICIENT, OT_COEFFICIENT, CostWeights, PenaltyVariant, Shaping
+from bao.train.situations import Situations
 
 TRACKERS = ("mlflow", "trackio", "wandb")
 """The experiment trackers that a recipe may ask for."""
+
+
+class Selection(StrEnum):
+    """Which plays of a teacher are imitated."""
+
+    HINDSIGHT = "hindsight"
+    SUCCESS = "success"
 
 
 class SFTSection(Section):
     demonstrations: int = Field(default=8000, ge=1)
     teacher: str = "teacher"
     """The gym's scripted policy that demonstrates."""
+    selection: Selection = Selection.HINDSIGHT
+    """Which of its plays are imitated. ``hindsight``: those of least regret at the told price, by measured values.
+    ``success``: those that succeeded, whatever the price."""
+    situations: Situations = Situations.THINKING
+    """What tells the situations apart whose values are measured (``hindsight``)."""
+    plays: int = Field(default=24, ge=2)
+    """Plays of the teacher on each task, of which one is imitated at each price (``hindsight``)."""
+    skill: float = Field(default=0.4, ge=0, lt=1)
+    """Share of the demonstrations that come first, are told no price and act as if involving the user were free
+    (``hindsight``)."""
+    top_price: float | None = Field(default=None, gt=0)
+    """The largest price that demonstrations are made for (``hindsight``); none: the largest at which acting pays."""
+    unseen_prices: tuple[float, ...] = ()
+    """Prices that no demonstration tells, to judge how the policy goes on between those that it was shown (``hindsight``)."""
     tasks: int = Field(default=4000, ge=1)
     """Training tasks that the demonstrations are played on."""
     epochs: int = Field(default=1, ge=1)

@@ -31,10 +31,17 @@ def train_sft(
     out: Path,
     report: Update | None = None,
     *,
+    first: int = 0,
     trackers: Trackers | None = None,
 ) -> None:
-    """Fine-tune the weights of `backend` on `traces`; resumes from checkpoints in `out`. `report` is called each update."""
-    drawn = [batch for epoch in range(settings.epochs) for batch in batches(traces, settings.batch_size, seed, epoch)]
+    """Fine-tune the weights of `backend` on `traces`; resumes from checkpoints in `out`. `report` is called each update.
+
+    The `first` traces are learned from before the others, under one learning rate schedule.
+    """
+    drawn: list[list[int]] = []
+    for begin, end in ((0, first), (first, len(traces))):
+        for epoch in range(settings.epochs if end > begin else 0):
+            drawn += [[begin + i for i in batch] for batch in batches(traces[begin:end], settings.batch_size, seed, epoch)]
     checkpoints = Checkpoints(out / "checkpoints", keep=1)
     state = checkpoints.restore(backend)
     done = state["step"] if state else 0

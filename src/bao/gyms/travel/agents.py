@@ -3,14 +3,13 @@
 All but the oracle know what the observations told them and nothing else. One planner serves them all: it looks at the history
 (or not), takes the aspects in the order of what is still open, and for each decides to *ask* for what it lacks, to *guess*, or
 to *finish* the episode. What it thinks on the way shows the four behaviours in few words: what is established and what is still
-open (memory, hypotheses), what remains to do and how many turns are left (schedule), and why this query comes next.
+open (memory, hypotheses), what remains to do, in how many turns and after how many questions (schedule), and last the decision.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from types import MappingProxyType
 
 import numpy as np
 
@@ -18,7 +17,8 @@ from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE, VALUES_PER_ATTRIBUTE
 from bao.gyms.travel.tasks import load
-from bao.policies.scripted import RandomPolicy, oracle
+from bao.policies.prompt import told_price
+from bao.policies.scripted import RandomPolicy, draw, oracle, propensities
 from bao.policy import Policy
 from bao.task import Task
 
@@ -28,7 +28,6 @@ _PAST = re.compile(r"(\w+) (\w+) (\w+)[,.]")
 _FIRST_ID = re.compile(r"cheapest first: ([ACFHR]\d+)")
 _COUNT = re.compile(r"^(\d+) match")
 _WORD = re.compile(r"[a-z]+")
-_PRICE = re.compile(r"a user turn costs (\d+) percent")
 _DECIDED = re.compile(r"^([ACFHR])\d+ is (?:perfect|fine|not)")
 
 
@@ -44,11 +43,8 @@ class Choice(StrEnum):
 class Habits:
     """What a scripted traveller's agent tends to do."""
 
-    choices: Mapping[Choice, float] = field(default_factory=lambda: MappingProxyType({Choice.ASK: 1.0}))
-    """Probability of each choice at each aspect with open wishes."""
-    tilt: float = 0.0
-    """How far these probabilities follow the teacher's own estimate, where the user has a price: this much of them moves to
-    asking where asking gains more than it costs, and from asking to finishing where it does not."""
+    choice: Choice | None = Choice.ASK
+    """What to do about every open wish; None: by chance, with a propensity of each episode's own."""
     history: bool = True
     """Look at the booking history first, where something is open."""
     rich: bool = False
@@ -83,18 +79,18 @@ class Planner:
         self.habits = habits
         self._horizon = gym.horizon
         self._rng = np.random.default_rng(seed)
+        self._propensity = propensities(self._rng, tuple(Choice))
+        # Where nothing is open it stops in few episodes only: one such stop spoils a play for all prices but the highest.
+        self._quits = bool(self._rng.random() < 0.2)
         self.slipped: list[bool] = []
         """For each turn of the episode, whether it was a slip."""
 
     def begin(self, system: str, opening: str) -> None:
         self._belief = _Belief()
-        price = _PRICE.search(system)
-        self._price = int(price.group(1)) if price else None
         for aspect, first, second, told in _MATTER.findall(opening):
             self._belief.known[aspect] = {first: None, second: None, **dict(_SHOULD.findall(told))}
-        self._choices: dict[str, Choice] = {}
         self._last: Action | None = None
-        self._turn = 0
+        self._turn = self._questions = 0
         self.slipped = []
 
     def act(self, observation: str) -> Parsed:
@@ -106,6 +102,7 @@ class Planner:
         slip = self._slip(action)
         self.slipped.append(slip is not None)
         self._last = slip or action
+        self._questions += self._last.kind == ActionKind.ACTION
         return Parsed(thinking if self.habits.rich else "", self._last, None)
 
     def _learn(self, action: Action, reply: str) -> None:
@@ -135,48 +132,34 @@ class Planner:
     def _plan(self, left: int) -> tuple[str, Action]:
         belief = self._belief
         todo = belief.todo()
-        schedule = f"todo {' '.join(todo[1:]) or 'nothing'} | {left} turns"
         if self.habits.history and not belief.history_read and any(belief.open(a) for a in todo):
             facts = " ".join(f"{a} {len(belief.open(a))} open" for a in todo)
             return f"know {facts} | {left} turns | history first", Action(ActionKind.SEARCH, "history")
         aspect = todo[0]
         wishes, missing = belief.known[aspect], belief.open(aspect)
-        facts = f"{aspect} " + " ".join(f"{name} {value or 'open'}" for name, value in wishes.items())
+        place = f"{len(belief.known) - len(todo) + 1} of {len(belief.known)}"
+        schedule = f"{place} todo {' '.join(todo[1:]) or 'nothing'} | {left} turns asked {self._questions}"
         if aspect in belief.candidate:
             option, count = belief.candidate[aspect]
             return f"know {option} cheapest of {count} | {schedule} | answer", Action(ActionKind.ANSWER, option)
-        thinking = f"know {facts} | {schedule} | {self._stakes(len(missing))}"
-        choice = self._choice(aspect) if missing else None
+        facts = f"{aspect} " + " ".join(f"{name} {value or 'open'}" for name, value in wishes.items())
+        thinking = f"know {facts} | {schedule} | {VALUES_PER_ATTRIBUTE ** len(missing)} ways"
+        choice = self.choose(aspect, len(missing))
         if choice is Choice.FINISH:
-            return f"{thinking} stop", Action(ActionKind.FINISH)
-        if choice is Choice.ASK:
-            return f"{thinking} ask {missing[0]}", Action(ActionKind.ACTION, f"Which {missing[0]} for the {aspect}?")
+            return f"{thinking} | stop", Action(ActionKind.FINISH)
+        if choice is Choice.ASK and missing:
+            return f"{thinking} | ask {missing[0]}", Action(ActionKind.ACTION, f"Which {missing[0]} for the {aspect}?")
         filters = " ".join(f"{name} {value}" for name, value in wishes.items() if value)
         verb = "guess" if missing else "search"
-        return f"{thinking} {verb}", Action(ActionKind.SEARCH, f"{aspect} {filters}".strip())
+        return f"{thinking} | {verb}", Action(ActionKind.SEARCH, f"{aspect} {filters}".strip())
 
-    def _stakes(self, missing: int) -> str:
-        """Why the next query: what the aspect is worth in percent, among how many possibilities, and, where the user has a
-        price, whether learning all of it from the user and recommending gains more than it costs."""
-        stakes = f"worth {100 // len(self._belief.known)} in {VALUES_PER_ATTRIBUTE**missing} ways"
-        if self._price is None:
-            return stakes
-        return f"{stakes} costs {self._price * (missing + 1)} {'gains' if self._pays(missing) else 'loses'}"
-
-    def _pays(self, missing: int) -> bool:
-        """Whether an aspect is worth asking for all that is missing and recommending it, at the price that was told."""
-        return (self._price or 0) * (missing + 1) * len(self._belief.known) < 100
-
-    def _choice(self, aspect: str) -> Choice:
-        if aspect not in self._choices:
-            chances = dict(self.habits.choices)
-            if self.habits.tilt and self._price is not None:
-                tilt = self.habits.tilt if self._pays(len(self._belief.open(aspect))) else -self.habits.tilt
-                chances[Choice.ASK] += tilt
-                chances[Choice.FINISH] -= tilt
-            names, weights = list(chances), np.array(list(chances.values()))
-            self._choices[aspect] = names[int(self._rng.choice(len(names), p=weights / weights.sum()))]
-        return self._choices[aspect]
+    def choose(self, aspect: str, missing: int) -> Choice:
+        """What to do about an aspect of which `missing` wishes are open."""
+        if self.habits.choice is not None:
+            return self.habits.choice
+        if missing:
+            return draw(self._propensity, self._rng)
+        return Choice.FINISH if self._quits and self._rng.random() < 0.5 else Choice.GUESS
 
     def _slip(self, action: Action) -> Action | None:
         if not self.habits.slips or self._rng.random() >= self.habits.slips:
@@ -198,12 +181,33 @@ def _best(task: Task) -> list[Action]:
     return [Action(ActionKind.ANSWER, booking.acceptable[0].id) for booking in load(task)]
 
 
-TEACHER = Habits(
-    choices=MappingProxyType({Choice.ASK: 0.5, Choice.GUESS: 0.2, Choice.FINISH: 0.3}), tilt=0.075, rich=True, slips=0.03
-)
-"""The warm start's teacher: right in form, varied in its choices, and only a little more apt to act on its own estimate than
-against it. Reinforcement has to find out what the estimate is good for; without any tilt the student would learn to ignore it,
-and training for all prices at once would first teach what is best on average, until nothing else is tried."""
+class Rational(Planner):
+    """Knows the rules of the gym and the price of a user turn that it is told, and takes for each aspect what earns most.
+
+    With value v of an aspect, m wishes open and price w: asking for all of them and recommending earns ``v - w (m + 1)``,
+    guessing ``v / 4^m - w``, finishing 0. It takes the user at their word: that they answer every question, and rightly.
+    """
+
+    def __init__(self, gym: Gym, seed: int) -> None:
+        super().__init__("rational", Habits(), gym, seed)
+
+    def begin(self, system: str, opening: str) -> None:
+        super().begin(system, opening)
+        self._price = told_price(system) or 0.0
+
+    def choose(self, aspect: str, missing: int) -> Choice:
+        value = 1.0 / len(self._belief.known)
+        earned = {
+            Choice.ASK: value - self._price * (missing + 1),
+            Choice.GUESS: value / VALUES_PER_ATTRIBUTE**missing - self._price,
+            Choice.FINISH: 0.0,
+        }
+        return max(earned, key=lambda choice: earned[choice])
+
+
+TEACHER = Habits(choice=None, rich=True, slips=0.03)
+"""The warm start's teacher: right in form, and told no price. What it does at a choice is left to chance, from never to always
+as the episode's propensity will have it, so that what every choice leads to can be measured."""
 
 
 def _planner(name: str, habits: Habits) -> Callable[[Gym, int], Policy]:
@@ -224,7 +228,8 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "oracle": oracle(_best),
     "ask_all": _planner("ask_all", Habits(history=False)),
     "ask_needed": _planner("ask_needed", Habits()),
-    "never_ask": _planner("never_ask", Habits(choices=MappingProxyType({Choice.GUESS: 1.0}))),
+    "never_ask": _planner("never_ask", Habits(choice=Choice.GUESS)),
+    "rational": Rational,
     "random": _random,
     "teacher": _planner("teacher", TEACHER),
     "teacher_plain": _planner("teacher_plain", replace(TEACHER, rich=False)),
