@@ -132,7 +132,10 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
         Workers(start.model, start.template, None, count=count) as workers,
         _trackers(recipe, out, progress) as trackers,
     ):
-        how = {"first": skill_base(len(traces), recipe.sft.skill) if in_hindsight(recipe) else 0, "trackers": trackers}
+        how: dict[str, Any] = {
+            "first": skill_base(len(traces), recipe.sft.skill) if in_hindsight(recipe) else 0,
+            "trackers": trackers,
+        }
         train_sft(LocalBackend(workers, recipe.sft), traces, recipe.sft, recipe.seed, out, update, **how)
     local.save_local(target, start)
     return target

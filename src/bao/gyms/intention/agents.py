@@ -4,8 +4,11 @@ All but the oracle know what the observations told them and nothing else.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
+
+import numpy as np
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
@@ -14,7 +17,7 @@ from bao.gyms.intention.detail import TENTHS, Detail
 from bao.gyms.intention.frames import frames_of
 from bao.gyms.intention.reader import Reader
 from bao.gyms.intention.tasks import load
-from bao.policies.scripted import RandomPolicy, oracle, turn
+from bao.policies.scripted import RandomPolicy, oracle, propensities, turn
 from bao.policy import Policy
 from bao.task import Split, Task
 
@@ -29,6 +32,8 @@ _ELSEWHERE = 0.02
 _CATEGORY = re.compile(r"^Category: (.*)$", re.MULTILINE)
 _TASK = re.compile(r"^Task: (.*)$", re.MULTILINE)
 _TOLD = re.compile(r"^- (.+?): ", re.MULTILINE)
+_NOTHING = re.compile(r"as I said|I have no wish|I am not sure what|I cannot say anything|too long for me")
+"""Replies that tell nothing new."""
 
 
 class Asker:
@@ -51,6 +56,48 @@ class Asker:
         return turn(ActionKind.ACTION, self._left.pop()) if self._left else turn(ActionKind.FINISH)
 
 
+class Curious:
+    """Asks the `general_questions` of a category, one after another, and finishes when `goes_on` says so.
+
+    What it thinks repeats the category, how many questions it has asked, how many of them told something new and whether the
+    last one did: what there is left to find goes by that.
+    """
+
+    def __init__(self, name: str, goes_on: Callable[[int, int], bool], *, thinks: bool = False) -> None:
+        """`goes_on`: whether to ask on, after so many questions of which so many told something."""
+        self.name = name
+        self._goes_on = goes_on
+        self._thinks = thinks
+
+    def begin(self, system: str, opening: str) -> None:
+        category = _CATEGORY.search(opening)
+        self._category = category[1] if category else ""
+        self._questions = general_questions(self._category)
+        self._asked = self._told = 0
+
+    def act(self, observation: str) -> Parsed:
+        new = self._asked > 0 and not _NOTHING.search(observation)
+        self._told += new
+        last = "" if not self._asked else " last new" if new else " last nothing"
+        goes_on = self._asked < len(self._questions) and self._goes_on(self._asked, self._told)
+        known = f"{self._category} | asked {self._asked} told {self._told}{last} | {'ask' if goes_on else 'stop'}"
+        thinking = known if self._thinks else ""
+        if not goes_on:
+            return turn(ActionKind.FINISH, "", thinking)
+        self._asked += 1
+        return turn(ActionKind.ACTION, self._questions[self._asked - 1], thinking)
+
+
+def _teacher(gym: Gym, seed: int) -> Policy:
+    """Goes on with a propensity of the episode's own, from asking nothing to asking everything."""
+    rng = np.random.default_rng(seed)
+    propensity = propensities(rng, (True, False))
+    # Else four in five episodes would end within three questions, and what later ones tell were hardly measured.
+    ever = propensity[True] ** 0.25
+    most = gym.horizon - 1  # and one turn to finish in: an episode that its end cuts off shows no decision
+    return Curious("teacher", lambda asked, told: asked < most and bool(rng.random() < ever), thinks=True)
+
+
 def _plan(task: Task) -> list[Action]:
     """Each missing detail by its example question, and the end."""
     return [*(Action(ActionKind.ACTION, detail.inquiry) for detail in load(task).missing), Action(ActionKind.FINISH)]
@@ -64,20 +111,37 @@ def learned_questions(category: str) -> tuple[str, ...]:
     what those before it have left. The first are asked alone, the others two at a time, so that more of them fit into an
     episode.
     """
+    most = _LEARNED_ALONE + 2 * _LEARNED_PAIRS
+    chosen = list(islice(_most_useful_first(_uncovered(), category, _ELSEWHERE), most))
+    pairs = zip(chosen[_LEARNED_ALONE::2], chosen[_LEARNED_ALONE + 1 :: 2], strict=True)
+    return (*chosen[:_LEARNED_ALONE], *(f"{first} {second}" for first, second in pairs))
+
+
+@lru_cache(maxsize=64)
+def general_questions(category: str) -> tuple[str, ...]:
+    """The templates, in the order in which they uncover most in the training frames, those of the category above all.
+
+    What they are worth is the same on frames that were not studied: over the first eight questions .80 of the training tasks'
+    points and .77 of the valid tasks', where `learned_questions` find .89 and .76.
+    """
+    uncovered = {question: places for question, places in _uncovered().items() if question in TEMPLATES}
+    return tuple(_most_useful_first(uncovered, category, elsewhere=0.1))
+
+
+def _most_useful_first(uncovered: Mapping[str, frozenset[tuple[int, int]]], category: str, elsewhere: float) -> Iterator[str]:
+    """Candidates, each next one that which earns most from what those before it have left; a detail of another category's
+    frame counts `elsewhere`."""
     left = {
-        (f, d): TENTHS[detail.importance] * (1.0 if frame.category == category else _ELSEWHERE)
+        (f, d): TENTHS[detail.importance] * (1.0 if frame.category == category else elsewhere)
         for f, frame in enumerate(frames_of(Split.TRAIN))
         for d, detail in enumerate(frame.details)
     }
-    found = dict(_uncovered())
-    chosen: list[str] = []
-    while len(chosen) < _LEARNED_ALONE + 2 * _LEARNED_PAIRS:
+    found = dict(uncovered)
+    while found:
         best = max(found, key=lambda question: sum(left.get(place, 0.0) for place in found[question]))
-        chosen.append(best)
+        yield best
         for place in found.pop(best):
             left.pop(place, None)
-    pairs = zip(chosen[_LEARNED_ALONE::2], chosen[_LEARNED_ALONE + 1 :: 2], strict=True)
-    return (*chosen[:_LEARNED_ALONE], *(f"{first} {second}" for first, second in pairs))
 
 
 @lru_cache(maxsize=1)
@@ -101,10 +165,17 @@ def _random(gym: Gym, seed: int) -> Policy:
     return RandomPolicy({ActionKind.ACTION: questions, ActionKind.FINISH: [""]}, seed, finish=0.2)
 
 
+def _first(most: int) -> Callable[[Gym, int], Policy]:
+    return lambda gym, seed: Curious(f"ask_{most}", lambda asked, told: asked < most)
+
+
 POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "oracle": oracle(_plan),
     "ask_all": lambda gym, seed: Asker("ask_all", lambda category: TEMPLATES, skip_settled=False),
     "ask_learned": lambda gym, seed: Asker("ask_learned", learned_questions, skip_settled=True),
     "never_ask": lambda gym, seed: Asker("never_ask", lambda category: (), skip_settled=False),
     "random": _random,
+    **{f"ask_{most}": _first(most) for most in (1, 2, 4, 8)},
+    "teacher": _teacher,
 }
+"""``ask_1`` to ``ask_8`` stop after so many of the general questions."""
