@@ -51,10 +51,10 @@ def test_no_text_is_in_both_lists():
     assert len(texts) == len(set(texts))
 
 
-def test_the_rich_teacher_shows_all_four_and_the_plain_one_none():
+def test_the_teacher_shows_all_four_and_a_script_that_does_not_think_none():
     gym = Travel()
     tasks = Travel.task_set(Split.TRAIN, 20).tasks
-    for name, least in (("teacher", 0.4), ("teacher_plain", 0.0)):
+    for name, least in (("teacher", 0.4), ("ask_needed", 0.0)):
         episodes = play_all(gym, gym.scripted_policies()[name](gym, 0), tasks)
         for behavior in Behavior:
             rates = [behavior_rates(episode)[behavior] for episode in episodes]

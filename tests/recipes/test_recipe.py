@@ -37,8 +37,8 @@ def test_arms_differ_in_the_named_settings_only() -> None:
     ablation = load_ablation("ablation")
     base = ablation.recipe("bao", 1).model_dump()
     plain = ablation.recipe("without_be", 1).model_dump()
-    assert plain["sft"].pop("teacher") == "teacher_plain"
-    assert base["sft"].pop("teacher") == "teacher"
+    assert plain["sft"].pop("thinking") is False
+    assert base["sft"].pop("thinking") is True
     assert {k: v for k, v in plain.items() if k != "name"} == {k: v for k, v in base.items() if k != "name"}
 
 

@@ -201,7 +201,7 @@ def test_the_thinking_counts_the_turns_left_and_plans_the_rest() -> None:
     for demonstration in thoughts():
         settled: set[str] = set()
         for index, (thinking, action, _) in enumerate(demonstration):
-            assert f"| {16 - index} turns |" in thinking
+            assert f"| {16 - index} turns" in thinking
             planned = re.search(r"todo ([\w ]+?) \|", thinking)
             assert planned or action.content == "history"
             assert not planned or not settled.intersection(planned.group(1).split())
@@ -209,22 +209,21 @@ def test_the_thinking_counts_the_turns_left_and_plans_the_rest() -> None:
                 settled.add(LETTER_ASPECT[action.content[0]])
 
 
-def test_the_thinking_gives_the_reason_for_the_query() -> None:
+def test_the_thinking_ends_with_the_decision() -> None:
     endings: Counter[str] = Counter()
     for demonstration in thoughts():
         for thinking, action, _ in demonstration:
-            reason = thinking.rsplit(" | ", 1)[1]
+            decision = thinking.rsplit(" | ", 1)[1]
             if action.kind == ActionKind.ACTION:
-                assert re.fullmatch(rf"worth \d+ in \d+ ways ask {action.content.split()[1]}", reason)
+                assert decision == f"ask {action.content.split()[1]}"
             else:
                 expected = {
                     ActionKind.ANSWER: {"answer"},
                     ActionKind.FINISH: {"stop"},
                     ActionKind.SEARCH: {"history first"} if action.content == "history" else {"search", "guess"},
                 }
-                reason = re.sub(r"^worth \d+ in \d+ ways ", "", reason)
-                assert reason in expected[ActionKind(action.kind)]
-            endings[reason if action.kind != ActionKind.ACTION else "ask"] += 1
+                assert decision in expected[ActionKind(action.kind)]
+            endings[decision if action.kind != ActionKind.ACTION else "ask"] += 1
     assert set(endings) == {"ask", "answer", "stop", "history first", "search", "guess"}
 
 
@@ -273,40 +272,16 @@ def test_without_weights_no_price_is_named() -> None:
     assert {demonstration.system for demonstration in shown(count=10, form=PromptForm.BRIEF)} == {"travel, 16 turns"}
 
 
-def test_the_thinking_weighs_the_query_at_the_price_that_it_was_told() -> None:
-    verdicts = Counter[str]()
-    for demonstration in shown(habit(slips=0.0), seed=2, effort_weights=(0.05, 0.2)):
-        told = re.search(r"costs (\d+) percent", demonstration.system)
-        aspects = len(re.findall(r"For the \w+", demonstration.opening))
-        for text, _, _ in demonstration.turns:
-            weighed = re.search(r"worth (\d+) in (\d+) ways costs (\d+) (gains|loses) (\w+)", parse(text).thinking)
-            if weighed:
-                assert told
-                worth, ways, cost, verdict, choice = weighed.groups()
-                turns = {"1": 1, "4": 2, "16": 3}[ways]  # a question for each open wish, and the recommendation
-                assert int(worth) == 100 // aspects
-                assert int(cost) == turns * int(told.group(1))
-                assert verdict == ("gains" if turns * int(told.group(1)) / 100 < 1 / aspects else "loses")
-                assert choice in {"ask", "guess", "stop", "search"}
-                assert (ways == "1") == (choice == "search")
-                verdicts[verdict] += 1
-    assert min(verdicts["gains"], verdicts["loses"]) > 20
-
-
-def test_the_teacher_follows_its_own_reckoning_a_little_more_often_than_not() -> None:
-    chosen: dict[str, Counter[str]] = {"gains": Counter(), "loses": Counter()}
+def test_the_teacher_heeds_no_price() -> None:
     gym = Travel()
-    for seed, task in enumerate(Travel.task_set(Split.TRAIN, 600)):
-        system = system_text(gym, PromptForm.BRIEF, (0.05, 0.2)[seed % 2])
-        episode = play(gym, Planner("t", dataclasses.replace(TEACHER, slips=0.0), gym, seed), task, seed, system=system)
-        asked: set[str] = set()
-        for turn_ in episode.turns:
-            weighed = re.search(r"know (\w+) .*(gains|loses) (ask|guess|stop)", turn_.thinking)
-            if weighed and weighed.group(1) not in asked:  # a second question about an aspect is no second choice
-                asked.add(weighed.group(1))
-                chosen[weighed.group(2)][weighed.group(3)] += 1
-    for verdict, ask, stop in (("gains", 0.575, 0.225), ("loses", 0.425, 0.375)):
-        count = chosen[verdict].total()
-        assert count > 200
-        assert abs(chosen[verdict]["ask"] / count - ask) < 4 * (ask * (1 - ask) / count) ** 0.5
-        assert abs(chosen[verdict]["stop"] / count - stop) < 4 * (stop * (1 - stop) / count) ** 0.5
+    for seed, task in enumerate(TASKS):
+        played = [play(gym, teacher(gym, seed), task, seed, system=system_text(gym, PromptForm.BRIEF, w)) for w in (0.0, 0.3)]
+        assert played[0].turns == played[1].turns
+
+
+def test_the_thinking_counts_the_questions() -> None:
+    for demonstration in thoughts():
+        asked = 0
+        for thinking, action, _ in demonstration:
+            assert f"asked {asked} |" in thinking or action.content == "history"
+            asked += action.kind == ActionKind.ACTION

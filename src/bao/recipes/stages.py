@@ -77,6 +77,7 @@ def _successful(recipe: Recipe) -> tuple[list[Demonstration], str]:
     teacher, tasks = gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
     rng, told = np.random.default_rng([recipe.seed, 1]), recipe.grpo.effort_weights if recipe.grpo.conditioned else ()
     how: dict[str, Any] = {"effort_weights": told, "form": recipe.model.prompt, "rejected": rejected}
+    how["thinking"] = recipe.sft.thinking
     found = demonstrations(gym, teacher, tasks, recipe.sft.demonstrations, rng, **how)
     try:
         return list(found), f"rejected: {counts(rejected)}"
@@ -97,7 +98,8 @@ def _in_hindsight(recipe: Recipe) -> tuple[list[Demonstration], str]:
     plays = [Play(play, tuple(slips), tuple(key)) for (play, slips), key in zip(shown, keys, strict=True)]
     values = measure(plays, percents(plays, settings.top_price, settings.unseen_prices))
     by_task = [plays[first : first + settings.plays] for first in range(0, len(plays), settings.plays)]
-    found = hindsight_demonstrations(gym, by_task, values, settings.demonstrations, rng, skill=settings.skill, form=form)
+    how: dict[str, Any] = {"skill": settings.skill, "form": form, "thinking": settings.thinking}
+    found = hindsight_demonstrations(gym, by_task, values, settings.demonstrations, rng, **how)
     try:
         return list(found), f"{len(values.rows)} situations, prices up to {values.prices[-1]:.2f}"
     except ValueError as error:

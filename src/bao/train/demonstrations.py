@@ -79,12 +79,14 @@ def demonstrations(
     *,
     effort_weights: tuple[float, ...] = (),
     form: PromptForm = PromptForm.FULL,
+    thinking: bool = True,
     rejected: Counter[Rejection] | None = None,
 ) -> Iterator[Demonstration]:
     """`count` kept demonstrations on `tasks` in random order, tasks repeating with new choices of the teacher.
 
     With `effort_weights` each prompt names one of them at random: the student learns to read the line, but not what to make of
-    it, which is left to reinforcement. `rejected` collects why others were not kept.
+    it, which is left to reinforcement. Without `thinking` only the actions are shown. `rejected` collects why others were not
+    kept.
 
     Raises `DataError` without tasks, `ValueError` where hardly a trajectory is kept.
     """
@@ -105,7 +107,7 @@ def demonstrations(
                 if rejected is not None:
                     rejected[reason] += 1
                 continue
-            yield demonstration(system, trajectory, [not slip for slip in slipped])
+            yield demonstration(system, trajectory, [not slip for slip in slipped], thinking=thinking)
             kept += 1
             if kept == count:
                 return
@@ -128,12 +130,13 @@ def hindsight_demonstrations(
     *,
     skill: float = 0.0,
     form: PromptForm = PromptForm.FULL,
+    thinking: bool = True,
 ) -> Iterator[Demonstration]:
     """`count` demonstrations from the plays of each task (`played`), at prices drawn from those of `values`.
 
     The first are the skill base, a share `skill`: told no price, and the play of least regret at price 0, which does all there
-    is to do. At high prices a play is short, and a student of such alone would hardly learn to act. Raises `ValueError` where
-    no task has a usable play.
+    is to do. At high prices a play is short, and a student of such alone would hardly learn to act. Without `thinking` only the
+    actions are shown, of the same plays. Raises `ValueError` where no task has a usable play.
     """
     usable = [[play for play in plays if play.usable] for plays in played]
     usable = [plays for plays in usable if plays]
@@ -148,7 +151,7 @@ def hindsight_demonstrations(
         play = usable[place][chosen]
         worth = regrets[place][chosen][:, price] <= SLIGHT
         loss = [bool(good) and not slip for good, slip in zip(worth, play.slipped, strict=True)]
-        yield demonstration(system_text(gym, form, told), play.trajectory, loss, told)
+        yield demonstration(system_text(gym, form, told), play.trajectory, loss, told, thinking=thinking)
 
 
 def skill_base(count: int, skill: float) -> int:
@@ -156,9 +159,15 @@ def skill_base(count: int, skill: float) -> int:
     return round(skill * count)
 
 
-def demonstration(system: str, play: Trajectory, loss: Sequence[bool], price: float | None = None) -> Demonstration:
-    """A trajectory as texts, with `price` restated in the thinking where one is given."""
-    texts = [render(turn.thinking if price is None else restated(turn.thinking, price), turn.action) for turn in play.turns]
+def demonstration(
+    system: str, play: Trajectory, loss: Sequence[bool], price: float | None = None, *, thinking: bool = True
+) -> Demonstration:
+    """A trajectory as texts, with `price` restated in the thinking where one is given; without `thinking` its actions alone."""
+
+    def thought(text: str) -> str:
+        return "" if not thinking else text if price is None else restated(text, price)
+
+    texts = [render(thought(turn.thinking), turn.action) for turn in play.turns]
     replies = [turn.reply for turn in play.turns]
     return Demonstration(system, play.opening, tuple(zip(texts, replies, loss, strict=True)))
 

@@ -40,6 +40,8 @@ class SFTSection(Section):
     """The largest price that demonstrations are made for (``hindsight``); none: the largest at which acting pays."""
     unseen_prices: tuple[float, ...] = ()
     """Prices that no demonstration tells, to judge how the policy goes on between those that it was shown (``hindsight``)."""
+    thinking: bool = True
+    """Show what the teacher thinks; otherwise only what it does."""
     tasks: int = Field(default=4000, ge=1)
     """Training tasks that the demonstrations are played on."""
     epochs: int = Field(default=1, ge=1)

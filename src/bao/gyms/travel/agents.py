@@ -8,7 +8,7 @@ open (memory, hypotheses), what remains to do, in how many turns and after how m
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -232,5 +232,4 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "rational": Rational,
     "random": _random,
     "teacher": _planner("teacher", TEACHER),
-    "teacher_plain": _planner("teacher_plain", replace(TEACHER, rich=False)),
 }
