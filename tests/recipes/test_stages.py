@@ -211,8 +211,10 @@ def test_models_of_one_name_in_two_places_are_two_policies(model: Path, tmp_path
 
 def test_a_teacher_that_shows_nothing_is_named_with_what_was_rejected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"sft.teacher='teacher'.*\d+ out_of_turns.*gym.settings.horizon") as raised:
-        stages.warm_start(recipe("gym.settings.horizon=2"), tmp_path, told()[0])
+        stages.warm_start(recipe("gym.settings.horizon=2", "sft.selection=success"), tmp_path / "success", told()[0])
     assert "<" not in str(raised.value)
+    with pytest.raises(ConfigError, match=r"sft.teacher='teacher'.*earns anything.*\(\d+ of \d+ plays.*gym.settings.horizon"):
+        stages.warm_start(recipe("gym.settings.horizon=2"), tmp_path / "hindsight", told()[0])
 
 
 def test_a_device_that_is_not_there_is_refused_before_the_demonstrations(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from bao.train.demonstrations import (
     hindsight_demonstrations,
     skill_base,
 )
+from bao.train.guards import value_warnings
 from bao.train.hindsight import Play, measure, percents
 from bao.train.settings import Selection
 from bao.train.shaping import check_weights, largest_paying_weight
@@ -60,10 +61,13 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
     return largest_paying_weight(episodes)
 
 
-def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], str]:
-    """The demonstrations of a recipe, and what is to be told about them. Raises `ConfigError` where they teach nothing."""
+def demonstrate(recipe: Recipe, progress: Progress) -> tuple[list[Demonstration], str]:
+    """The demonstrations of a recipe, and what is to be told about them.
+
+    Warns of what is doubtful about them; raises `ConfigError` where they teach nothing.
+    """
     check_scripted(recipe.gym, [recipe.sft.teacher])
-    return _in_hindsight(recipe) if in_hindsight(recipe) else _successful(recipe)
+    return _in_hindsight(recipe, progress) if in_hindsight(recipe) else _successful(recipe)
 
 
 def in_hindsight(recipe: Recipe) -> bool:
@@ -88,7 +92,7 @@ def _successful(recipe: Recipe) -> tuple[list[Demonstration], str]:
         ) from error
 
 
-def _in_hindsight(recipe: Recipe) -> tuple[list[Demonstration], str]:
+def _in_hindsight(recipe: Recipe, progress: Progress) -> tuple[list[Demonstration], str]:
     settings, form = recipe.sft, recipe.model.prompt
     gym, tasks = make_gym(recipe.gym), task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
     teacher, rng = gym.scripted_policies()[settings.teacher], np.random.default_rng([recipe.seed, 1])
@@ -101,9 +105,14 @@ def _in_hindsight(recipe: Recipe) -> tuple[list[Demonstration], str]:
     how: dict[str, Any] = {"skill": settings.skill, "form": form, "thinking": settings.thinking}
     found = hindsight_demonstrations(gym, by_task, values, settings.demonstrations, rng, **how)
     try:
+        for warning in value_warnings(by_task, values, gym.kinds):
+            progress.warn(f"sft.teacher={settings.teacher!r}: {warning}")
         return list(found), f"{len(values.rows)} situations, prices up to {values.prices[-1]:.2f}"
     except ValueError as error:
-        raise ConfigError(f"sft.teacher={settings.teacher!r} shows nothing to learn from: {error}") from error
+        raise ConfigError(
+            f"sft.teacher={settings.teacher!r} shows nothing to learn from: {error}; give it more turns (gym.settings.horizon) "
+            "or easier tasks (gym.levels), or name another teacher"
+        ) from error
 
 
 def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
@@ -123,7 +132,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     local.check_device(recipe.model.device)
     require(recipe.logging)
     with progress.task("demonstrations", None):
-        kept, about = demonstrate(recipe)
+        kept, about = demonstrate(recipe, progress)
     logger.info("%d demonstrations; %s", len(kept), about)
     start = _initial_model(recipe, kept)
     with progress.task("encoding", None):
