@@ -1,12 +1,12 @@
 """How to warm-start, how to reinforce, and where training metrics go."""
 
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from bao.errors import suggest
 from bao.settings import EffortWeights, Section
-from bao.train.credit import Baseline, Estimator
+from bao.train.credit import Baseline, Estimator, Mixing, Scale
 from bao.train.shaping import IS_COEFFICIENT, OT_COEFFICIENT, CostWeights, PenaltyVariant, Shaping
 
 TRACKERS = ("mlflow", "trackio", "wandb")
@@ -89,6 +89,35 @@ class CreditSection(Section):
     estimator: Estimator = Estimator.GROUP_REWARD_TO_GO
     gamma: float = Field(default=1.0, ge=0, le=1)
     baseline: Baseline = Baseline.TURN
+    scale: Scale | None = None
+    """Left out, ``group_reward_to_go`` takes ``batch``. The published estimators have scales of their own and take none."""
+    mixing: Mixing | None = None
+    """Left out, ``group_reward_to_go`` takes ``first``. ``late`` needs the scale ``batch``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own(cls, values: Any) -> Any:
+        # Filled in here, so that a run's folder says what the run was trained with.
+        if isinstance(values, dict) and values.get("estimator", Estimator.GROUP_REWARD_TO_GO) == Estimator.GROUP_REWARD_TO_GO:
+            given = {name: value for name, value in values.items() if value is not None}
+            return {"scale": Scale.BATCH, "mixing": Mixing.FIRST, **given}
+        return values
+
+    @model_validator(mode="after")
+    def _serves(self) -> Self:
+        if self.estimator != Estimator.GROUP_REWARD_TO_GO:
+            for name, value in (("scale", self.scale), ("mixing", self.mixing)):
+                if value is not None:
+                    raise ValueError(
+                        f"{name}={str(value)!r} serves estimator='group_reward_to_go' only, not {str(self.estimator)!r}: "
+                        f"leave {name} out"
+                    )
+        elif self.mixing == Mixing.LATE and self.scale != Scale.BATCH:
+            raise ValueError(
+                f"mixing='late' divides each objective by a scale of the batch, and scale={str(self.scale)!r} was chosen: "
+                "leave scale out or choose mixing='first'"
+            )
+        return self
 
 
 class LoggingSection(Section):
