@@ -74,10 +74,11 @@ class Mixing(StrEnum):
     LATE = "late"
     """Each objective k is credited in its own unit and divided by its own scale s_k, then all are summed with their prices. The
     expected gradient is ``grad E[R] / s_R - sum_k w_k grad E[C_k] / s_k``, that of ``E[R] - sum_k w_k (s_R / s_k) E[C_k]`` up
-    to a constant. So the price in effect is ``w_k s_R / s_k``, not w_k. It grows without bound as the policy comes to do always
-    the same about a cost (s_k falls, to 0 if it could), and so holds the policy between asking and not asking where
-    ``E[R - wU]`` has its best at either end. For comparison with what others do (D3PO, arXiv 2602.07764, which clips each
-    objective separately too; here the mixed advantage is clipped)."""
+    to a constant. So the price in effect is ``w_k s_R / s_k`` and moves as the policy does; it is w_k only where the two
+    scales agree. Clear cases are learned all the same; near the border the policy comes to rest in between: where asking is
+    right with .9 and costs .55, it is worth .05 more than finishing, and the policy stays at asking 88 % of the time. D3PO
+    (arXiv 2602.07764), which found one policy for all preferences to collapse where rewards are summed first, clips each
+    objective on its own as well; here the mixed advantage is clipped."""
 
 
 class Term(NamedTuple):

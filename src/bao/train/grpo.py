@@ -88,7 +88,7 @@ class GRPOTrainer:
         updates = self._update(groups, rng)
         self._running = self._running.after(groups)
         self.step_count += 1
-        metrics = {**group_metrics(groups), **updates, "faults": float(faults)}
+        metrics = {**group_metrics(groups), **updates, **self._running.scales(), "faults": float(faults)}
         metrics |= {SECONDS + "rollout": sampled - start, SECONDS + "update": time.perf_counter() - sampled}
         self._history = [*self._history[-5:], metrics]
         return metrics

@@ -4,9 +4,11 @@ Two numbers stand below the gradient of a step: the scale of its advantages, and
 divided by. Taken from the step's own groups, both would depend on how a group came out (asking makes episodes long and returns
 wide), and a group's gradient times a factor of its own outcome is biased, the more so the fewer groups there are. Here both
 come from earlier steps. In the first step nothing is known yet: each group is scaled by the other groups of the step, and each
-update divided by the positions of the other updates, which are independent of it as well.
+update divided by the positions of the other updates, which are independent of it as well. (So the constant differs a little
+between the groups of the first step; from the second on it is one number for all.)
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -41,8 +43,12 @@ class Running:
         advantages = np.zeros(group.advantages.shape)
         for name, term in group.terms.items():
             square = self.mean_squares[name] if name in self.mean_squares else mean_square(name, others)
-            advantages += term.price * term.differences / np.sqrt(1.0 if square is None else square)
+            advantages += term.price * term.differences / math.sqrt(1.0 if square is None else square)
         return replace(group, advantages=advantages)
+
+    def scales(self) -> dict[str, float]:
+        """By ``scale/`` and the objective, what the next step's differences are divided by; for the metrics."""
+        return {f"scale/{name}": math.sqrt(square) for name, square in self.mean_squares.items()}
 
     def count(self, members: Sequence[Group], others: Sequence[Group]) -> float:
         """The loss positions to expect in an update on `members`, the step's other groups being `others`.
