@@ -106,6 +106,7 @@ def test_a_settings_section_says_what_it_trains_with() -> None:
     assert (CreditSection().scale, CreditSection().mixing) == (Scale.BATCH, Mixing.FIRST)
     published = CreditSection(estimator=Estimator.PAPER)
     assert (published.scale, published.mixing) == (None, None)
+    assert CreditSection(**{**CreditSection().model_dump(), "estimator": "paper"}) == published
     for section in (CreditSection(), published, LATE):
         assert CreditSection.model_validate(section.model_dump(mode="json")) == section
 

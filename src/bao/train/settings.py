@@ -92,16 +92,20 @@ class CreditSection(Section):
     scale: Scale | None = None
     """Left out, ``group_reward_to_go`` takes ``batch``. The published estimators have scales of their own and take none."""
     mixing: Mixing | None = None
-    """Left out, ``group_reward_to_go`` takes ``first``. ``late`` needs the scale ``batch``."""
+    """Left out, ``group_reward_to_go`` takes ``first``. ``late`` needs the scale ``batch``. The published ones take none."""
 
     @model_validator(mode="before")
     @classmethod
     def _own(cls, values: Any) -> Any:
-        # Filled in here, so that a run's folder says what the run was trained with.
-        if isinstance(values, dict) and values.get("estimator", Estimator.GROUP_REWARD_TO_GO) == Estimator.GROUP_REWARD_TO_GO:
-            given = {name: value for name, value in values.items() if value is not None}
-            return {"scale": Scale.BATCH, "mixing": Mixing.FIRST, **given}
-        return values
+        # Filled in or emptied here, so that a run's folder says what it was trained with, and an arm of a comparison may choose
+        # a published estimator over a base that holds the defaults.
+        if not isinstance(values, dict):
+            return values
+        ours = values.get("estimator", Estimator.GROUP_REWARD_TO_GO) == Estimator.GROUP_REWARD_TO_GO
+        defaults = {"scale": Scale.BATCH, "mixing": Mixing.FIRST}
+        if ours:
+            return {**defaults, **{name: value for name, value in values.items() if value is not None}}
+        return {name: value for name, value in values.items() if value != defaults.get(name)}
 
     @model_validator(mode="after")
     def _serves(self) -> Self:
