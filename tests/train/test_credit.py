@@ -10,18 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bao.errors import ConfigError
-from bao.train.credit import (
-    Baseline,
-    CreditKind,
-    Estimator,
-    ScoreKind,
-    advantages,
-    group_baseline,
-    reward_to_go,
-    scores,
-    turn_credits,
-    zero_variance,
-)
+from bao.train.credit import Baseline, Estimator, advantages, group_baseline
+from bao.train.published import CreditKind, turn_credits
+from bao.train.returns import ScoreKind, reward_to_go, scores, zero_variance
 
 Array = npt.NDArray[np.float64]
 NAN = math.nan
@@ -43,7 +34,7 @@ def ten_tokens(rewards: Array) -> npt.NDArray[np.int64]:
 
 
 def ours(rewards: Array, **settings: float | str) -> Array:
-    return advantages(rewards, ten_tokens(rewards), Estimator.GROUP_REWARD_TO_GO, **settings)  # type: ignore[arg-type]
+    return advantages(rewards, ten_tokens(rewards), Estimator.GROUP_REWARD_TO_GO, **{"scale": "group", **settings})  # type: ignore[arg-type]
 
 
 def published(rewards: Array, estimator: Estimator, gamma: float = 1.0) -> Array:

@@ -41,9 +41,11 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
     if group is None or index >= len(group.trajectories):
         raise ConfigError("the group holds too few healthy episodes to be credited: try another --seed")
     trajectory, trace = group.trajectories[index], group.traces[index]
+    # The scale of a run is known to that run alone.
+    unit = ", in units of reward" if group.terms else ""
     console.print(
         f"task {task.id}, effort weight {weight:g}, R {trajectory.task_return:.2f}, U {trajectory.user_effort}, "
-        f"{'no variance in this group' if group.zero_variance else 'advantages by turn below'}",
+        f"{'no variance in this group' if group.zero_variance else f'advantages by turn below{unit}'}",
         highlight=False,
         soft_wrap=True,
     )

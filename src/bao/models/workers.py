@@ -34,7 +34,7 @@ class Loss(Protocol):
     """
 
     def __call__(
-        self, model: Any, reference: Any, groups: Sequence[Any], count: int, pad_id: int, autocast: bool
+        self, model: Any, reference: Any, groups: Sequence[Any], count: float, pad_id: int, autocast: bool
     ) -> dict[str, float]: ...
 
 
@@ -100,7 +100,7 @@ class Workers:
             include(taken)
         return [found[index] for index in range(len(requests))]
 
-    def accumulate(self, loss: Loss, groups: Sequence[Any], count: int) -> dict[str, float]:
+    def accumulate(self, loss: Loss, groups: Sequence[Any], count: float) -> dict[str, float]:
         """Add the gradient of `loss` over `groups` to the model's ``.grad``; the sums that it logs."""
         if not self._pipes:
             return self._work.accumulate(loss, groups, count)
@@ -209,7 +209,7 @@ class _Work:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.autocast):
             return self.engine.run(requests, weights_version=weights_version, on_episode=on_episode)
 
-    def accumulate(self, loss: Loss, groups: Sequence[Any], count: int) -> dict[str, float]:
+    def accumulate(self, loss: Loss, groups: Sequence[Any], count: float) -> dict[str, float]:
         self.model.train()
         return loss(self.model, self.reference, groups, count, self.template.pad_id, self.autocast)
 

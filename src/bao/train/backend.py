@@ -19,7 +19,7 @@ class Backend(Protocol):
     def sample(self, requests: Sequence[Request], *, unit: int = 1) -> list[Trajectory]:
         """Play `requests`, in whose order the trajectories are; each trace bears `version`. Runs of `unit` share a prompt."""
 
-    def forward_backward(self, loss: Loss, groups: Sequence[Sequence[Example]], count: int) -> dict[str, float]:
+    def forward_backward(self, loss: Loss, groups: Sequence[Sequence[Example]], count: float) -> dict[str, float]:
         """Add the gradient of `loss` over `groups`, divided by `count` loss positions; the sums that it logs."""
 
     def step(self, learning_rate: float, max_grad_norm: float) -> float:

@@ -1,47 +1,32 @@
 """From the shaped turn rewards of one group of trajectories to one advantage per turn.
 
-A group is G trajectories of one task. Rewards are [G, T] with NaN where a trajectory has no such turn; functions that return
-values per turn keep that padding, and `advantages`, the entry point, gives 0 there. Everything is a pure function on arrays.
+A group is G trajectories of one task. Rewards are [G, T] with NaN where a trajectory has no such turn; `advantages`, the entry
+point, gives 0 there. Everything is a pure function on arrays.
 
-The default estimator, ``group_reward_to_go``, is defined for rewards of any sign and is unbiased up to one positive factor per
-group. The published estimators (BAO, arXiv 2602.11351; UserRL, arXiv 2509.19736) are kept by name, for reproduction.
+The default, ``group_reward_to_go`` with ``scale = "batch"``, gives turn t of trajectory i ``A_it = (G_it - b_it) / s``. The
+baseline b is taken over the *other* trajectories, so it is independent of the action that it judges; the scale s is known
+before the group is played (`bao.train.running`). Given what was known, therefore, ``sum_t A_it grad log pi(a_it)`` has the
+gradient of the expected return over s as its expectation: the objective's, E[R - wU], up to one constant that no outcome of
+the group moves.
+
+With ``scale = "group"``, s is the root mean square of the group's own differences. Then a group's weight depends on what came
+out: groups in which few outcomes differ are blown up, groups with much noise are damped. The expected gradient is no longer
+the objective's. Where asking gains .7 of the time and costs .45, finishing at once is worth .05 more than asking; by exact
+enumeration, training with the group's scale ends at asking 96 % of the time. The published estimators (BAO, arXiv 2602.11351;
+UserRL, arXiv 2509.19736) share this and have defects of their own (`bao.train.published`).
 """
 
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from bao.errors import ConfigError, suggest
+from bao.train import published
+from bao.train.published import CreditKind
+from bao.train.returns import TOLERANCE, FloatArray, IntArray, filled, reward_to_go, zero_variance
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.integer]
 _Choice = TypeVar("_Choice", bound=StrEnum)
-
-TOLERANCE = 1e-9
-"""Spread of returns up to which a group counts as having no variance: well above rounding, well below any real price."""
-
-
-class ScoreKind(StrEnum):
-    """What one trajectory is worth."""
-
-    SUM = "sum"
-    MEAN = "mean"
-    """Sum over the number of turns: what UserRL's code computes where it says "Sum" (rounded to 4 decimals there, not here).
-    It holds a 1/n length penalty."""
-    DISCOUNTED = "discounted"
-
-
-class CreditKind(StrEnum):
-    """How UserRL shares a trajectory's score among its turns."""
-
-    EQUALIZED = "equalized"
-    """c_t = 1."""
-    REWARD_TO_GO = "reward_to_go"
-    """c_t = r_t + gamma c_{t+1}."""
-    EXPONENTIAL = "exponential"
-    """c_t = .5 + .5 (1 - e^{-2 r_t}) / (1 - e^{-2}): a reward of 0 gives .5, of 1 gives 1."""
 
 
 class Baseline(StrEnum):
@@ -54,10 +39,10 @@ class Baseline(StrEnum):
 
 
 class Estimator(StrEnum):
-    """How advantages are made. All but the first two are as published, defects included."""
+    """How advantages are made. All but the first are as published, defects included."""
 
     GROUP_REWARD_TO_GO = "group_reward_to_go"
-    """The default: reward-to-go less `Baseline`, over one scale per group."""
+    """The default: reward-to-go less `Baseline`, over `Scale`."""
     TRAJECTORY = "trajectory"
     """Plain GRPO: the z-score of the trajectory's sum on each of its turns; no credit per turn."""
     PAPER = "paper"
@@ -69,40 +54,39 @@ class Estimator(StrEnum):
     """BAO's public code: UserRL's estimator with reward-to-go credits, meant for shaped rewards."""
 
 
-def scores(rewards: FloatArray, kind: ScoreKind, gamma: float = 1.0) -> FloatArray:
-    """One score per trajectory [G] from turn rewards [G, T]: ``sum r``, ``sum r / n`` or ``sum gamma^t r_t``, t from 0.
+class Scale(StrEnum):
+    """What ``group_reward_to_go`` divides the differences from the baseline by."""
 
-    A trajectory without turns scores 0. `gamma` serves ``discounted`` only.
-    """
-    values, exists = _filled(rewards)
-    if kind == ScoreKind.DISCOUNTED:
-        values = values * gamma ** np.arange(values.shape[1])
-    score: FloatArray = values.sum(axis=1)
-    return score / np.maximum(exists.sum(axis=1), 1) if kind == ScoreKind.MEAN else score
-
-
-def reward_to_go(rewards: FloatArray, gamma: float = 1.0) -> FloatArray:
-    """``G_t = r_t + gamma G_{t+1}`` [G, T] of turn rewards [G, T]."""
-    values, exists = _filled(rewards)
-    if gamma == 1.0:
-        to_go = values[:, ::-1].cumsum(axis=1)[:, ::-1]
-    else:
-        to_go = values.copy()
-        for turn in range(values.shape[1] - 2, -1, -1):
-            to_go[:, turn] += gamma * to_go[:, turn + 1]
-    return np.where(exists, to_go, np.nan)
+    NONE = "none"
+    """Nothing: advantages are in units of reward."""
+    BATCH = "batch"
+    """The root mean square of the differences in earlier steps, over all groups: advantages are of order one, whatever a gym
+    pays, so the learning rate and the weights of other terms keep their meaning."""
+    GROUP = "group"
+    """The root mean square of the group's own differences, as in GRPO. Bends the expected gradient."""
 
 
-def turn_credits(rewards: FloatArray, kind: CreditKind, gamma: float = 1.0) -> FloatArray:
-    """UserRL's turn credits c_t [G, T] of turn rewards [G, T]; `gamma` serves ``reward_to_go`` only (published: 0.8)."""
-    match CreditKind(kind):
-        case CreditKind.EQUALIZED:
-            return np.where(np.isnan(rewards), np.nan, 1.0)
-        case CreditKind.REWARD_TO_GO:
-            return reward_to_go(rewards, gamma)
-        case CreditKind.EXPONENTIAL:
-            saturated: FloatArray = np.expm1(-2.0 * rewards) / np.expm1(-2.0)
-            return 0.5 + 0.5 * saturated
+class Mixing(StrEnum):
+    """Whether several objectives (task reward, priced costs, penalties) are summed before or after they are scaled."""
+
+    FIRST = "first"
+    """Rewards and priced costs are summed, then credited and scaled together. The prices are the stated ones."""
+    LATE = "late"
+    """Each objective k is credited in its own unit and divided by its own scale s_k, then all are summed with their prices. The
+    expected gradient is ``grad E[R] / s_R - sum_k w_k grad E[C_k] / s_k``, that of ``E[R] - sum_k w_k (s_R / s_k) E[C_k]`` up
+    to a constant. So the price in effect is ``w_k s_R / s_k`` and moves as the policy does; it is w_k only where the two
+    scales agree. Clear cases are learned all the same; near the border the policy comes to rest in between: where asking is
+    right with .9 and costs .55, it is worth .05 more than finishing, and the policy stays at asking 88 % of the time. D3PO
+    (arXiv 2602.07764), which found one policy for all preferences to collapse where rewards are summed first, clips each
+    objective on its own as well; here the mixed advantage is clipped."""
+
+
+class Term(NamedTuple):
+    """One objective of a group: its advantage is ``price * differences / scale``."""
+
+    price: float
+    differences: FloatArray
+    """[G, T], in the objective's own unit; 0 where a turn does not exist."""
 
 
 def group_baseline(to_go: FloatArray, baseline: Baseline = Baseline.TURN) -> FloatArray:
@@ -113,7 +97,7 @@ def group_baseline(to_go: FloatArray, baseline: Baseline = Baseline.TURN) -> Flo
     Counting ended trajectories as reward-to-go 0 would be unbiased too, but where all of a group earn the same early it gives
     the turns of the last to end an advantage made of noise alone.
     """
-    values, exists = _filled(to_go)
+    values, exists = filled(to_go)
     own_sum, own_count = values.sum(axis=1, keepdims=True), exists.sum(axis=1, keepdims=True)
     other_count = own_count.sum() - own_count
     pooled = (own_sum.sum() - own_sum) / np.maximum(other_count, 1)
@@ -124,13 +108,15 @@ def group_baseline(to_go: FloatArray, baseline: Baseline = Baseline.TURN) -> Flo
     return np.where(exists, np.where(peers > 0, same_turn, pooled), np.nan)
 
 
-def zero_variance(rewards: FloatArray, tol: float = TOLERANCE, *, gamma: float = 1.0) -> bool:
-    """Whether the trajectories' returns agree to within `tol`, summed as well as discounted: nothing to learn from.
+def differences(rewards: FloatArray, *, gamma: float = 1.0, baseline: Baseline = Baseline.TURN) -> FloatArray:
+    """``G_t - b_t`` [G, T] of turn rewards [G, T]; 0 where a turn does not exist, and where only rounding is left of it.
 
-    Both count, since a small `gamma` hides late rewards from the one and differences in speed are only in the other.
+    A group whose returns all agree is no exception: its turns may differ, and leaving it out because of what came out would
+    bend the expected gradient as a scale of its own does.
     """
-    returns = (scores(rewards, kind, gamma) for kind in (ScoreKind.SUM, ScoreKind.DISCOUNTED))
-    return all(bool(np.ptp(values) <= tol) for values in returns)
+    to_go = reward_to_go(rewards, gamma)
+    found = np.nan_to_num(to_go - group_baseline(to_go, baseline))
+    return np.where(np.abs(found) <= TOLERANCE, 0.0, found)
 
 
 def advantages(
@@ -140,37 +126,44 @@ def advantages(
     *,
     gamma: float = 1.0,
     baseline: Baseline | str = Baseline.TURN,
+    scale: Scale | str = Scale.BATCH,
+    known: float = 1.0,
     eps: float = 1e-6,
 ) -> FloatArray:
     """Advantages [G, T] of one group; 0 where a turn does not exist.
 
     `rewards` [G, T] are shaped turn rewards, NaN after a trajectory's last turn. `tokens` [G, T] counts the tokens the agent
-    wrote in each turn (only the UserRL estimators read it). `gamma` discounts rewards-to-go (UserRL and BAO's code: 0.8);
-    `baseline` serves ``group_reward_to_go`` only; `eps` is added to every scale. Each turn's value goes to all its tokens.
+    wrote in each turn (only the UserRL estimators read it). `gamma` discounts rewards-to-go (UserRL and BAO's code: 0.8).
+    `baseline`, `scale` and `known` serve ``group_reward_to_go`` only; `known` is what the scale ``batch`` divides by. `eps` is
+    added to every scale of the group's own. Each turn's value goes to all its tokens.
 
-    Raises `ConfigError` on an unknown estimator or baseline or a `gamma` outside [0, 1], `ValueError` on arrays that are no
-    group: another number of dimensions, no rows, shapes that differ, an infinite reward, a gap between turns.
+    Raises `ConfigError` on an unknown estimator, baseline or scale or a `gamma` outside [0, 1], `ValueError` on arrays that are
+    no group: another number of dimensions, no rows, shapes that differ, an infinite reward, a gap between turns.
     """
     estimator, baseline = _known("estimator", estimator, Estimator), _known("baseline", baseline, Baseline)
+    scale = _known("scale", scale, Scale)
     if not 0.0 <= gamma <= 1.0:
         raise ConfigError(f"gamma={gamma} must lie in [0, 1]")
     _require_group(rewards, tokens)
     match estimator:
+        case Estimator.GROUP_REWARD_TO_GO if scale == Scale.GROUP:
+            return _scaled_by_group(rewards, gamma, baseline, eps)
         case Estimator.GROUP_REWARD_TO_GO:
-            return _group_reward_to_go(rewards, gamma, baseline, eps)
+            found = differences(rewards, gamma=gamma, baseline=baseline)
+            return found / known if scale == Scale.BATCH else found
         case Estimator.TRAJECTORY:
-            return _trajectory(rewards, eps)
+            return published.trajectory(rewards, eps)
         case Estimator.PAPER:
-            return _paper(rewards, gamma, eps)
+            return published.paper(rewards, gamma, eps)
         case Estimator.USERRL_EQUALIZED:
-            return _userrl(rewards, tokens, CreditKind.EQUALIZED, gamma, eps)
+            return published.userrl(rewards, tokens, CreditKind.EQUALIZED, gamma, eps)
         case Estimator.USERRL_EXPONENTIAL:
-            return _userrl(rewards, tokens, CreditKind.EXPONENTIAL, gamma, eps)
+            return published.userrl(rewards, tokens, CreditKind.EXPONENTIAL, gamma, eps)
         case Estimator.USERRL_REWARD_TO_GO | Estimator.REFERENCE_CODE:
-            return _userrl(rewards, tokens, CreditKind.REWARD_TO_GO, gamma, eps)
+            return published.userrl(rewards, tokens, CreditKind.REWARD_TO_GO, gamma, eps)
 
 
-def _group_reward_to_go(rewards: FloatArray, gamma: float, baseline: Baseline, eps: float) -> FloatArray:
+def _scaled_by_group(rewards: FloatArray, gamma: float, baseline: Baseline, eps: float) -> FloatArray:
     """``A_t = k (G_t - b_t) / (s + eps)``, ``s^2 = k mean (G_t - b_t)^2`` over the group's turns, ``k = (G - 1) / G``.
 
     k undoes the widening by a baseline that leaves out the own trajectory: with one turn each, A is GRPO's z-score. The scale
@@ -179,56 +172,10 @@ def _group_reward_to_go(rewards: FloatArray, gamma: float, baseline: Baseline, e
     """
     if zero_variance(rewards, gamma=gamma):
         return np.zeros(rewards.shape)
-    to_go = reward_to_go(rewards, gamma)
-    exists = ~np.isnan(to_go)
-    difference = np.where(exists, to_go - group_baseline(to_go, baseline), 0.0)
+    found = differences(rewards, gamma=gamma, baseline=baseline)
     widening = 1.0 - 1.0 / len(rewards)
-    scale = float(np.sqrt(widening * np.square(difference).sum() / exists.sum()))
-    if scale <= TOLERANCE:  # nothing but rounding, which must not be scaled up to a signal
-        return np.zeros(rewards.shape)
-    return widening * difference / (scale + eps)
-
-
-def _trajectory(rewards: FloatArray, eps: float) -> FloatArray:
-    if zero_variance(rewards):
-        return np.zeros(rewards.shape)
-    z = _z_scores(scores(rewards, ScoreKind.SUM), eps)
-    return np.where(np.isnan(rewards), 0.0, z[:, None])
-
-
-def _paper(rewards: FloatArray, gamma: float, eps: float) -> FloatArray:
-    to_go = reward_to_go(rewards, gamma)
-    exists = ~np.isnan(to_go)
-    pooled = to_go[exists]
-    if pooled.size < 2 or pooled.max() - pooled.min() <= TOLERANCE:
-        return np.zeros(rewards.shape)
-    return np.where(exists, (to_go - pooled.mean()) / (pooled.std(ddof=1) + eps), 0.0)
-
-
-def _userrl(rewards: FloatArray, tokens: IntArray, credit: CreditKind, gamma: float, eps: float) -> FloatArray:
-    """UserRL's ``A = c_t z N / sum(c)``, the sum and N over the trajectory's agent tokens with c != 0; 0 where the sum is 0.
-
-    z is the group z-score of the *mean* turn reward; in a group of one it is that score itself.
-    """
-    score = scores(rewards, ScoreKind.MEAN)
-    z = _z_scores(score, eps) if len(score) > 1 else score / (1.0 + eps)
-    credits, exists = _filled(turn_credits(rewards, credit, gamma))
-    weight = np.where(exists, tokens, 0)
-    total = (weight * credits).sum(axis=1)
-    count = (weight * (credits != 0)).sum(axis=1)
-    share: FloatArray = np.divide(z * count, total, out=np.zeros_like(z), where=total != 0)
-    return credits * share[:, None]
-
-
-def _z_scores(values: FloatArray, eps: float) -> FloatArray:
-    z: FloatArray = (values - values.mean()) / (values.std(ddof=1) + eps)
-    return z
-
-
-def _filled(values: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """The values with 0 for NaN, and where they exist."""
-    exists = ~np.isnan(values)
-    return np.where(exists, values, 0.0), exists
+    scale = float(np.sqrt(widening * np.square(found).sum() / (~np.isnan(rewards)).sum()))
+    return widening * found / (scale + eps) if scale > 0 else np.zeros(rewards.shape)
 
 
 def _known(name: str, value: str, kind: type[_Choice]) -> _Choice:

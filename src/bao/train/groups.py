@@ -1,15 +1,15 @@
 """Groups of trajectories of one task: shaped, credited, and measured as training goes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from bao.action import ActionKind
 from bao.task import Task
-from bao.train.credit import advantages, zero_variance
+from bao.train.credit import Estimator, Mixing, Scale, Term, advantages, differences
 from bao.train.examples import Example, loss_positions
+from bao.train.returns import FloatArray, zero_variance
 from bao.train.settings import CreditSection
 from bao.train.shaping import Part, Shaped, Shaping, firing_rates, shape
 from bao.trajectory import TokenTrace, Trajectory
@@ -23,9 +23,12 @@ class Group:
     effort_weight: float
     trajectories: tuple[Trajectory, ...]
     shaped: tuple[Shaped, ...]
-    advantages: npt.NDArray[np.float64]
-    """[trajectories, turns]"""
+    advantages: FloatArray
+    """[trajectories, turns]; with `terms`, their sum before it is scaled."""
     zero_variance: bool
+    """Whether the trajectories' returns agree."""
+    terms: Mapping[str, Term] = field(default_factory=dict)
+    """By objective, what a scale that the group does not set itself is still to divide (`bao.train.running`)."""
 
     @property
     def examples(self) -> list[Example]:
@@ -55,13 +58,46 @@ def make_group(
         return None
     shaped = [shape(trajectory, shaping, weight) for trajectory in healthy]
     width = max(len(trajectory.turns) for trajectory in healthy)
-    rewards = np.full((len(healthy), width), np.nan)
     tokens = np.zeros((len(healthy), width), dtype=np.int64)
-    for i, (trajectory, values) in enumerate(zip(healthy, shaped, strict=True)):
-        rewards[i, : len(values.rewards)] = values.rewards
+    for i, trajectory in enumerate(healthy):
         tokens[i, : len(trajectory.turns)] = [turn.tokens for turn in trajectory.turns]
-    credits = advantages(rewards, tokens, credit.estimator, gamma=credit.gamma, baseline=credit.baseline)
-    return Group(task, weight, tuple(healthy), tuple(shaped), credits, zero_variance(rewards, gamma=credit.gamma))
+    rewards = _padded([values.rewards for values in shaped], width)
+    terms = _terms(shaped, rewards, shaping.prices(weight), credit)
+    if terms:
+        credits = np.sum([term.price * term.differences for term in terms.values()], axis=0)
+    else:
+        scale, gamma = credit.scale or Scale.GROUP, credit.gamma
+        credits = advantages(rewards, tokens, credit.estimator, gamma=gamma, baseline=credit.baseline, scale=scale)
+    equal = zero_variance(rewards, gamma=credit.gamma)
+    return Group(task, weight, tuple(healthy), tuple(shaped), credits, equal, terms)
+
+
+def _terms(
+    shaped: Sequence[Shaped], rewards: FloatArray, prices: Mapping[Part, float], credit: CreditSection
+) -> dict[str, Term]:
+    """What the batch's scales divide: the shaped return, or with late mixing each part that has a price, in its own unit."""
+    if credit.estimator != Estimator.GROUP_REWARD_TO_GO or credit.scale != Scale.BATCH:
+        return {}
+    objectives: dict[str, tuple[float, FloatArray]] = {"return": (1.0, rewards)}
+    if credit.mixing == Mixing.LATE:
+        width = rewards.shape[1]
+        priced = {part: price for part, price in prices.items() if price > 0}
+        objectives = {
+            str(part): (price, _padded([values.parts[part] / price for values in shaped], width))
+            for part, price in priced.items()
+        }
+    return {
+        name: Term(price, differences(values, gamma=credit.gamma, baseline=credit.baseline))
+        for name, (price, values) in objectives.items()
+    }
+
+
+def _padded(rows: Sequence[FloatArray], width: int) -> FloatArray:
+    """[rows, width] with NaN after each row's end."""
+    table = np.full((len(rows), width), np.nan)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
 
 
 def group_metrics(groups: Sequence[Group]) -> dict[str, float]:

@@ -11,6 +11,7 @@ held out, since the policy is judged by `bao.evaluation`.
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from bao.train.checkpoint import Checkpoints
 from bao.train.collapse import ADVICE, Collapse, name_collapse
 from bao.train.groups import Group, group_metrics, make_group
 from bao.train.objective import PolicyGradient
+from bao.train.running import Running
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
 from bao.train.tracking.metrics_log import SECONDS, MetricsLog
@@ -52,7 +54,7 @@ class GRPOTrainer:
             )
         self.backend, self.tasks, self.settings, self.shaping, self.credit = backend, tasks, settings, shaping, credit
         self.seed, self.out, self.trackers = seed, out, trackers
-        self.step_count = 0
+        self.step_count, self._running = 0, Running()
         self._history: list[dict[str, float]] = []
 
     def train(self, report: Update | None = None, warn: Callable[[str], None] | None = None) -> None:
@@ -61,6 +63,7 @@ class GRPOTrainer:
         state = checkpoints.restore(self.backend)
         if state is not None:
             self.step_count, self._history = state["step"], state["history"]
+            self._running = Running(state.get("mean_squares", {}), state.get("positions"))  # older checkpoints have neither
         named: set[Collapse] = set()
         with MetricsLog(self.out, self.step_count, self.trackers) as log:
             while self.step_count < self.settings.steps:
@@ -73,19 +76,19 @@ class GRPOTrainer:
                 if report is not None:
                     report(self.step_count, self.settings.steps, metrics)
                 if self.step_count % self.settings.checkpoint_every == 0 and self.step_count < self.settings.steps:
-                    checkpoints.save(self.step_count, self.backend, {"history": self._history[-5:]})
+                    checkpoints.save(self.step_count, self.backend, {"history": self._history[-5:], **asdict(self._running)})
 
     def step(self) -> dict[str, float]:
         """One step; its metrics."""
-        rng = np.random.default_rng([self.seed, self.step_count])
-        start = time.perf_counter()
+        rng, start = np.random.default_rng([self.seed, self.step_count]), time.perf_counter()
         groups, faults = self.sample(rng)
         sampled = time.perf_counter()
         if not groups:
             raise ConfigError("every episode of a step ended in a fault: see the user simulator or the gym's endpoint")
         updates = self._update(groups, rng)
+        self._running = self._running.after(groups)
         self.step_count += 1
-        metrics = {**group_metrics(groups), **updates, "faults": float(faults)}
+        metrics = {**group_metrics(groups), **updates, **self._running.scales(), "faults": float(faults)}
         metrics |= {SECONDS + "rollout": sampled - start, SECONDS + "update": time.perf_counter() - sampled}
         self._history = [*self._history[-5:], metrics]
         return metrics
@@ -101,11 +104,12 @@ class GRPOTrainer:
             for _ in range(size)
         ]
         trajectories = self.backend.sample(requests, unit=size)
-        groups = [
+        made = (
             make_group(task, weight, trajectories[i * size : (i + 1) * size], self.shaping, self.credit)
             for i, (task, weight) in enumerate(drawn)
-        ]
-        return [group for group in groups if group is not None], sum(each.fault is not None for each in trajectories)
+        )
+        groups = self._running.scaled([group for group in made if group is not None])
+        return groups, sum(each.fault is not None for each in trajectories)
 
     def _draw_tasks(self) -> list[Task]:
         """The tasks of this step: the next ones in a permutation of each pass over the task set."""
@@ -131,10 +135,10 @@ class GRPOTrainer:
         positions, norms = 0, []
         order = rng.permutation(len(groups))
         for share in np.array_split(order, min(settings.minibatches, len(groups))):
-            members = [groups[i] for i in share]
-            count = sum(group.loss_positions for group in members)
-            # A group without variance has zero advantages; it is forwarded only where another term needs it.
-            active = [group for group in members if not group.zero_variance or settings.kl or settings.entropy]
+            members, others = [groups[i] for i in share], [groups[i] for i in order if i not in share]
+            count = self._running.count(members, others)
+            # A group without advantages is forwarded only where another term needs it.
+            active = [group for group in members if group.advantages.any() or settings.kl or settings.entropy]
             if not active:
                 continue
             examples = [group.examples for group in active]

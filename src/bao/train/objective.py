@@ -16,7 +16,8 @@ from bao.train.loss import clipped_policy_loss, k3
 from bao.train.settings import GRPOSection
 
 Groups = Sequence[Sequence[Example]]
-LossOf = Callable[[list[Example], Batch], tuple[Tensor, dict[str, float]]]
+Logged = dict[str, float]
+LossOf = Callable[[list[Example], Batch], tuple[Tensor, Logged]]
 """The loss of examples that stand in a batch, and what is logged of it."""
 
 
@@ -26,8 +27,10 @@ class Likelihood:
 
     micro_batch_tokens: int = 4096
 
-    def __call__(self, model: Any, reference: Any, groups: Groups, count: int, pad_id: int, autocast: bool) -> dict[str, float]:
-        def loss(examples: list[Example], batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def __call__(
+        self, model: Any, reference: Any, groups: Groups, count: float, pad_id: int, autocast: bool
+    ) -> dict[str, float]:
+        def loss(examples: list[Example], batch: Batch) -> tuple[Tensor, Logged]:
             scored = score(model, batch, share_prompt=False)
             return -scored.logprob.sum(), {"entropy": float(scored.entropy.sum()), "tokens": batch.tokens}
 
@@ -40,13 +43,15 @@ class PolicyGradient:
 
     settings: GRPOSection
 
-    def __call__(self, model: Any, reference: Any, groups: Groups, count: int, pad_id: int, autocast: bool) -> dict[str, float]:
+    def __call__(
+        self, model: Any, reference: Any, groups: Groups, count: float, pad_id: int, autocast: bool
+    ) -> dict[str, float]:
         settings = self.settings
 
         def precision(batch: Batch) -> AbstractContextManager[Any]:
             return torch.autocast(batch.ids.device.type, dtype=torch.bfloat16) if autocast else nullcontext()
 
-        def loss(examples: list[Example], batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        def loss(examples: list[Example], batch: Batch) -> tuple[Tensor, Logged]:
             table = np.zeros((len(examples), max(len(example.advantages) for example in examples)), dtype=np.float32)
             for i, example in enumerate(examples):
                 table[i, : len(example.advantages)] = example.advantages
@@ -72,9 +77,9 @@ class PolicyGradient:
         return _accumulate(model, groups, count, pad_id, settings.micro_batch_tokens, loss)
 
 
-def _accumulate(model: Any, groups: Groups, count: int, pad_id: int, budget: int, loss: LossOf) -> dict[str, float]:
+def _accumulate(model: Any, groups: Groups, count: float, pad_id: int, budget: int, loss: LossOf) -> Logged:
     """Backpropagate ``loss / count`` over micro-batches of whole groups of about `budget` tokens; the sums of what it logs."""
-    sums: dict[str, float] = {}
+    sums: Logged = {}
     device = next(model.parameters()).device
     for indices in split_by_tokens([[example.trace for example in group] for group in groups], budget):
         examples = [example for i in indices for example in groups[i]]

@@ -1,13 +1,13 @@
 """How to warm-start, how to reinforce, and where training metrics go."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from bao.errors import suggest
 from bao.settings import EffortWeights, Section
-from bao.train.credit import Baseline, Estimator
+from bao.train.credit import Baseline, Estimator, Mixing, Scale
 from bao.train.shaping import IS_COEFFICIENT, OT_COEFFICIENT, CostWeights, PenaltyVariant, Shaping
 from bao.train.situations import Situations
 
@@ -114,6 +114,39 @@ class CreditSection(Section):
     estimator: Estimator = Estimator.GROUP_REWARD_TO_GO
     gamma: float = Field(default=1.0, ge=0, le=1)
     baseline: Baseline = Baseline.TURN
+    scale: Scale | None = None
+    """Left out, ``group_reward_to_go`` takes ``batch``. The published estimators have scales of their own and take none."""
+    mixing: Mixing | None = None
+    """Left out, ``group_reward_to_go`` takes ``first``. ``late`` needs the scale ``batch``. The published ones take none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own(cls, values: Any) -> Any:
+        # Filled in or emptied here, so that a run's folder says what it was trained with, and an arm of a comparison may choose
+        # a published estimator over a base that holds the defaults.
+        if not isinstance(values, dict):
+            return values
+        ours = values.get("estimator", Estimator.GROUP_REWARD_TO_GO) == Estimator.GROUP_REWARD_TO_GO
+        defaults = {"scale": Scale.BATCH, "mixing": Mixing.FIRST}
+        if ours:
+            return {**defaults, **{name: value for name, value in values.items() if value is not None}}
+        return {name: value for name, value in values.items() if value != defaults.get(name)}
+
+    @model_validator(mode="after")
+    def _serves(self) -> Self:
+        if self.estimator != Estimator.GROUP_REWARD_TO_GO:
+            for name, value in (("scale", self.scale), ("mixing", self.mixing)):
+                if value is not None:
+                    raise ValueError(
+                        f"{name}={str(value)!r} serves estimator='group_reward_to_go' only, not {str(self.estimator)!r}: "
+                        f"leave {name} out"
+                    )
+        elif self.mixing == Mixing.LATE and self.scale != Scale.BATCH:
+            raise ValueError(
+                f"mixing='late' divides each objective by a scale of the batch, and scale={str(self.scale)!r} was chosen: "
+                "leave scale out or choose mixing='first'"
+            )
+        return self
 
 
 class LoggingSection(Section):

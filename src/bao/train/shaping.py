@@ -100,6 +100,11 @@ class Shaping:
         _require_weight("is_coefficient", self.is_coefficient)
         _require_weight("ot_coefficient", self.ot_coefficient)
 
+    def prices(self, effort_weight: float | None = None) -> dict[Part, float]:
+        """What one unit of every part counts for: the task reward 1, a cost its price, a penalty its coefficient."""
+        penalties = {Part.INFORMATION_SEEKING: self.is_coefficient, Part.OVER_THINKING: self.ot_coefficient}
+        return {Part.TASK_REWARD: 1.0, **self.costs.resolved(effort_weight), **penalties}
+
 
 @dataclass(frozen=True, slots=True)
 class Shaped:

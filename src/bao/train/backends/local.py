@@ -30,7 +30,7 @@ class LocalBackend:
     def sample(self, requests: Sequence[Request], *, unit: int = 1) -> list[Trajectory]:
         return self.workers.rollout(requests, unit=unit, weights_version=self.version)
 
-    def forward_backward(self, loss: Loss, groups: Sequence[Sequence[Example]], count: int) -> dict[str, float]:
+    def forward_backward(self, loss: Loss, groups: Sequence[Sequence[Example]], count: float) -> dict[str, float]:
         return self.workers.accumulate(loss, groups, count)
 
     def step(self, learning_rate: float, max_grad_norm: float) -> float:
