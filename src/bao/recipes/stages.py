@@ -5,36 +5,21 @@ that was stopped goes on where it stopped.
 """
 
 import copy
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bao.errors import ConfigError
-from bao.gyms.section import check_scripted, make_gym, requests_at_once, scripted_policy, task_set
-from bao.policies.prompt import system_text
+from bao.gyms.section import make_gym, requests_at_once, scripted_policy, task_set
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe
+from bao.recipes.teaching import teach
 from bao.rollout.episodes import play_all
 from bao.storage.folder import logger, open_folder, relative_to
 from bao.task import Split
-from bao.train.demonstrations import (
-    Demonstration,
-    Rejection,
-    counts,
-    demonstrations,
-    gather,
-    hindsight_demonstrations,
-    skill_base,
-)
-from bao.train.guards import value_warnings
-from bao.train.hindsight import Play, measure, percents
-from bao.train.settings import Selection
+from bao.train.demonstrations import Demonstration
 from bao.train.shaping import check_weights, largest_paying_weight
-from bao.train.situations import situations
 
 if TYPE_CHECKING:
     from bao.models.local import LocalModel, Profile
@@ -61,60 +46,6 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
     return largest_paying_weight(episodes)
 
 
-def demonstrate(recipe: Recipe, progress: Progress) -> tuple[list[Demonstration], str]:
-    """The demonstrations of a recipe, and what is to be told about them.
-
-    Warns of what is doubtful about them; raises `ConfigError` where they teach nothing.
-    """
-    check_scripted(recipe.gym, [recipe.sft.teacher])
-    return _in_hindsight(recipe, progress) if in_hindsight(recipe) else _successful(recipe)
-
-
-def in_hindsight(recipe: Recipe) -> bool:
-    """Whether the warm start tells prices and shows what is best at them; a policy that is told none needs neither."""
-    return recipe.sft.selection is Selection.HINDSIGHT and recipe.grpo.conditioned
-
-
-def _successful(recipe: Recipe) -> tuple[list[Demonstration], str]:
-    gym = make_gym(recipe.gym)
-    rejected: Counter[Rejection] = Counter()
-    teacher, tasks = gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
-    rng, told = np.random.default_rng([recipe.seed, 1]), recipe.grpo.effort_weights if recipe.grpo.conditioned else ()
-    how: dict[str, Any] = {"effort_weights": told, "form": recipe.model.prompt, "rejected": rejected}
-    how["thinking"] = recipe.sft.thinking
-    found = demonstrations(gym, teacher, tasks, recipe.sft.demonstrations, rng, **how)
-    try:
-        return list(found), f"rejected: {counts(rejected)}"
-    except ValueError as error:
-        raise ConfigError(
-            f"sft.teacher={recipe.sft.teacher!r} shows hardly anything worth imitating (rejected: {counts(rejected)}): give "
-            "it more turns (gym.settings.horizon) or easier tasks (gym.levels), or name another teacher"
-        ) from error
-
-
-def _in_hindsight(recipe: Recipe, progress: Progress) -> tuple[list[Demonstration], str]:
-    settings, form = recipe.sft, recipe.model.prompt
-    gym, tasks = make_gym(recipe.gym), task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
-    teacher, rng = gym.scripted_policies()[settings.teacher], np.random.default_rng([recipe.seed, 1])
-    shown = [each for row in gather(gym, teacher, tasks, settings.plays, rng, system_text(gym, form)) for each in row]
-    of = [task for task in tasks for _ in range(settings.plays)]
-    keys = situations([play for play, _ in shown], settings.situations, gym, of, seed=recipe.seed)
-    plays = [Play(play, tuple(slips), tuple(key)) for (play, slips), key in zip(shown, keys, strict=True)]
-    values = measure(plays, percents(plays, settings.top_price, settings.unseen_prices))
-    by_task = [plays[first : first + settings.plays] for first in range(0, len(plays), settings.plays)]
-    how: dict[str, Any] = {"skill": settings.skill, "form": form, "thinking": settings.thinking}
-    found = hindsight_demonstrations(gym, by_task, values, settings.demonstrations, rng, **how)
-    try:
-        for warning in value_warnings(by_task, values, gym.kinds):
-            progress.warn(f"sft.teacher={settings.teacher!r}: {warning}")
-        return list(found), f"{len(values.rows)} situations, prices up to {values.prices[-1]:.2f}"
-    except ValueError as error:
-        raise ConfigError(
-            f"sft.teacher={settings.teacher!r} shows nothing to learn from: {error}; give it more turns (gym.settings.horizon) "
-            "or easier tasks (gym.levels), or name another teacher"
-        ) from error
-
-
 def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     """Demonstrations, model and SFT; the folder of the warm-started model."""
     from bao.models import local
@@ -132,8 +63,9 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     local.check_device(recipe.model.device)
     require(recipe.logging)
     with progress.task("demonstrations", None):
-        kept, about = demonstrate(recipe, progress)
-    logger.info("%d demonstrations; %s", len(kept), about)
+        lessons = teach(recipe, progress)
+    kept = lessons.demonstrations
+    logger.info("%d demonstrations; %s", len(kept), lessons.about)
     start = _initial_model(recipe, kept)
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template) for demonstration in kept]
@@ -143,10 +75,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
         Workers(start.model, start.template, None, count=count) as workers,
         _trackers(recipe, out, progress) as trackers,
     ):
-        how: dict[str, Any] = {
-            "first": skill_base(len(traces), recipe.sft.skill) if in_hindsight(recipe) else 0,
-            "trackers": trackers,
-        }
+        how: dict[str, Any] = {"first": lessons.first, "trackers": trackers}
         train_sft(LocalBackend(workers, recipe.sft), traces, recipe.sft, recipe.seed, out, update, **how)
     local.save_local(target, start)
     return target

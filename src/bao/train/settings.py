@@ -26,6 +26,9 @@ class SFTSection(Section):
     demonstrations: int = Field(default=8000, ge=1)
     teacher: str = "teacher"
     """The gym's scripted policy that demonstrates."""
+    episodes: str | None = None
+    """The folder of an evaluation on training tasks (`bao eval ... --split train --rollouts 12`), whose plays are imitated in
+    place of a scripted teacher's (``hindsight``)."""
     selection: Selection = Selection.HINDSIGHT
     """Which of its plays are imitated. ``hindsight``: those of least regret at the told price, by measured values.
     ``success``: those that succeeded, whatever the price."""
