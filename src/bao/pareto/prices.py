@@ -1,8 +1,9 @@
 """Which behaviour is best at which price of a user turn, and prices at which behaviours can be told apart.
 
-A behaviour is a point: its mean return R and its mean user effort U. At the price w it is worth ``J(w) = R - w U``, a line; saying
-nothing is worth 0 at every price. The best of them at each price is the upper envelope of these lines. It hands over from one
-behaviour to the next at the *breakpoints*, each to one of less effort, so that it ends with one that never involves the user.
+A behaviour is a point: its mean return R and its mean user effort U. At the price w it is worth ``J(w) = R - w U``, a line;
+saying nothing is worth 0 at every price. The best of them at each price is the upper envelope of these lines. It hands over
+from one behaviour to the next at the *breakpoints*, each to one of less effort, so that it ends with one that never involves
+the user.
 """
 
 import math
@@ -17,7 +18,7 @@ SILENCE = "silence"
 """The behaviour that says nothing, finishes at once and earns nothing."""
 CEILING = 1.0
 """From this price on a single user turn costs as much as a whole task is worth (R is at most 1), so none can pay."""
-NEGLIGIBLE = 0.05
+NEGLIGIBLE = 0.1
 """Share of the range of prices; an interval between breakpoints that is narrower need not hold a price."""
 _ROUNDING = 1e-9
 

@@ -77,19 +77,13 @@ class RegretTable:
             "best": list(self.best),
             "worth": {name: each.to_json() for name, each in self.worth.items()},
             "user_effort": {name: each.to_json() for name, each in self.effort.items()},
-            "regret": {
-                name: {other: each.to_json() for other, each in found.items()} for name, found in self.regret.items()
-            },
+            "regret": {name: {other: each.to_json() for other, each in found.items()} for name, found in self.regret.items()},
             "effort_drop": {name: each.to_json() for name, each in self.effort_drop.items()},
         }
 
 
 def regrets(
-    fixed: Mapping[str, Played],
-    told: Mapping[str, Mapping[float, Played]],
-    *,
-    seed: int = 0,
-    resamples: int = 1000,
+    fixed: Mapping[str, Played], told: Mapping[str, Mapping[float, Played]], *, seed: int = 0, resamples: int = 1000
 ) -> RegretTable:
     """The worth and the regret of policies that were `told` prices (each at the same ones) to the best of the `fixed` ones and
     of silence, and to each other.
@@ -129,8 +123,6 @@ def regrets(
         best=best,
         worth={name: over(table) for name, table in worth.items()},
         effort={name: over(table) for name, table in effort.items()},
-        regret={
-            name: {other: over(table - worth[name]) for other, table in worth.items() if other != name} for name in told
-        },
+        regret={name: {other: over(table - worth[name]) for other, table in worth.items() if other != name} for name in told},
         effort_drop={name: drop(effort[name]) for name in told} if len(prices) > 1 else {},
     )

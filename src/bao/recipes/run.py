@@ -12,6 +12,7 @@ from bao.pareto import Frontier
 from bao.progress import Progress
 from bao.recipes import stages
 from bao.recipes.recipe import Recipe
+from bao.recipes.weights import check_effort_weights, resolve
 from bao.storage.folder import open_folder
 
 
@@ -31,12 +32,13 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
     """
     from bao.train.tracking.metrics_log import read_metrics
 
+    recipe = resolve(recipe, progress, out)
     settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
     open_folder(out, settings)
     check_scripted(recipe.gym, [recipe.sft.teacher, *recipe.evaluation.scripted])
-    largest = stages.check_effort_weights(recipe, progress)
     progress.say(f"{recipe.name}: {_estimate(recipe, out)}; results go to {out}")
-    progress.say(f"acting pays up to an effort weight of {largest:.2f}")
+    prices = check_effort_weights(recipe, progress)
+    progress.say(f"involving the user pays up to an effort weight of {prices.largest:.2f}, by the scripted policies")
     start = stages.warm_start(recipe, out / "sft", progress)
     trained = stages.reinforce(recipe, start, out / "bao", progress)
     results = _judge_scripted(recipe, out, progress)
@@ -75,7 +77,7 @@ def _judge_scripted(recipe: Recipe, out: Path, progress: Progress) -> list[Evalu
 
 def judge_model(recipe: Recipe, series: str, path: Path, out: Path, progress: Progress) -> list[EvaluationResult]:
     """Evaluate the model in `path` as `series`, at every effort weight where the recipe conditions it on one."""
-    weights = recipe.evaluation.effort_weights or recipe.grpo.effort_weights
+    weights = recipe.evaluation.effort_weights or recipe.grpo.weights
     told: list[float | None] = [*sorted(set(weights))] if recipe.grpo.conditioned else [None]
     folders = {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
     # Its episodes share one batch, over model.workers.

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bao.errors import ConfigError
-from bao.gyms.section import check_scripted, make_gym, requests_at_once, scripted_policy, task_set
+from bao.gyms.section import check_scripted, make_gym, requests_at_once, task_set
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe
-from bao.rollout.episodes import play_all
+from bao.recipes.weights import check_effort_weights, resolve
 from bao.storage.folder import logger, open_folder, relative_to
 from bao.task import Split
 from bao.train.demonstrations import Demonstration, Rejection, counts, demonstrations
-from bao.train.shaping import check_weights, largest_paying_weight
 
 if TYPE_CHECKING:
     from bao.models.local import LocalModel, Profile
@@ -30,31 +29,13 @@ if TYPE_CHECKING:
 MODEL = "model"
 
 
-def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
-    """The largest effort weight at which acting pays on this gym, from its oracle.
-
-    Warns of weights that silence some tasks; raises `ConfigError` on one that silences the gym.
-    """
-    tasks = task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks))
-    make_policy = partial(scripted_policy, "oracle", "oracle")
-    concurrency = min(requests_at_once(recipe.gym), default=1)
-    episodes = play_all(partial(make_gym, recipe.gym), make_policy, tasks.tasks, concurrency=concurrency)
-    try:
-        warnings = check_weights(recipe.grpo.effort_weights, episodes)
-    except ConfigError as error:
-        raise ConfigError(f"grpo.effort_weights={list(recipe.grpo.effort_weights)}: {error}") from error
-    for warning in warnings:
-        progress.warn(f"grpo.effort_weights: {warning}")
-    return largest_paying_weight(episodes)
-
-
 def demonstrate(recipe: Recipe) -> tuple[list[Demonstration], Counter[Rejection]]:
     """The demonstrations of a recipe, and why others were rejected. Raises `ConfigError` where hardly any is kept."""
     check_scripted(recipe.gym, [recipe.sft.teacher])
     gym = make_gym(recipe.gym)
     rejected: Counter[Rejection] = Counter()
     teacher, tasks = gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
-    rng, told = np.random.default_rng([recipe.seed, 1]), recipe.grpo.effort_weights if recipe.grpo.conditioned else ()
+    rng, told = np.random.default_rng([recipe.seed, 1]), recipe.grpo.weights if recipe.grpo.conditioned else ()
     how: dict[str, Any] = {"effort_weights": told, "form": recipe.model.prompt, "rejected": rejected}
     found = demonstrations(gym, teacher, tasks, recipe.sft.demonstrations, rng, **how)
     try:
@@ -75,7 +56,8 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     from bao.train.sft import train_sft
     from bao.train.tracking.trackers import require
 
-    prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
+    recipe = resolve(recipe, progress, out)
+    prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.weights)}
     open_folder(out, {**recipe.model_dump(mode="json", include={"seed", "gym", "model", "sft"}), "prompts": prompts})
     target = out / MODEL
     if local.is_saved(target):
@@ -134,13 +116,14 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     from bao.train.tracking.trackers import require
 
     local.check_folder(start)
+    recipe = resolve(recipe, progress, out, start.parent)
     open_folder(out, {"start": relative_to(start, out), **recipe.model_dump(mode="json", exclude={"evaluation", "logging"})})
     target = out / MODEL
     if local.is_saved(target):
         return target
     require(recipe.logging)
-    largest = check_effort_weights(recipe, progress)
-    logger.info("acting pays up to an effort weight of %.3f", largest)
+    found = check_effort_weights(recipe, progress)
+    logger.info("involving the user pays up to an effort weight of %.3f", found.largest)
     loaded = local.load_local(start, recipe.model.device)
     settings = recipe.grpo
     limits, gyms = Limits(settings.turn_tokens, settings.trajectory_tokens), min(requests_at_once(recipe.gym), default=0)
@@ -164,4 +147,4 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
 def _profile(recipe: Recipe) -> "Profile":
     from bao.models.local import Profile
 
-    return Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())
+    return Profile(recipe.model.prompt, recipe.grpo.weights if recipe.grpo.conditioned else ())

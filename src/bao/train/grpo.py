@@ -45,9 +45,9 @@ class GRPOTrainer:
         out: Path,
         trackers: Trackers | None = None,
     ) -> None:
-        if not settings.conditioned and len(set(settings.effort_weights)) > 1:
+        if not settings.conditioned and len(set(settings.weights)) > 1:
             raise ConfigError(
-                f"grpo.effort_weights={list(settings.effort_weights)} with grpo.conditioned=false: a policy that is not told "
+                f"grpo.effort_weights={list(settings.weights)} with grpo.conditioned=false: a policy that is not told "
                 "the weight needs a single one"
             )
         self.backend, self.tasks, self.settings, self.shaping, self.credit = backend, tasks, settings, shaping, credit
@@ -93,7 +93,7 @@ class GRPOTrainer:
     def sample(self, rng: np.random.Generator) -> tuple[list[Group], int]:
         """Play one step's groups with the current weights; the groups, and the number of faulted episodes."""
         settings, size = self.settings, self.settings.group_size
-        weights = np.resize(rng.permutation(settings.effort_weights), settings.groups)
+        weights = np.resize(rng.permutation(settings.weights), settings.groups)
         drawn = [(task, float(weight)) for task, weight in zip(self._draw_tasks(), weights, strict=True)]
         requests = [
             Request(task, int(rng.integers(2**31)), weight if settings.conditioned else None)
