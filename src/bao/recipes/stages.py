@@ -17,7 +17,7 @@ from bao.errors import ConfigError
 from bao.gyms.section import check_scripted, make_gym, requests_at_once, task_set
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe
-from bao.recipes.weights import check_effort_weights, resolve
+from bao.recipes.weights import check_effort_weights, reference_of, resolve
 from bao.storage.folder import logger, open_folder, relative_to
 from bao.task import Split
 from bao.train.demonstrations import Demonstration, Rejection, counts, demonstrations
@@ -123,6 +123,7 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
         return target
     require(recipe.logging)
     found = check_effort_weights(recipe, progress)
+    reference = reference_of(recipe, found)
     logger.info("involving the user pays up to an effort weight of %.3f", found.largest)
     loaded = local.load_local(start, recipe.model.device)
     settings = recipe.grpo
@@ -137,7 +138,9 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     ):
         backend, tasks = LocalBackend(workers, settings), task_set(recipe.gym, Split.TRAIN, settings.tasks)
         paid = (recipe.shaping.build(), recipe.credit)
-        trainer = GRPOTrainer(backend, tasks, settings, *paid, seed=recipe.seed, out=out, trackers=trackers)
+        trainer = GRPOTrainer(
+            backend, tasks, settings, *paid, seed=recipe.seed, out=out, trackers=trackers, reference=reference
+        )
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
     local.save_local(target, loaded._replace(profile=_profile(recipe)))

@@ -18,6 +18,7 @@ from bao.rollout.episodes import play_all
 from bao.settings import AUTO
 from bao.storage.folder import CONFIG
 from bao.task import Split
+from bao.train.collapse import Reference
 from bao.train.shaping import check_weights
 
 TASKS_WITH_MODELS = 50
@@ -92,6 +93,12 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> GymPrices:
     for warning in warnings:
         progress.warn(f"grpo.effort_weights: {warning}")
     return found
+
+
+def reference_of(recipe: Recipe, found: GymPrices) -> dict[float, Reference]:
+    """What the scripted policies reach at each of the recipe's effort weights."""
+    best = {weight: found.overall.best(weight) for weight in recipe.grpo.weights}
+    return {weight: Reference(reign.task_return, reign.user_effort) for weight, reign in best.items()}
 
 
 def _recorded(folder: Path, recipe: Recipe) -> tuple[float, ...] | None:

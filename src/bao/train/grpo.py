@@ -10,7 +10,7 @@ held out, since the policy is judged by `bao.evaluation`.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,12 @@ from bao.rollout.request import Request
 from bao.task import Task, TaskSet
 from bao.train.backend import Backend
 from bao.train.checkpoint import Checkpoints
-from bao.train.collapse import ADVICE, Collapse, name_collapse
+from bao.train.collapse import ADVICE, WINDOW, Collapse, Reference, collapses
 from bao.train.groups import Group, group_metrics, make_group
 from bao.train.objective import PolicyGradient
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
-from bao.train.tracking.metrics_log import SECONDS, MetricsLog
+from bao.train.tracking.metrics_log import SECONDS, MetricsLog, read_metrics
 from bao.train.tracking.trackers import Trackers
 
 
@@ -44,7 +44,9 @@ class GRPOTrainer:
         seed: int,
         out: Path,
         trackers: Trackers | None = None,
+        reference: Mapping[float, Reference] | None = None,
     ) -> None:
+        """`reference`: by price what can be reached, for naming a collapse; without it, what the first steps reached."""
         if not settings.conditioned and len(set(settings.weights)) > 1:
             raise ConfigError(
                 f"grpo.effort_weights={list(settings.weights)} with grpo.conditioned=false: a policy that is not told "
@@ -52,6 +54,7 @@ class GRPOTrainer:
             )
         self.backend, self.tasks, self.settings, self.shaping, self.credit = backend, tasks, settings, shaping, credit
         self.seed, self.out, self.trackers = seed, out, trackers
+        self.reference = reference
         self.step_count = 0
         self._history: list[dict[str, float]] = []
 
@@ -62,14 +65,16 @@ class GRPOTrainer:
         if state is not None:
             self.step_count, self._history = state["step"], state["history"]
         named: set[Collapse] = set()
+        begun = read_metrics(self.out / "metrics.jsonl")[: min(WINDOW, self.step_count)]
         with MetricsLog(self.out, self.step_count, self.trackers) as log:
             while self.step_count < self.settings.steps:
                 metrics = self.step()
                 log.write(self.step_count, metrics)
-                collapse = name_collapse(self._history)
-                if collapse is not None and collapse not in named and warn is not None:
-                    named.add(collapse)
-                    warn(f"step {self.step_count}: the policy has collapsed into {collapse}: {ADVICE[collapse]}")
+                begun = [*begun, metrics][:WINDOW]
+                for collapse, seen in collapses(self._history, self.reference, begun).items():
+                    if collapse not in named and warn is not None:
+                        named.add(collapse)
+                        warn(f"step {self.step_count}: the policy has collapsed into {collapse} ({seen}): {ADVICE[collapse]}")
                 if report is not None:
                     report(self.step_count, self.settings.steps, metrics)
                 if self.step_count % self.settings.checkpoint_every == 0 and self.step_count < self.settings.steps:
