@@ -123,7 +123,7 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
         return target
     require(recipe.logging)
     found = check_effort_weights(recipe, progress)
-    reference = reference_of(recipe, found)
+    reachable = reference_of(recipe, found)
     logger.info("involving the user pays up to an effort weight of %.3f", found.largest)
     loaded = local.load_local(start, recipe.model.device)
     settings = recipe.grpo
@@ -139,7 +139,7 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
         backend, tasks = LocalBackend(workers, settings), task_set(recipe.gym, Split.TRAIN, settings.tasks)
         paid = (recipe.shaping.build(), recipe.credit)
         trainer = GRPOTrainer(
-            backend, tasks, settings, *paid, seed=recipe.seed, out=out, trackers=trackers, reference=reference
+            backend, tasks, settings, *paid, seed=recipe.seed, out=out, trackers=trackers, reference=reachable
         )
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)

@@ -36,7 +36,7 @@ ADVICE: Mapping[Collapse, str] = {
     Collapse.PRICED_OUT: "strengthen the warm start at that price (sft.demonstrations), or lower grpo.learning_rate",
     Collapse.ASKING: "raise the greatest of grpo.effort_weights, or lower grpo.learning_rate",
     Collapse.BABBLE: "lower grpo.learning_rate, or strengthen the warm start (sft.demonstrations)",
-    Collapse.NO_EXPLORATION: "raise grpo.temperature or grpo.entropy, or begin with a warm start that is less sure (sft.epochs)",
+    Collapse.NO_EXPLORATION: "raise grpo.temperature or grpo.entropy, or a warm start that is less sure (sft.epochs)",
     Collapse.FROZEN: "raise grpo.temperature or grpo.entropy, or use harder tasks (gym.levels)",
 }
 
