@@ -103,7 +103,11 @@ def regrets(
         raise DataError("no task was played by all of these policies: evaluate them on the same tasks")
     silence = {SILENCE: Played(tuple(tasks), np.zeros(len(tasks)), np.zeros(len(tasks)))}
     scripts = {**silence, **fixed}
-    best = tuple(max(scripts, key=lambda each: scripts[each].at(price, tasks).mean()) for price in prices)
+
+    def standing(name: str, price: float) -> tuple[float, float]:
+        return float(scripts[name].at(price, tasks).mean()), -float(scripts[name].effort(tasks).mean())
+
+    best = tuple(max(scripts, key=lambda name: standing(name, price)) for price in prices)
     worth = {name: np.column_stack([each[price].at(price, tasks) for price in prices]) for name, each in told.items()}
     worth[ENVELOPE] = np.column_stack([scripts[name].at(price, tasks) for name, price in zip(best, prices, strict=True)])
     effort = {name: np.column_stack([each[price].effort(tasks) for price in prices]) for name, each in told.items()}
