@@ -83,6 +83,12 @@ def test_prices_between_which_nothing_changes_ask_for_no_trade_off(evaluated: Ev
     assert judge(table, changes, "bao", "sft") == []
 
 
+def test_a_policy_of_a_single_price_has_nothing_to_trade(evaluated: Evaluated) -> None:
+    told = {name: {0.1: evaluated[each]} for name, each in (("bao", "silent"), ("sft", "never_ask"))}
+    table, changes = regret_table([evaluated[name] for name in SCRIPTS], told, resamples=400)
+    assert [each.failure for each in judge(table, changes, "bao", "sft")] == [Failure.BELOW_SCRIPTS, Failure.BELOW_START]
+
+
 def test_one_that_was_better_before_reinforcement_is_below_its_warm_start(evaluated: Evaluated) -> None:
     found = failures(evaluated, ("never_ask", "never_ask", "silent"), GOOD)
     assert set(found) == {Failure.BELOW_START, Failure.BELOW_SCRIPTS}
