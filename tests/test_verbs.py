@@ -25,7 +25,14 @@ from bao.trajectory import Trajectory
 from tests.support.command_line import bao as command
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
-VERBS = {"eval": bao.evaluate, "compare": bao.compare, "frontier": bao.frontier, "report": bao.report, "run": bao.run}
+VERBS = {
+    "eval": bao.evaluate,
+    "compare": bao.compare,
+    "frontier": bao.frontier,
+    "prices": bao.prices,
+    "report": bao.report,
+    "run": bao.run,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -271,7 +278,10 @@ def test_type_checkers_see_what_is_imported_late() -> None:
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
     seen = {each.module: tuple(alias.name for alias in each.names) for each in block.body if isinstance(each, ast.ImportFrom)}
     assert seen == bao._NOUNS
-    assert set(bao.__all__) == {*bao._HOMES, *(verb for verb in ("compare", "evaluate", "frontier", "load", "report", "run"))}
+    assert set(bao.__all__) == {
+        *bao._HOMES,
+        *(verb for verb in ("compare", "evaluate", "frontier", "load", "prices", "report", "run")),
+    }
     assert set(bao.__all__) <= set(dir(bao))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = bao.nothing

@@ -3,14 +3,35 @@
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, ValidationError, ValidatorFunctionWrapHandler
+from pydantic_core import core_schema
 
 from bao.errors import ConfigError, suggest
 
 EffortWeights = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
 """At least one price of a user-involving turn, in units of R."""
+AUTO: Literal["auto"] = "auto"
+"""In place of effort weights: find them from the gym's scripted policies (`bao.evaluation.prices`)."""
+
+
+def _auto_or(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    return AUTO if value == AUTO else handler(value)
+
+
+FoundWeights = Annotated[
+    EffortWeights | Literal["auto"],
+    GetPydanticSchema(
+        # Not a union, whose errors would name two settings where one is wrong.
+        lambda _, handler: core_schema.no_info_wrap_validator_function(
+            _auto_or,
+            handler(EffortWeights),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value),
+        )
+    ),
+]
+"""`EffortWeights`, or `AUTO`."""
 
 
 class Section(BaseModel):

@@ -16,6 +16,7 @@ COMMANDS = (
     "train",
     "eval",
     "frontier",
+    "prices",
     "report",
     "run",
     "show",

@@ -28,6 +28,7 @@ from bao.progress import Progress
 from bao.recipes import stages
 from bao.recipes.recipe import Recipe, load_recipe
 from bao.recipes.run import run_recipe
+from bao.recipes.weights import check_effort_weights
 from bao.reporting.terminal import TerminalProgress
 from bao.storage.episodes import read_episodes
 from bao.storage.folder import LOG, open_folder
@@ -56,7 +57,7 @@ TINY = (
     "model.feedforward=64",
     "model.workers=1",
 )
-LABELS = ("oracle", "ask_all", "never_ask", "random", "sft w=0", "sft w=0.1", "bao w=0", "bao w=0.1")
+LABELS = ("oracle", "ask_all", "ask_needed", "never_ask", "random", "sft w=0", "sft w=0.1", "bao w=0", "bao w=0.1")
 
 
 def recipe(*changes: str) -> Recipe:
@@ -125,7 +126,7 @@ def test_effort_weights_that_silence_some_tasks_are_warned_of_once_on_the_termin
     progress, watched = told()
     settings = recipe("gym.levels=[2, 3, 4]", "grpo.tasks=40", "grpo.effort_weights=[0.0, 0.3]")
     open_folder(tmp_path, {})
-    stages.check_effort_weights(settings, progress)
+    check_effort_weights(settings, progress)
     stages.reinforce(settings, model, tmp_path / "bao", progress)
     warnings = [line for line in watched.getvalue().splitlines() if "warning" in line and "effort_weight=0.3:" in line]
     assert len(warnings) == 1

@@ -205,6 +205,25 @@ class TestFigures:
         flipped = {"+": "−", "−": "+"}
         assert there == flipped[back[0]] + back[1:]
 
+    def test_worth_and_regret_stand_by_price_with_their_intervals(self, page: Any) -> None:
+        heads = page.locator("#regret-table thead th").all_inner_texts()
+        assert [head.lower() for head in heads] == [
+            "price w",
+            "sft",
+            "bao",
+            "best script",
+            "regret of bao to the best script",
+            "regret of bao to sft",
+        ]
+        dear = page.inner_text("#regret-table tbody tr >> nth=1")
+        for part in ("0.1", "0.600", "ask_all", "−0.10", "[−0.13, −0.07]"):
+            assert part in dear
+        assert page.locator("#regret-table tbody tr").count() == 4
+        worse = page.locator("#regret-table .verdict-bad").all_inner_texts()
+        assert len(worse) == 1
+        assert worse[0].startswith("+0.05")
+        assert "change hands at the prices 0.120, 0.170" in page.inner_text("#regret figcaption")
+
     def test_a_sentence_names_the_best_and_how_sure_that_is(self, page: Any) -> None:
         told = page.inner_text("#frontier .answer")
         assert "oracle (in 90 % of resamples)" in told
@@ -423,12 +442,12 @@ class TestEverywhere:
         write_report(tmp_path / "empty.html", ReportData(title="empty", frontier={}))
         page = show(tmp_path / "empty.html")
         sections = page.locator("main > section").count()
-        assert page.locator("main > section:has(.empty)").count() == sections == 11
+        assert page.locator("main > section:has(.empty)").count() == sections == 12
 
     def test_parts_with_nothing_to_say_are_left_out_beside_others(self, show: Opened, tmp_path: Path) -> None:
-        write_report(tmp_path / "some.html", replace(made_up_data(1), curves={}, settings={}))
+        write_report(tmp_path / "some.html", replace(made_up_data(1), curves={}, settings={}, regret={}))
         page = show(tmp_path / "some.html")
-        for part in ("learning", "settings"):
+        for part in ("learning", "settings", "regret"):
             assert not page.is_visible(f"#{part}")
             assert not page.is_visible(f".contents a[href='#{part}']")
         assert page.is_visible("#spread")

@@ -98,6 +98,31 @@ def made_up_frontier() -> dict[str, Any]:
     }
 
 
+def made_up_regret() -> dict[str, Any]:
+    prices = [0.0, 0.1, 0.2]
+
+    def over(*means: float) -> dict[str, Any]:
+        return {"at": [between(mean) for mean in means], "mean": between(sum(means) / len(means))}
+
+    def between(mean: float) -> dict[str, float]:
+        return {"mean": mean, "low": mean - 0.03, "high": mean + 0.03}
+
+    return {
+        "prices": prices,
+        "tasks": 50,
+        "best": ["ask_all", "ask_all", "silence"],
+        "worth": {"sft": over(0.7, 0.4, 0.1), "bao": over(0.93, 0.6, 0.1), "envelope": over(0.98, 0.5, 0.0)},
+        "user_effort": {"bao": over(6.1, 3.1, 1.3)},
+        "regret": {
+            "sft": {"envelope": over(0.28, 0.1, -0.1), "bao": over(0.23, 0.2, 0.0)},
+            "bao": {"envelope": over(0.05, -0.1, -0.1), "sft": over(-0.23, -0.2, 0.0)},
+        },
+        "effort_drop": {"bao": between(4.8)},
+        "breakpoints": [0.12, 0.17],
+        "largest": 0.17,
+    }
+
+
 WORDS = ["hotel", "beach", "area", "price", "nights", "breakfast", "quiet", "airport", "budget", "pool", "view", "late"]
 
 
@@ -197,5 +222,6 @@ def made_up_data(episodes: int = 6) -> ReportData:
             "train": {"steps": 240, "lr": 3e-4, "credit": {"name": "reward_to_go"}},
             "limit": None,
         },
+        regret=made_up_regret(),
         notes=["Evaluated on the scripted user with patience 3; trained on patience 2 to 6."],
     )

@@ -25,7 +25,6 @@ from bao.policies.prompt import PromptForm
 from bao.rollout.request import Limits, Request
 from bao.train.backend import Backend
 from bao.train.backends.local import LocalBackend
-from bao.train.collapse import Collapse, name_collapse
 from bao.train.groups import make_group
 from bao.train.grpo import GRPOTrainer
 from bao.train.settings import CreditSection, GRPOSection
@@ -215,25 +214,6 @@ def test_kl_and_entropy_terms_move_the_gradient(tmp_path: Path) -> None:
     regular.train()
     pairs = zip(plain.backend.model.parameters(), regular.backend.model.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in pairs)
-
-
-def row(**values: float) -> dict[str, float]:
-    return {"unparsable": 0.0, "answered": 1.0, "zero_variance": 0.2, "score": 0.8, **values}
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        ([row()] * 5, None),
-        ([row(answered=0.02)] * 3, Collapse.SILENCE),
-        ([row(answered=0.02)] * 2, None),
-        ([row(unparsable=0.9, answered=0.0)] * 3, Collapse.BABBLE),
-        ([row(zero_variance=1.0, score=0.1)] * 3, Collapse.FROZEN),
-        ([row(zero_variance=1.0, score=0.99)] * 3, None),
-    ],
-)
-def test_a_collapse_is_named_once_three_steps_agree(rows: list[dict[str, float]], expected: Collapse | None) -> None:
-    assert name_collapse(rows) == expected
 
 
 def test_a_collapse_is_warned_of_once_by_name_and_with_advice(tmp_path: Path) -> None:

@@ -221,7 +221,9 @@ ORACLE = (
 
 def test_the_largest_paying_weight_is_the_ratio_of_mean_return_to_mean_effort() -> None:
     assert largest_paying_weight(ORACLE) == pytest.approx(2 / 8)
-    assert largest_paying_weight([episode(search(), search(1.0))]) == math.inf
+    # Who earns without the user, or nearly so, pays at any price; a turn that costs a whole task pays in no episode.
+    assert largest_paying_weight([episode(search(), search(1.0))]) == 1.0
+    assert largest_paying_weight([*[episode(search(), search(1.0))] * 40, *ORACLE]) == 1.0
     assert largest_paying_weight([episode(ask())]) == 0.0
 
 
@@ -243,6 +245,13 @@ def test_a_weight_that_silences_some_tasks_is_warned_about() -> None:
     assert check_weights([0.0, 0.1], ORACLE) == ()
     (warning,) = check_weights([0.1, 0.2], ORACLE)
     assert "effort_weight=0.2: 1 of 2 tasks" in warning
+
+
+def test_an_oracle_that_needs_no_user_still_bounds_the_weights() -> None:
+    free = [episode(search(), search(1.0))]
+    assert check_weights([0.0, 0.99], free) == ()
+    with pytest.raises(ConfigError, match=r"effort_weight=1 .* whole task.* \[0, 1\)"):
+        check_weights([1.0], free)
 
 
 def test_weight_zero_is_always_allowed() -> None:

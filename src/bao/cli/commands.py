@@ -15,6 +15,7 @@ from bao.cli.options import JSON, Out, RecipeName, Set, Several, command_of
 
 if TYPE_CHECKING:
     from bao.evaluation.comparison import ComparisonResult
+    from bao.evaluation.prices import GymPrices
     from bao.evaluation.results import EvaluationResult
     from bao.pareto import Frontier
     from bao.recipes.run import RecipeResult
@@ -26,6 +27,10 @@ _EvalSet = Annotated[
         help="A setting of the gym, the evaluation, the agent or how a local model runs; overrides the options. For example "
         "gym.settings.llm.timeout=20, agent.body.top_k=20 or model.dtype=bfloat16. May be repeated.",
     ),
+]
+_GymSet = Annotated[
+    list[str] | None,
+    Parameter(name=["--set", "-s"], help="A setting of the gym, such as gym.settings.persona=busy. May be repeated."),
 ]
 _Failures = Annotated[
     Literal["fail_fast", "retry", "minimum_viable"] | None,
@@ -90,6 +95,15 @@ def add_to(app: App) -> None:
         evaluations=list[Path],
         out=Out,
         objectives=tuple[str, ...],
+    )
+    add(
+        "prices",
+        verbs.prices,
+        _show_prices,
+        ("bao prices --gym travel --levels 2 3 4", "bao prices --gym search --count 8 --json"),
+        levels=Annotated[tuple[int, ...] | None, Several],
+        split=Literal["train", "valid", "test"],
+        settings=_GymSet,
     )
     add(
         "report",
@@ -208,8 +222,19 @@ def _show_frontier(found: "Frontier", *, out: Path) -> None:
     print(f"results: {out}")
 
 
+def _show_prices(found: "GymPrices", *, as_json: JSON = False) -> None:
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+        return
+    from bao.cli.listing import prices_tables
+    from bao.reporting.terminal import results_console
+
+    for each in prices_tables(found.to_json()):
+        results_console().print(each)
+
+
 def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
-    from bao.cli.judging import ablation_table
+    from bao.cli.judging import ablation_table, regret_view
     from bao.measures.catalogue import interval_text
     from bao.reporting.terminal import results_console
 
@@ -221,6 +246,7 @@ def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
     for series, value in result.frontier.hypervolume.items():
         line = f"hypervolume of {series}: {interval_text(value.to_json())}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(regret_view(result.regret))
     console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 from bao.measures.catalogue import interval_text
 from bao.measures.comparison import Comparison, Difference
 from bao.measures.transfer import Ratio, Transfer
+from bao.pareto.regret import ENVELOPE
 
 
 def ablation_table(result: Mapping[str, Any]) -> Table:
@@ -67,3 +68,26 @@ def transfers_table(found: Sequence[Transfer]) -> Table:
 
 def _ratio(rate: Ratio) -> str:
     return interval_text({"mean": rate.value, "low": rate.low, "high": rate.high}, ".2f")
+
+
+def regret_view(found: Mapping[str, Any], policy: str = "bao") -> Table:
+    """The content of a ``regret.json``: what each policy is worth at each price, and the regrets of `policy`."""
+    worth = {("best script" if name == ENVELOPE else name): each for name, each in found["worth"].items()}
+    lacks = {("best script" if name == ENVELOPE else name): each for name, each in found["regret"][policy].items()}
+    titles = (
+        "Price w",
+        "Best script is",
+        *(f"R - wU of {name}" for name in worth),
+        *(f"{name} less {policy}" for name in lacks),
+    )
+    view = Table(
+        title=f"Worth and regret by price, {found['tasks']} tasks, 95 % intervals paired by task", title_justify="left"
+    )
+    for title in titles:
+        view.add_column(title, justify="left" if title == "Best script is" else "right", overflow="fold")
+    for place, price in enumerate([*found["prices"], None]):
+        picked = [(each["mean"] if price is None else each["at"][place]) for each in (*worth.values(), *lacks.values())]
+        shown = [f"{value['mean']:.3f}" for value in picked[: len(worth)]]
+        shown += [interval_text(value, "+.3f") for value in picked[len(worth) :]]
+        view.add_row("mean" if price is None else f"{price:g}", "" if price is None else found["best"][place], *shown)
+    return view

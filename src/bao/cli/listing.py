@@ -82,6 +82,27 @@ def frontier_table(result: Mapping[str, Any]) -> Table:
     return view
 
 
+def prices_tables(found: Mapping[str, Any]) -> list[Table | Text]:
+    """What `bao.evaluation.prices.GymPrices.to_json` says, for reading."""
+    about = (
+        f"{found['gym']}: the best of the scripted policies and silence by the price w of a user turn, {found['tasks']} tasks"
+    )
+    view = Table(title=about, title_justify="left")
+    for name in ("Tasks", "Best", "From w", "Up to w", "R", "U"):
+        view.add_column(name, justify="left" if name in ("Tasks", "Best") else "right")
+    rows = {"all": found["overall"], **{f"level {level}": each for level, each in found["levels"].items()}}
+    for tasks, each in rows.items():
+        for place, reign in enumerate(each["reigns"]):
+            ends = (f"{reign['low']:.3f}", "" if reign["high"] is None else f"{reign['high']:.3f}")
+            view.add_row(
+                "" if place else tasks, reign["name"], *ends, f"{reign['task_return']:.2f}", f"{reign['user_effort']:.2f}"
+            )
+        view.add_section()
+    largest, suggested = found["largest"], ", ".join(f"{weight:g}" for weight in found["suggested"])
+    pays = f"Involving the user pays below w = {largest:.3f}" if largest else "Involving the user pays at no price"
+    return [view, Text(f"{pays}.\ngrpo.effort_weights = [{suggested}]")]
+
+
 def model_usage() -> list[str]:
     """What talking to models took in this process, a line for each endpoint that was used."""
     if "bao.endpoint.client" not in sys.modules:

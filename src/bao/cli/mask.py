@@ -10,7 +10,9 @@ from rich.text import Text
 from bao.errors import ConfigError
 from bao.gyms.section import make_gym, task_set
 from bao.models.engine import Engine, Limits, Request
+from bao.progress import Silent
 from bao.recipes.recipe import Recipe
+from bao.recipes.weights import resolve
 from bao.task import Split
 
 
@@ -19,6 +21,7 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
     from bao.models.local import load_local
     from bao.train.groups import make_group
 
+    recipe = resolve(recipe, Silent(), model.parent)
     settings = recipe.grpo
     if not 0 <= index < settings.group_size:
         raise ConfigError(f"--index {index}: a group has the trajectories 0 to {settings.group_size - 1} (grpo.group_size)")
@@ -26,7 +29,7 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
     rng = np.random.default_rng(seed)
     tasks = task_set(recipe.gym, Split.TRAIN, min(100, settings.tasks))
     task = tasks[int(rng.integers(len(tasks)))]
-    weight = float(rng.choice(settings.effort_weights))
+    weight = float(rng.choice(settings.weights))
     engine = Engine(
         loaded.model,
         loaded.template,

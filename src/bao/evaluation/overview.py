@@ -45,8 +45,13 @@ def make_report(
     curves: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     settings: Mapping[str, Any] | None = None,
     transcript_mb: float | None = None,
+    notes: Sequence[str] = (),
+    regret: Mapping[str, Any] | None = None,
 ) -> Path:
-    """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.reporting.page.TRANSCRIPT_MB`)."""
+    """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.reporting.page.TRANSCRIPT_MB`).
+
+    `notes` stand at its top; `regret` is the content of a ``regret.json``.
+    """
     from bao.reporting.page import TRANSCRIPT_MB, ReportData, write_report
 
     path = out / REPORT
@@ -60,6 +65,8 @@ def make_report(
             episodes={each.label: each.episodes(traces=False) for each in results},
             settings=settings or {each.label: each.settings for each in results if each.settings},
             folders={each.label: shlex.quote(_from_here(each.folder)) for each in results},
+            notes=notes,
+            regret=regret or {},
             transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
         ),
     )

@@ -17,6 +17,7 @@ from bao.gym import Gym
 from bao.gyms.registry import gym_class
 from bao.gyms.section import check_scripted, make_gym, requests_at_once, scripted_policy
 from bao.policies.prompt import rules_text, system_text
+from bao.policies.scripted import RATIONAL
 from bao.policy import Policy, PolicyKind, PolicyRef
 from bao.progress import Progress
 from bao.rollout.batched import FolderRequests, run_batches
@@ -65,7 +66,9 @@ def open_player(ref: PolicyRef, job: EvaluationJob) -> Player:
         if ref.kind == PolicyKind.LOCAL:
             return LocalPlayer(ref, job)
         check_scripted(job.gym, [ref.name])
-        return TurnPlayer(job, ref.name, {"policy": str(ref)}, lambda series: partial(scripted_policy, ref.name, series))
+        return TurnPlayer(
+            job, ref.name, {"policy": str(ref)}, partial(partial, scripted_policy, ref.name), reads_price=ref.name == RATIONAL
+        )
     if ref.value is not None and (job.settings.workers > 1 or job.settings.ray):
         raise ConfigError(
             f"policy={ref.name} is an object of this process: leave workers and ray out, or name it as FILE.py:OBJECT"
@@ -87,6 +90,8 @@ class TurnPlayer:
     """From the name that trajectories give the policy. What it makes can be pickled, for other processes call it too."""
     agent: "Agent | None" = None
     """None: a scripted policy."""
+    reads_price: bool = False
+    """Of a scripted policy: whether it goes by the price in its system text."""
 
     @property
     def unused(self) -> frozenset[str]:
@@ -94,8 +99,8 @@ class TurnPlayer:
 
     def check(self, weights: Sequence[float | None], progress: Progress) -> None:
         for weight in weights:
-            if weight is not None and self.agent is None:
-                raise ConfigError(f"effort_weight={weight:g}: the scripted policies are told none; leave it out")
+            if weight is not None and self.agent is None and not self.reads_price:
+                raise ConfigError(f"effort_weight={weight:g}: this scripted policy is told none; leave it out")
 
     def play(self, folders: Folders, series: str, progress: Progress) -> None:
         settings, gym, agent = self.job.settings, self.job.gym, self.agent

@@ -43,8 +43,9 @@ class EvaluationSection(Section):
     """The share of episodes that has to be healthy under ``minimum_viable``."""
     episode_timeout: float = Field(default=3600.0, gt=0)
     """Seconds that one try of an episode may take; of a local model, whose episodes share its time: that the gym may take."""
-    scripted: tuple[str, ...] = ("oracle", "ask_all", "never_ask", "random")
-    """Scripted policies to evaluate beside it."""
+    scripted: tuple[str, ...] | None = None
+    """Scripted policies to evaluate beside it; none: all that the gym has but teachers. ``rational``, which reads the price, is
+    evaluated at each effort weight."""
     resamples: int = Field(default=1000, ge=100)
 
     @property

@@ -1,6 +1,6 @@
 """What the scripted policies of all gyms share: chance, the oracle, and a turn written down."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +11,18 @@ from bao.policy import Policy
 from bao.task import Task
 
 _Choice = TypeVar("_Choice", bound=Hashable)
+
+RATIONAL = "rational"
+"""The scripted policy of a gym that reads the price of a user turn from its system text and goes by it; few gyms have one. All
+others do the same at every price."""
+ORACLE, RANDOM, TEACHER = "oracle", "random", "teacher"
+"""Scripted policies that are no behaviour to compare with: one knows the task, one wants nothing, and those whose name begins
+with the last one choose at random, to show a student variety."""
+
+
+def fixed_behaviours(names: Iterable[str]) -> list[str]:
+    """Of a gym's scripted policies those that a policy can be asked to match at any price."""
+    return [name for name in names if name not in (RATIONAL, ORACLE, RANDOM) and not name.startswith(TEACHER)]
 
 
 def turn(kind: ActionKind, content: str = "", thinking: str = "") -> Parsed:

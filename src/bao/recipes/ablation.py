@@ -22,6 +22,7 @@ from bao.progress import Progress
 from bao.recipes import stages
 from bao.recipes.recipe import Recipe, check_recipe, load_recipe, read_values
 from bao.recipes.run import judge_model
+from bao.recipes.weights import resolve
 from bao.settings import Section
 from bao.storage.atomic import atomic_text
 from bao.storage.folder import open_folder
@@ -87,7 +88,7 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
     pooled: dict[str, dict[str, list[Trajectory]]] = {arm: {} for arm in ablation.arms}
     for seed in ablation.seeds:
         for arm in ablation.arms:
-            recipe = ablation.recipe(arm, seed, overrides)
+            recipe = resolve(ablation.recipe(arm, seed, overrides), progress, out / f"seed-{seed}" / arm / "bao")
             key = json.dumps([recipe.seed, recipe.model_dump(mode="json", include={"gym", "model", "sft"}), _prompts(recipe)])
             start = starts.setdefault(key, out / f"seed-{seed}" / arm / "sft")
             progress.say(f"{arm}, seed {seed}")
@@ -148,4 +149,4 @@ def _candidate(judged: EvaluationResult, arm: str, seed: int) -> Candidate:
 
 
 def _prompts(recipe: Recipe) -> list[Any]:
-    return [recipe.grpo.conditioned, list(recipe.grpo.effort_weights)]
+    return [recipe.grpo.conditioned, list(recipe.grpo.weights)]

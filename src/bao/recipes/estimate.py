@@ -22,7 +22,7 @@ def minutes(recipe: Recipe) -> float:
     rate = training_tokens_per_second(recipe)
     supervised = recipe.sft.demonstrations * recipe.sft.epochs * _TOKENS_PER_EPISODE
     sampled = recipe.grpo.steps * recipe.grpo.groups * recipe.grpo.group_size * _TOKENS_PER_EPISODE
-    weights = len(recipe.evaluation.effort_weights or recipe.grpo.effort_weights) if recipe.grpo.conditioned else 1
+    weights = len(recipe.evaluation.effort_weights or recipe.grpo.weights) if recipe.grpo.conditioned else 1
     judged = 2 * weights * recipe.evaluation.tasks * recipe.evaluation.rollouts * _TOKENS_PER_EPISODE
     work = supervised + 2 * sampled + judged
     return float((_OVER_PROBE * work / rate + _FIXED_SECONDS) / 60.0)

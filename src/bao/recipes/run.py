@@ -1,17 +1,24 @@
 """A whole recipe: warm start, reinforcement, evaluation beside the scripted policies, frontier, report."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bao.evaluation.evaluate import evaluate
 from bao.evaluation.overview import draw_frontier, make_report, write_frontier
+from bao.evaluation.regret import regret_table, write_regret
 from bao.evaluation.results import EvaluationResult
 from bao.evaluation.settings import EvaluationJob
+from bao.gyms.registry import gym_class
 from bao.gyms.section import check_scripted, task_set
 from bao.pareto import Frontier
+from bao.policies.scripted import RATIONAL, TEACHER
 from bao.progress import Progress
 from bao.recipes import stages
 from bao.recipes.recipe import Recipe
+from bao.recipes.verdict import Verdict, judge, judge_training, write_verdict
+from bao.recipes.weights import check_effort_weights, reference_of, resolve
 from bao.storage.folder import open_folder
 
 
@@ -22,35 +29,55 @@ class RecipeResult:
     evaluations: tuple[EvaluationResult, ...]
     frontier: Frontier
     report: Path
+    regret: Mapping[str, Any]
+    """The content of ``regret.json``: what each policy is worth at each price, and lacks of the best script and of others."""
+    verdicts: tuple[Verdict, ...] = ()
+    """How the run failed, as in ``verdict.json``; empty where nothing was found wanting."""
 
 
 def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
     """Run `recipe` into `out`, going on where an earlier run of it stopped.
 
-    Folders: ``sft`` and ``bao`` (models, metrics), ``eval/LABEL`` (episodes, summaries), then the frontier and the report.
+    Folders: ``sft`` and ``bao`` (models, metrics), ``eval/LABEL`` (episodes, summaries), then ``regret.json``,
+    ``verdict.json``, the frontier and the report.
     """
     from bao.train.tracking.metrics_log import read_metrics
 
+    recipe = resolve(recipe, progress, out)
     settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
     open_folder(out, settings)
-    check_scripted(recipe.gym, [recipe.sft.teacher, *recipe.evaluation.scripted])
-    largest = stages.check_effort_weights(recipe, progress)
+    scripts = _scripts(recipe)
+    check_scripted(recipe.gym, [recipe.sft.teacher, *scripts])
     progress.say(f"{recipe.name}: {_estimate(recipe, out)}; results go to {out}")
-    progress.say(f"acting pays up to an effort weight of {largest:.2f}")
+    prices = check_effort_weights(recipe, progress)
+    progress.say(f"involving the user pays up to an effort weight of {prices.largest:.2f}, by the scripted policies")
     start = stages.warm_start(recipe, out / "sft", progress)
     trained = stages.reinforce(recipe, start, out / "bao", progress)
-    results = _judge_scripted(recipe, out, progress)
-    for series, path in (("sft", start), ("bao", trained)):
-        results += judge_model(recipe, series, path, out, progress)
+    fixed = _judge_scripted(recipe, [name for name in scripts if name != RATIONAL], out, progress)
+    judged = {
+        "sft": judge_model(recipe, "sft", start, out, progress),
+        "bao": judge_model(recipe, "bao", trained, out, progress),
+    }
+    if RATIONAL in scripts:
+        judged[RATIONAL] = _judge_rational(recipe, out, progress)
+    results = [*fixed, *(each for found in judged.values() for each in found)]
     progress.say(f"{len(results)} evaluations, now the frontier and the report")
+    told = {name: dict(zip(_prices(recipe), found, strict=True)) for name, found in judged.items()}
+    table, changes = regret_table(fixed, told, seed=recipe.seed, resamples=recipe.evaluation.resamples)
+    regret = write_regret(table, changes, out)
+    verdicts = [*judge(table, changes, "bao", "sft"), *judge_training(out / "bao", "bao", reference_of(recipe, prices))]
+    write_verdict(verdicts, out)
     # What can be had without learning: a fixed policy at either end.
     ends = ("ask_all", "never_ask")
-    unions = (ends,) if set(ends) <= set(recipe.evaluation.scripted) else ()
+    unions = (ends,) if set(ends) <= set(scripts) else ()
     found = draw_frontier(results, unions=unions, seed=recipe.seed, resamples=recipe.evaluation.resamples)
     write_frontier(found, out)
     curves = {name: read_metrics(out / name / "metrics.jsonl") for name in ("bao", "sft")}
-    report = make_report(recipe.name, results, found, out, settings=settings, curves=curves)
-    return RecipeResult(tuple(results), found, report)
+    notes = [str(each) for each in verdicts]
+    report = make_report(recipe.name, results, found, out, settings=settings, curves=curves, notes=notes, regret=regret)
+    for each in verdicts:
+        progress.warn(str(each))
+    return RecipeResult(tuple(results), found, report, regret, tuple(verdicts))
 
 
 def _estimate(recipe: Recipe, out: Path) -> str:
@@ -65,18 +92,37 @@ def _estimate(recipe: Recipe, out: Path) -> str:
     return f"about {expected} minute{'s' if expected > 1 else ''} on this machine"
 
 
-def _judge_scripted(recipe: Recipe, out: Path, progress: Progress) -> list[EvaluationResult]:
+def _scripts(recipe: Recipe) -> list[str]:
+    """The scripted policies that are evaluated: those named, or all but teachers."""
+    named = recipe.evaluation.scripted
+    known = gym_class(recipe.gym.name).scripted_policies()
+    return [*named] if named is not None else [name for name in known if not name.startswith(TEACHER)]
+
+
+def _judge_scripted(recipe: Recipe, names: Sequence[str], out: Path, progress: Progress) -> list[EvaluationResult]:
     job, found = _job(recipe), []
     with progress.task("scripted policies", None):
-        for name in recipe.evaluation.scripted:
+        for name in names:
             found += evaluate(f"scripted:{name}", job, {None: out / "eval" / name}, progress)
     return found
 
 
+def _judge_rational(recipe: Recipe, out: Path, progress: Progress) -> list[EvaluationResult]:
+    """``rational`` at the prices that the trained policies are judged at."""
+    folders: dict[float | None, Path] = {price: out / "eval" / f"{RATIONAL}-w{price:g}" for price in _prices(recipe)}
+    with progress.task(f"scripted policy {RATIONAL}", None):
+        return evaluate(f"scripted:{RATIONAL}", _job(recipe), folders, progress)
+
+
+def _prices(recipe: Recipe) -> list[float]:
+    """The prices that policies are judged at, ascending; the single one of a policy that is not told it."""
+    weights = (recipe.grpo.conditioned and recipe.evaluation.effort_weights) or recipe.grpo.weights
+    return sorted(set(weights))
+
+
 def judge_model(recipe: Recipe, series: str, path: Path, out: Path, progress: Progress) -> list[EvaluationResult]:
     """Evaluate the model in `path` as `series`, at every effort weight where the recipe conditions it on one."""
-    weights = recipe.evaluation.effort_weights or recipe.grpo.effort_weights
-    told: list[float | None] = [*sorted(set(weights))] if recipe.grpo.conditioned else [None]
+    told: list[float | None] = [*_prices(recipe)] if recipe.grpo.conditioned else [None]
     folders = {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
     # Its episodes share one batch, over model.workers.
     return evaluate(f"local:{path}", _job(recipe, series, workers=1, ray=None), folders, progress)

@@ -10,40 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bao.errors import ConfigError
-from bao.gyms.section import make_gym, requests_at_once, scripted_policy, task_set
+from bao.gyms.section import make_gym, requests_at_once, task_set
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe
 from bao.recipes.teaching import teach
-from bao.rollout.episodes import play_all
+from bao.recipes.weights import check_effort_weights, reference_of, resolve
 from bao.storage.folder import logger, open_folder, relative_to
 from bao.task import Split
 from bao.train.demonstrations import Demonstration
-from bao.train.shaping import check_weights, largest_paying_weight
 
 if TYPE_CHECKING:
     from bao.models.local import LocalModel, Profile
     from bao.train.tracking.trackers import Trackers
 
 MODEL = "model"
-
-
-def check_effort_weights(recipe: Recipe, progress: Progress) -> float:
-    """The largest effort weight at which acting pays on this gym, from its oracle.
-
-    Warns of weights that silence some tasks; raises `ConfigError` on one that silences the gym.
-    """
-    tasks = task_set(recipe.gym, Split.TRAIN, min(200, recipe.grpo.tasks))
-    make_policy = partial(scripted_policy, "oracle", "oracle")
-    concurrency = min(requests_at_once(recipe.gym), default=1)
-    episodes = play_all(partial(make_gym, recipe.gym), make_policy, tasks.tasks, concurrency=concurrency)
-    try:
-        warnings = check_weights(recipe.grpo.effort_weights, episodes)
-    except ConfigError as error:
-        raise ConfigError(f"grpo.effort_weights={list(recipe.grpo.effort_weights)}: {error}") from error
-    for warning in warnings:
-        progress.warn(f"grpo.effort_weights: {warning}")
-    return largest_paying_weight(episodes)
 
 
 def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
@@ -55,7 +35,8 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     from bao.train.sft import train_sft
     from bao.train.tracking.trackers import require
 
-    prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.effort_weights)}
+    recipe = resolve(recipe, progress, out)
+    prompts = {"conditioned": recipe.grpo.conditioned, "effort_weights": list(recipe.grpo.weights)}
     open_folder(out, {**recipe.model_dump(mode="json", include={"seed", "gym", "model", "sft"}), "prompts": prompts})
     target = out / MODEL
     if local.is_saved(target):
@@ -116,13 +97,15 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     from bao.train.tracking.trackers import require
 
     local.check_folder(start)
+    recipe = resolve(recipe, progress, out, start.parent)
     open_folder(out, {"start": relative_to(start, out), **recipe.model_dump(mode="json", exclude={"evaluation", "logging"})})
     target = out / MODEL
     if local.is_saved(target):
         return target
     require(recipe.logging)
-    largest = check_effort_weights(recipe, progress)
-    logger.info("acting pays up to an effort weight of %.3f", largest)
+    found = check_effort_weights(recipe, progress)
+    reachable = reference_of(recipe, found)
+    logger.info("involving the user pays up to an effort weight of %.3f", found.largest)
     loaded = local.load_local(start, recipe.model.device)
     settings = recipe.grpo
     limits, gyms = Limits(settings.turn_tokens, settings.trajectory_tokens), min(requests_at_once(recipe.gym), default=0)
@@ -136,7 +119,9 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     ):
         backend, tasks = LocalBackend(workers, settings), task_set(recipe.gym, Split.TRAIN, settings.tasks)
         paid = (recipe.shaping.build(), recipe.credit)
-        trainer = GRPOTrainer(backend, tasks, settings, *paid, seed=recipe.seed, out=out, trackers=trackers)
+        trainer = GRPOTrainer(
+            backend, tasks, settings, *paid, seed=recipe.seed, out=out, trackers=trackers, reference=reachable
+        )
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
     local.save_local(target, loaded._replace(profile=_profile(recipe)))
@@ -146,4 +131,4 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
 def _profile(recipe: Recipe) -> "Profile":
     from bao.models.local import Profile
 
-    return Profile(recipe.model.prompt, recipe.grpo.effort_weights if recipe.grpo.conditioned else ())
+    return Profile(recipe.model.prompt, recipe.grpo.weights if recipe.grpo.conditioned else ())

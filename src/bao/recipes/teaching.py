@@ -141,7 +141,7 @@ def _successful(recipe: Recipe) -> Lessons:
     gym = make_gym(recipe.gym)
     rejected: Counter[Rejection] = Counter()
     teacher, tasks = gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
-    rng, told = np.random.default_rng([recipe.seed, 1]), recipe.grpo.effort_weights if recipe.grpo.conditioned else ()
+    rng, told = np.random.default_rng([recipe.seed, 1]), recipe.grpo.weights if recipe.grpo.conditioned else ()
     how: dict[str, Any] = {"effort_weights": told, "form": recipe.model.prompt, "rejected": rejected}
     found = demonstrations(gym, teacher, tasks, recipe.sft.demonstrations, rng, thinking=recipe.sft.thinking, **how)
     try:

@@ -31,7 +31,7 @@ CURVE_LIMIT = 600
 TRANSCRIPT_MB = 12.0
 """With 10,000 episodes the page then stays below 14 MB, which mail servers still take (they count a file by 4/3)."""
 
-_SCRIPTS = "plot panel report frontier pairs curves spread measures archive transcript episodes gallery page"
+_SCRIPTS = "plot panel report frontier regret pairs curves spread measures archive transcript episodes gallery page"
 SCRIPTS = tuple(f"{name}.js" for name in _SCRIPTS.split())
 """In the order in which they are joined: each uses what those before it define."""
 
@@ -54,6 +54,8 @@ class ReportData:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The resolved settings, nested, shown in TOML's form."""
     notes: Sequence[str] = ()
+    regret: Mapping[str, Any] = field(default_factory=dict)
+    """The content of ``regret.json``."""
     folders: Mapping[str, str] = field(default_factory=dict)
     """By policy label: the folder of its episodes, as the page names it to `bao show transcript`."""
     transcript_mb: float = TRANSCRIPT_MB
@@ -110,6 +112,7 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "turn_fields": TURN_FIELDS,
         "settings": toml_text(data.settings),
         "notes": list(data.notes),
+        "regret": data.regret,
     }
 
 

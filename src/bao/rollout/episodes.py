@@ -22,13 +22,16 @@ def play_all(
     retries: int = 2,
     on_episode: Callable[[Trajectory], None] | None = None,
     concurrency: int = 1,
+    system: Callable[[Gym], str] = Gym.instructions,
+    effort_weight: float | None = None,
 ) -> list[Trajectory]:
     """Every task under every seed, in this order; an episode that ends in a fault is tried again up to `retries` times.
 
     `gym` and `policy` are what plays, episode after episode, or what makes it. Made ones play up to `concurrency` episodes at
     once, each thread in a gym of its own and each episode with a fresh policy, seeded by the episode's seed and task, so that
     nothing depends on how many play at once. `on_episode` is called in this thread, in the order of the result. All is held in
-    memory; `bao.rollout.runner` plays thousands of episodes into a file.
+    memory; `bao.rollout.runner` plays thousands of episodes into a file. `system` is what made policies are told at the start,
+    and `effort_weight` the price that it tells.
 
     Ctrl-C, or an error in an episode or in `on_episode`, ends it: no further turn is begun, and whoever waits for a reply is
     left behind. Raises `ValueError` where one gym or policy is to play several episodes at once.
@@ -53,7 +56,7 @@ def play_all(
             for task in tasks:
                 note(_retried(gym, cast("Policy", policy), task, seed, retries))
         return trajectories
-    plan = Plan(gym, cast("MakePolicy", policy), tasks, plan_seeds)
+    plan = Plan(gym, cast("MakePolicy", policy), tasks, plan_seeds, system=system, effort_weight=effort_weight)
     with closing(EpisodePool(plan, concurrency, tries=1 + retries)) as pool:
         early: dict[int, Trajectory] = {}
         for played in pool.play(iter(range(len(plan)))):

@@ -118,6 +118,7 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "turns": turns / len(trajectories),
         "tokens": mean([trajectory.tokens for trajectory in trajectories]),
         "unparsable": sum(turn.parse_fault is not None for t in trajectories for turn in t.turns) / max(1, turns),
+        "sampled_entropy": _surprise(trajectories),
         "answered": mean([any(turn.action.kind == ActionKind.ANSWER for turn in t.turns) for t in trajectories]),
         "zero_variance": mean([group.zero_variance for group in groups]),
     }
@@ -134,3 +135,10 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
     stops = [str(trajectory.stop) for trajectory in trajectories]
     metrics.update({f"stop/{stop}": stops.count(stop) / len(stops) for stop in sorted(set(stops))})
     return metrics
+
+
+def _surprise(trajectories: Sequence[Trajectory]) -> float:
+    """Mean of -log p over the agent's tokens, in nats: an unbiased estimate of the entropy that they were sampled with."""
+    traces = [each.trace for each in trajectories if each.trace is not None]
+    own = np.concatenate([trace.logprob[trace.turn >= 0] for trace in traces]) if traces else np.zeros(0)
+    return float(-own.mean()) if len(own) else 0.0

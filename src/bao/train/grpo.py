@@ -10,7 +10,7 @@ held out, since the policy is judged by `bao.evaluation`.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,13 +22,13 @@ from bao.rollout.request import Request
 from bao.task import Task, TaskSet
 from bao.train.backend import Backend
 from bao.train.checkpoint import Checkpoints
-from bao.train.collapse import ADVICE, Collapse, name_collapse
+from bao.train.collapse import ADVICE, WINDOW, Collapse, Reference, collapses
 from bao.train.groups import Group, group_metrics, make_group
 from bao.train.objective import PolicyGradient
 from bao.train.running import Running
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
-from bao.train.tracking.metrics_log import SECONDS, MetricsLog
+from bao.train.tracking.metrics_log import SECONDS, MetricsLog, read_metrics
 from bao.train.tracking.trackers import Trackers
 
 
@@ -46,14 +46,17 @@ class GRPOTrainer:
         seed: int,
         out: Path,
         trackers: Trackers | None = None,
+        reference: Mapping[float, Reference] | None = None,
     ) -> None:
-        if not settings.conditioned and len(set(settings.effort_weights)) > 1:
+        """`reference`: by price what can be reached, for naming a collapse; without it, what the first steps reached."""
+        if not settings.conditioned and len(set(settings.weights)) > 1:
             raise ConfigError(
-                f"grpo.effort_weights={list(settings.effort_weights)} with grpo.conditioned=false: a policy that is not told "
+                f"grpo.effort_weights={list(settings.weights)} with grpo.conditioned=false: a policy that is not told "
                 "the weight needs a single one"
             )
         self.backend, self.tasks, self.settings, self.shaping, self.credit = backend, tasks, settings, shaping, credit
         self.seed, self.out, self.trackers = seed, out, trackers
+        self.reference = reference
         self.step_count, self._running = 0, Running()
         self._history: list[dict[str, float]] = []
 
@@ -65,14 +68,16 @@ class GRPOTrainer:
             self.step_count, self._history = state["step"], state["history"]
             self._running = Running(state.get("mean_squares", {}), state.get("positions"))  # older checkpoints have neither
         named: set[Collapse] = set()
+        begun = read_metrics(self.out / "metrics.jsonl")[: min(WINDOW, self.step_count)]
         with MetricsLog(self.out, self.step_count, self.trackers) as log:
             while self.step_count < self.settings.steps:
                 metrics = self.step()
                 log.write(self.step_count, metrics)
-                collapse = name_collapse(self._history)
-                if collapse is not None and collapse not in named and warn is not None:
-                    named.add(collapse)
-                    warn(f"step {self.step_count}: the policy has collapsed into {collapse}: {ADVICE[collapse]}")
+                begun = [*begun, metrics][:WINDOW]
+                for collapse, seen in collapses(self._history, self.reference, begun).items():
+                    if collapse not in named and warn is not None:
+                        named.add(collapse)
+                        warn(f"step {self.step_count}: the policy has collapsed into {collapse} ({seen}): {ADVICE[collapse]}")
                 if report is not None:
                     report(self.step_count, self.settings.steps, metrics)
                 if self.step_count % self.settings.checkpoint_every == 0 and self.step_count < self.settings.steps:
@@ -96,7 +101,7 @@ class GRPOTrainer:
     def sample(self, rng: np.random.Generator) -> tuple[list[Group], int]:
         """Play one step's groups with the current weights; the groups, and the number of faulted episodes."""
         settings, size = self.settings, self.settings.group_size
-        weights = np.resize(rng.permutation(settings.effort_weights), settings.groups)
+        weights = np.resize(rng.permutation(settings.weights), settings.groups)
         drawn = [(task, float(weight)) for task, weight in zip(self._draw_tasks(), weights, strict=True)]
         requests = [
             Request(task, int(rng.integers(2**31)), weight if settings.conditioned else None)

@@ -5,8 +5,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from bao.errors import suggest
-from bao.settings import EffortWeights, Section
+from bao.errors import ConfigError, suggest
+from bao.settings import AUTO, FoundWeights, Section
 from bao.train.credit import Baseline, Estimator, Mixing, Scale
 from bao.train.shaping import IS_COEFFICIENT, OT_COEFFICIENT, CostWeights, PenaltyVariant, Shaping
 from bao.train.situations import Situations
@@ -67,8 +67,9 @@ class GRPOSection(Section):
     """Trajectories per task."""
     tasks: int = Field(default=4000, ge=1)
     """Training tasks to draw from."""
-    effort_weights: EffortWeights = (0.0, 0.05, 0.1, 0.15, 0.2)
-    """Each group draws one and is told it. With a single weight the policy is trained for that trade-off alone."""
+    effort_weights: FoundWeights = (0.0, 0.05, 0.1, 0.15, 0.2)
+    """Each group draws one and is told it. With a single weight the policy is trained for that trade-off alone. ``"auto"``:
+    found from the gym's scripted policies before anything is trained (`bao prices` shows them)."""
     conditioned: bool = True
     """Tell the policy the effort weight in its prompt."""
     optimizer: Literal["muon", "adamw"] = "adamw"
@@ -95,6 +96,15 @@ class GRPOSection(Section):
     """Episodes that run at once."""
     checkpoint_every: int = Field(default=10, ge=1)
     keep_checkpoints: int = Field(default=2, ge=1)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The effort weights as numbers. Raises `ConfigError` where they are still to be found."""
+        if self.effort_weights == AUTO:
+            raise ConfigError(
+                "grpo.effort_weights='auto' has not been resolved: let `bao.recipes.weights` find them, or give some"
+            )
+        return self.effort_weights
 
 
 class ShapingSection(Section):

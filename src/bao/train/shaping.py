@@ -212,15 +212,16 @@ def acting_pays(task_return: float, user_effort: float, weight: float) -> bool:
 def largest_paying_weight(trajectories: Iterable[Trajectory]) -> float:
     """The effort weight at which the mean of ``R - w U`` over a bounding policy's trajectories reaches zero.
 
-    That is ``mean R / mean U``; acting pays on average strictly below it. 0 where the policy earns nothing, infinite where it
-    earns without effort. Trajectories that ended in a fault are left out; raises `ValueError` if none remains.
+    That is ``mean R / mean U``; acting pays on average strictly below it. 0 where the policy earns nothing, and never more than
+    1, where it earns with little effort or none: from there on a single user turn costs what a whole task is worth, so none
+    pays in any episode. Trajectories that ended in a fault are left out; raises `ValueError` if none remains.
     """
     played = _without_faults(trajectories)
     total_return = sum(trajectory.task_return for trajectory in played)
     total_effort = sum(trajectory.user_effort for trajectory in played)
     if total_return <= 0:
         return 0.0
-    return total_return / total_effort if total_effort else math.inf
+    return min(total_return / total_effort, 1.0) if total_effort else 1.0
 
 
 def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tuple[str, ...]:
@@ -240,9 +241,10 @@ def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tup
         if weight == 0:
             continue
         if weight >= largest:
+            why = "the oracle's mean return pays for its mean effort only below" if largest < 1 else "a whole task pays"
             raise ConfigError(
-                f"effort_weight={weight:g} makes silence the best policy: the oracle's mean return pays for its mean effort "
-                f"only below {largest:.4g}; choose weights in [0, {largest:.4g})"
+                f"effort_weight={weight:g} makes silence the best policy: {why} {largest:.4g}; choose weights in "
+                f"[0, {largest:.4g})"
             )
         silenced = sum(
             not acting_pays(sum(t.task_return for t in played), sum(t.user_effort for t in played), weight)

@@ -6,5 +6,6 @@ stay light.
 
 from bao.verbs.judging import compare, frontier, load, report
 from bao.verbs.playing import evaluate, run
+from bao.verbs.pricing import prices
 
-__all__ = ["compare", "evaluate", "frontier", "load", "report", "run"]
+__all__ = ["compare", "evaluate", "frontier", "load", "prices", "report", "run"]

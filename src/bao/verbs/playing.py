@@ -83,8 +83,8 @@ def evaluate(
         minimum_healthy: The share of episodes that must be healthy under minimum_viable.
         episode_timeout: Seconds that one try of an episode may take (with a local model: that its gym may take); then it is a
             fault.
-        effort_weight: The price of a user turn, stated in the prompt of a conditioned policy, an openai: model or your own
-            agent.
+        effort_weight: The price of a user turn, stated in the prompt of a conditioned policy, an openai: model, your own agent
+            or scripted:rational.
         rollouts: Episodes per task.
         temperature: Sampling temperature of a local or openai: model; default 0 (greedy).
         turn_tokens: The most tokens of one turn of a local or openai: model; default of the latter 4096.
