@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from bao.pareto.prices import same_interval
 from bao.policies.scripted import ORACLE
 from bao.progress import Progress, Silent
 from bao.recipes.recipe import Recipe
+from bao.recipes.teaching import in_hindsight, measured_behaviours
 from bao.rollout.episodes import play_all
 from bao.settings import AUTO
 from bao.storage.folder import CONFIG
@@ -54,8 +56,9 @@ def resolve(recipe: Recipe, progress: Progress, *folders: Path) -> Recipe:
 def prices_of(recipe: Recipe, progress: Progress) -> GymPrices:
     """What the gym's scripted policies say of prices, on the recipe's training tasks; played once in a process."""
     size = min(TASKS_WITH_MODELS if requests_at_once(recipe.gym) else TASKS, recipe.grpo.tasks)
-    with progress.task("prices of the scripted policies", None, quiet=True):
-        return _prices(str(gym_class(recipe.gym.name)), recipe.gym.model_dump_json(), size)
+    with progress.task("prices", None, quiet=True):
+        found = _prices(str(gym_class(recipe.gym.name)), recipe.gym.model_dump_json(), size)
+        return replace(found, measured=measured_behaviours(recipe)) if in_hindsight(recipe) else found
 
 
 @lru_cache(maxsize=4)
