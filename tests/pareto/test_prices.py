@@ -122,8 +122,8 @@ def test_what_is_no_point_is_refused(point: tuple[float, float]) -> None:
 
 
 def test_many_behaviours_are_spread_by_their_effort() -> None:
-    """Effort falls from 5 to 1 within a tenth of the range: evenly spread prices would see only its two ends."""
-    steps = {f"b{u}": (0.2 + 0.16 * u - 0.002 * u * u, float(u)) for u in range(1, 6)}
+    """Effort falls from 5 to 1 within a third of the range: evenly spread prices would see only its two ends."""
+    steps = {f"b{u}": (0.05 + 0.2 * u - 0.01 * u * u, float(u)) for u in range(1, 6)}
     found = price_range(steps)
     prices = found.spread_by_effort(5)
     assert prices[0] == 0.0
