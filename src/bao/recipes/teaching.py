@@ -76,7 +76,7 @@ def teach(recipe: Recipe, progress: Progress) -> Lessons:
     how: dict[str, Any] = {"skill": settings.skill, "form": recipe.model.prompt, "thinking": settings.thinking}
     made = hindsight_demonstrations(gym, found.by_task, found.values, settings.demonstrations, rng, **how)
     try:
-        for warning in value_warnings(found.by_task, found.values, gym.kinds):
+        for warning in value_warnings(found.by_task, found.values, gym.kinds, recipe.grpo.weights):
             progress.warn(f"{_who(recipe)}: {warning}")
         about = f"{len(found.values.rows)} situations, prices up to {found.values.prices[-1]:.2f}"
         kept = list(made)

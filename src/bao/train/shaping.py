@@ -210,18 +210,18 @@ def acting_pays(task_return: float, user_effort: float, weight: float) -> bool:
 
 
 def largest_paying_weight(trajectories: Iterable[Trajectory]) -> float:
-    """The effort weight at which the mean of ``R - w U`` over a bounding policy's trajectories reaches zero.
+    """The effort weight from which on a bounding policy's ``R - w U`` is above zero in no task.
 
-    That is ``mean R / mean U``; acting pays on average strictly below it. 0 where the policy earns nothing, and never more than
-    1, where it earns with little effort or none: from there on a single user turn costs what a whole task is worth, so none
-    pays in any episode. Trajectories that ended in a fault are left out; raises `ValueError` if none remains.
+    That is the largest ``mean R / mean U`` of a task. On average over the tasks acting may cease to pay before; a policy that
+    acts only where it pays, still does. 0 where the policy earns nothing, and never more than 1, where it earns with little
+    effort or none: from there on a single user turn costs what a whole task is worth, so none pays in any episode. Trajectories
+    that ended in a fault are left out; raises `ValueError` if none remains.
     """
-    played = _without_faults(trajectories)
-    total_return = sum(trajectory.task_return for trajectory in played)
-    total_effort = sum(trajectory.user_effort for trajectory in played)
-    if total_return <= 0:
-        return 0.0
-    return min(total_return / total_effort, 1.0) if total_effort else 1.0
+    ratios = [
+        min(sum(each.task_return for each in played) / max(sum(each.user_effort for each in played), 1e-9), 1.0)
+        for played in _by_task(trajectories)
+    ]
+    return max(0.0, *ratios)
 
 
 def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tuple[str, ...]:
@@ -231,24 +231,22 @@ def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tup
     upper one where they have a price. Raises `ConfigError` on a weight > 0 that is not below `largest_paying_weight`, and on
     one that is negative or not finite; `ValueError` if `oracle` holds no trajectory without a fault.
     """
+    by_task = _by_task(oracle)
     largest = largest_paying_weight(oracle)
-    by_task: dict[str, list[Trajectory]] = {}
-    for trajectory in _without_faults(oracle):
-        by_task.setdefault(trajectory.task_id, []).append(trajectory)
     warnings = []
     for weight in weights:
         _require_weight("effort_weight", weight)
         if weight == 0:
             continue
         if weight >= largest:
-            why = "the oracle's mean return pays for its mean effort only below" if largest < 1 else "a whole task pays"
+            why = "in no task does the oracle's return pay for its effort but below" if largest < 1 else "a whole task pays"
             raise ConfigError(
                 f"effort_weight={weight:g} makes silence the best policy: {why} {largest:.4g}; choose weights in "
                 f"[0, {largest:.4g})"
             )
         silenced = sum(
             not acting_pays(sum(t.task_return for t in played), sum(t.user_effort for t in played), weight)
-            for played in by_task.values()
+            for played in by_task
         )
         if silenced:
             warnings.append(
@@ -260,6 +258,13 @@ def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tup
 
 def _per_turn(trajectory: Trajectory, values: Iterable[float]) -> FloatArray:
     return np.fromiter(values, dtype=np.float64, count=len(trajectory.turns))
+
+
+def _by_task(trajectories: Iterable[Trajectory]) -> list[list[Trajectory]]:
+    found: dict[str, list[Trajectory]] = {}
+    for trajectory in _without_faults(trajectories):
+        found.setdefault(trajectory.task_id, []).append(trajectory)
+    return list(found.values())
 
 
 def _without_faults(trajectories: Iterable[Trajectory]) -> list[Trajectory]:
