@@ -8,7 +8,7 @@ from bao.errors import ConfigError
 from bao.policies.prompt import PromptForm
 from bao.recipes.ablation import is_ablation, load_ablation, over_seeds
 from bao.recipes.recipe import Recipe, check_recipe, load_recipe, recipe_names
-from bao.train.shaping import PenaltyVariant
+from bao.train.penalties import PenaltyVariant
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pydantic import Field, field_validator
 from bao.errors import suggest
 from bao.settings import EffortWeights, Section
 from bao.train.credit import Baseline, Estimator
-from bao.train.shaping import IS_COEFFICIENT, OT_COEFFICIENT, CostWeights, PenaltyVariant, Shaping
+from bao.train.penalties import IS_COEFFICIENT, OT_COEFFICIENT, PenaltyVariant
+from bao.train.shaping import CostWeights, Shaping
 
 TRACKERS = ("mlflow", "trackio", "wandb")
 """The experiment trackers that a recipe may ask for."""
