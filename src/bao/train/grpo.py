@@ -10,19 +10,24 @@ held out, since the policy is judged by `bao.evaluation`.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from bao.errors import ConfigError
+from bao.gym import Gym
 from bao.progress import Update
+from bao.rollout.information import require_belief, with_information
 from bao.rollout.request import Request
 from bao.task import Task, TaskSet
 from bao.train.backend import Backend
 from bao.train.checkpoint import Checkpoints
 from bao.train.collapse import ADVICE, Collapse, name_collapse
-from bao.train.groups import Group, group_metrics, make_group
+from bao.train.counterfactual import MaskedFeedback
+from bao.train.groups import Group, group_metrics, make_group, with_intrinsic
+from bao.train.infopo import InfoPO
 from bao.train.objective import PolicyGradient
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
@@ -44,14 +49,22 @@ class GRPOTrainer:
         seed: int,
         out: Path,
         trackers: Trackers | None = None,
+        infopo: InfoPO | None = None,
+        listener: Gym | None = None,
     ) -> None:
+        """`infopo` adds an intrinsic part to the advantages; `listener` says what each query told, where `shaping` asks.
+
+        Raises `ConfigError` where it cannot, and on several weights for a policy that is told none.
+        """
         if not settings.conditioned and len(set(settings.effort_weights)) > 1:
             raise ConfigError(
                 f"grpo.effort_weights={list(settings.effort_weights)} with grpo.conditioned=false: a policy that is not told "
                 "the weight needs a single one"
             )
         self.backend, self.tasks, self.settings, self.shaping, self.credit = backend, tasks, settings, shaping, credit
-        self.seed, self.out, self.trackers = seed, out, trackers
+        self.seed, self.out, self.trackers, self.infopo = seed, out, trackers, infopo
+        self.listener = require_belief(listener, tasks) if shaping.ig_coefficient else None
+        self._seconds: dict[str, float] = {}
         self.step_count = 0
         self._history: list[dict[str, float]] = []
 
@@ -78,15 +91,18 @@ class GRPOTrainer:
     def step(self) -> dict[str, float]:
         """One step; its metrics."""
         rng = np.random.default_rng([self.seed, self.step_count])
-        start = time.perf_counter()
+        self._seconds = {}
         groups, faults = self.sample(rng)
-        sampled = time.perf_counter()
         if not groups:
             raise ConfigError("every episode of a step ended in a fault: see the user simulator or the gym's endpoint")
-        updates = self._update(groups, rng)
+        if self.infopo is not None:
+            with self._timed("infopo"):
+                groups = self._informed(groups, self.infopo)
+        with self._timed("update"):
+            updates = self._update(groups, rng)
         self.step_count += 1
         metrics = {**group_metrics(groups), **updates, "faults": float(faults)}
-        metrics |= {SECONDS + "rollout": sampled - start, SECONDS + "update": time.perf_counter() - sampled}
+        metrics |= {SECONDS + name: seconds for name, seconds in self._seconds.items()}
         self._history = [*self._history[-5:], metrics]
         return metrics
 
@@ -100,12 +116,30 @@ class GRPOTrainer:
             for task, weight in drawn
             for _ in range(size)
         ]
-        trajectories = self.backend.sample(requests, unit=size)
+        with self._timed("rollout"):
+            trajectories = self.backend.sample(requests, unit=size)
+        if self.listener is not None:
+            with self._timed("information"):
+                trajectories = with_information(trajectories, self.listener, [task for task, _ in drawn])
         groups = [
             make_group(task, weight, trajectories[i * size : (i + 1) * size], self.shaping, self.credit)
             for i, (task, weight) in enumerate(drawn)
         ]
         return [group for group in groups if group is not None], sum(each.fault is not None for each in trajectories)
+
+    def _informed(self, groups: list[Group], infopo: InfoPO) -> list[Group]:
+        """`groups` with InfoPO's intrinsic part in their advantages."""
+        settings = self.settings
+        reading = MaskedFeedback(infopo.placeholder, settings.temperature, settings.micro_batch_tokens)
+        shifts = self.backend.read(reading, [group.traces for group in groups])
+        return [with_intrinsic(group, each, infopo) for group, each in zip(groups, shifts, strict=True)]
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        """Note the wall seconds of a part of the step."""
+        start = time.perf_counter()
+        yield
+        self._seconds[name] = time.perf_counter() - start
 
     def _draw_tasks(self) -> list[Task]:
         """The tasks of this step: the next ones in a permutation of each pass over the task set."""
@@ -134,7 +168,7 @@ class GRPOTrainer:
             members = [groups[i] for i in share]
             count = sum(group.loss_positions for group in members)
             # A group without variance has zero advantages; it is forwarded only where another term needs it.
-            active = [group for group in members if not group.zero_variance or settings.kl or settings.entropy]
+            active = [group for group in members if group.teaches or settings.kl or settings.entropy]
             if not active:
                 continue
             examples = [group.examples for group in active]
