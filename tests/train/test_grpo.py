@@ -256,7 +256,7 @@ def test_what_queries_told_is_found_out_where_the_shaping_asks_for_it(tmp_path: 
         # It asks the same again and again, which tells nothing.
         assert (row["penalty/information_gain"] > 0.5) is (coefficient > 0)
         assert (SECONDS + "information" in row) is (coefficient > 0)
-        assert row["repeated_questions"] > 1
+        assert row["repeated_questions"] > 0
 
 
 @pytest.mark.parametrize(("gym", "named"), [(None, "none"), ("turtle", "turtle")])

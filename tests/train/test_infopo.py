@@ -94,7 +94,7 @@ def test_a_reply_that_reads_as_the_placeholder_shifts_nothing_and_another_one_do
             logprob[turn >= 0] = score(LOCAL.model, blank).logprob.numpy()
             ((shifts,),) = MaskedFeedback(PLACEHOLDER)(LOCAL.model, template, [[TokenTrace(prompt, ids, turn, logprob)]], False)
         assert math.isnan(shifts[1])
-        assert (abs(shifts[0]) < 1e-5) is expected
+        assert bool(abs(shifts[0]) < 1e-5) is expected
 
 
 def test_the_replies_of_a_trace_are_those_that_a_turn_follows() -> None:
