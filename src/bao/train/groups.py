@@ -34,7 +34,7 @@ class Group:
     @property
     def teaches(self) -> bool:
         """Whether its advantages may be other than zero."""
-        return not self.zero_variance or self.intrinsic is not None
+        return not self.zero_variance or (self.intrinsic is not None and bool(self.intrinsic.bonus.any()))
 
     @property
     def examples(self) -> list[Example]:
