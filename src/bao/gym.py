@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
+from zlib import crc32
 
 import gymnasium
 import numpy as np
@@ -296,10 +297,11 @@ class Gym(gymnasium.Env[str, Action]):
         self._live = False
         opening = self.begin(task)
         if self.persona is not None:
-            # Spawning takes nothing from the stream that the gym draws from.
-            self._persona_talk = PersonaSession(
-                self.persona, self, self.questions, self.submissions, self.horizon, self.np_random.spawn(1)[0]
-            )
+            # Spawning takes nothing from the stream that the gym draws from. With the task in it, since the tasks of an
+            # evaluation share a seed, and their users would all be vague, or wrong, at the same questions.
+            drawn = int(self.np_random.spawn(1)[0].integers(2**32))
+            chance = np.random.default_rng([drawn, crc32(task.id.encode())])
+            self._persona_talk = PersonaSession(self.persona, self, self.questions, self.submissions, self.horizon, chance)
         self._live = True  # only now: where `begin` raises, no episode has begun
         return opening, {"task_id": task.id, "turn": 0}
 
