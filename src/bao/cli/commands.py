@@ -235,7 +235,7 @@ def _show_prices(found: "GymPrices", *, as_json: JSON = False) -> None:
 
 def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
     from bao.cli.judging import ablation_table, regret_view
-    from bao.measures.catalogue import interval_text
+    from bao.cli.listing import volume_lines
     from bao.reporting.terminal import results_console
 
     console = results_console()
@@ -243,8 +243,7 @@ def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
         console.print(ablation_table(result))
         return
     _print_summaries(result.evaluations)
-    for series, value in result.frontier.hypervolume.items():
-        line = f"hypervolume of {series}: {interval_text(value.to_json())}"
+    for line in volume_lines(result.frontier.to_json()):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(regret_view(result.regret))
     console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
