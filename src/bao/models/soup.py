@@ -22,10 +22,11 @@ def interpolate(first: Path, second: Path, share: float, out: Path, effort_weigh
         raise ConfigError(f"share={share:g} must lie in [0, 1]: 0 is the first model, 1 the second")
     one, other = load_local(first), load_local(second)
     own, added = one.model.state_dict(), other.model.state_dict()
+    apart = f"the models in {first} and {second} differ in"
     if {name: each.shape for name, each in own.items()} != {name: each.shape for name, each in added.items()}:
-        raise DataError(f"the models in {first} and {second} are of different shapes: interpolate two that share their start")
+        raise DataError(f"{apart} the shapes of their weights: interpolate two that share their start")
     if one.template.tokenizer.get_vocab() != other.template.tokenizer.get_vocab():
-        raise DataError(f"the models in {first} and {second} have different vocabularies: interpolate two that share their start")
+        raise DataError(f"{apart} their vocabulary: interpolate two that share their start")
     with torch.no_grad():
         mixed = {name: torch.lerp(each, added[name], share) if each.is_floating_point() else each for name, each in own.items()}
     one.model.load_state_dict(mixed)
