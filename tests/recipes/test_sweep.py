@@ -25,6 +25,8 @@ from bao.recipes.sweep.outcome import outcome
 from bao.recipes.sweep.plan import SWEEP, Plan
 from bao.recipes.sweep.processes import run_pieces
 from bao.recipes.sweep.settings import Strategy, Sweep, jobs_of, make_sweep
+from bao.recipes.weights import resolve
+from bao.storage.folder import open_folder
 from tests.recipes.test_stages import comparable, environment, recipe, settings, wait_for_rows
 from tests.support.pieces import Piece
 
@@ -71,6 +73,12 @@ def test_what_cannot_be_compared_is_refused(
         make_sweep(recipe(PRICES, "grpo.steps=9", change), strategies, seeds, budget)
     with pytest.raises(ConfigError, match="--jobs 0"):
         jobs_of(recipe(), 0)
+
+
+def test_prices_that_were_found_stay_those_of_the_folder(tmp_path: Path) -> None:
+    open_folder(tmp_path, sweep().settings())
+    found = resolve(recipe("grpo.effort_weights=auto"), Silent(), tmp_path)
+    assert make_sweep(found, ALL, (0,), 100).prices == (0.0, 0.1, 0.2, 0.3)
 
 
 def test_decisions_are_taken_on_other_tasks_than_results() -> None:
