@@ -16,8 +16,8 @@ from bao.trajectory import Trajectory
 
 _ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable")
 _WHERE_KNOWN = (
-    "seconds", "seconds_per_turn", "tokens_in", "tokens_out", "money", "repeated", "zero_information", "bits_per_query",
-    "self_bleu", "embedding_diversity",
+    "idle_searches", "idle_search_rate", "repeated_questions", "repeated_question_rate", "seconds", "seconds_per_turn",
+    "tokens_in", "tokens_out", "money", "repeated", "zero_information", "bits_per_query", "self_bleu", "embedding_diversity",
 )  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from pydantic import Field, field_validator, model_validator
 from bao.errors import ConfigError, suggest
 from bao.settings import AUTO, FoundWeights, Section
 from bao.train.credit import Baseline, Estimator, Mixing, Scale
-from bao.train.shaping import IS_COEFFICIENT, OT_COEFFICIENT, CostWeights, PenaltyVariant, Shaping
+from bao.train.infopo import GATE, PLACEHOLDER, InfoPO
+from bao.train.penalties import IS_COEFFICIENT, OT_COEFFICIENT, PenaltyVariant
+from bao.train.shaping import CostWeights, Shaping
 from bao.train.situations import Situations
 
 TRACKERS = ("mlflow", "trackio", "wandb")
@@ -117,10 +119,24 @@ class ShapingSection(Section):
     verbosity: float = Field(default=0.0, ge=0)
     premature: float = Field(default=0.0, ge=0)
     unparsable: float | None = None
+    information_gain: float = Field(default=0.0, ge=0)
+    """lambda_IG: most that a query costs for what it failed to tell, in gyms that know."""
+    information_bits: float = Field(default=1.0, gt=0)
+    """Bits from which on a query has told enough."""
+    infopo: float = Field(default=0.0, ge=0)
+    """Weight of InfoPO's intrinsic reward (published: 0.5). It costs about two forward passes more a step."""
+    infopo_gate: float = Field(default=GATE, gt=0)
+    """Std of a group's returns that closes the gate on it by half again."""
+    infopo_placeholder: str = Field(default=PLACEHOLDER, min_length=1)
 
     def build(self) -> Shaping:
         costs = CostWeights(turns=self.turns, verbosity=self.verbosity, premature=self.premature, unparsable=self.unparsable)
-        return Shaping(costs, self.information_seeking, self.over_thinking, self.variant)
+        penalties = (self.information_seeking, self.over_thinking, self.variant, self.information_gain, self.information_bits)
+        return Shaping(costs, *penalties)
+
+    def intrinsic(self) -> InfoPO | None:
+        """What InfoPO adds to the advantages; None where it is off."""
+        return InfoPO(self.infopo, self.infopo_gate, self.infopo_placeholder) if self.infopo else None
 
 
 class CreditSection(Section):
