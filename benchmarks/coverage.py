@@ -7,7 +7,7 @@ of interval, a table by how many tasks there are to go by. Seeded: each case by 
 * differences: of two such policies, with chances correlated between them and episodes that share their luck;
 * counts: differences of a measure without bounds, of which a share of the tasks has none;
 * alarms: `sign_flip_p` below .05 where policies are equal, and how often it and the interval disagree;
-* ratios, ranks, volumes: Fieller's interval, Kendall's tau, the hypervolume.
+* ratios, ranks, volumes: Fieller's interval, Kendall's tau, the hypervolume (of the convex hull too).
 """
 
 import argparse
@@ -22,7 +22,7 @@ from scipy.stats import binom
 from bao.measures.comparison import sign_flip_p
 from bao.measures.intervals import Floats, Interval, difference_interval, rate_interval
 from bao.measures.transfer import kendall_tau, rank_agreement, reward_translation_rate
-from bao.pareto import Candidate, frontier, hypervolumes
+from bao.pareto import Candidate, frontier, hull_hypervolumes, hypervolumes
 
 STEPS = 2048
 """Equally likely values that a distribution of chances is cut into, so that its mean is known exactly."""
@@ -251,7 +251,9 @@ def volumes(draws: int) -> Iterator[Row]:
         points = np.array([(score, 1 - effort) for score, effort in truths])
         volume = float(hypervolumes(points[None])[0])
         gap = volume - base[0] * (1 - base[1])
-        whole, less = 0, 0
+        mixed = float(hull_hypervolumes(points[None])[0])
+        mixed_gap = mixed - base[0] * (1 - base[1])
+        whole, less, hull, hull_less = 0, 0, 0, 0
         runs = max(draws // 4, 1)
         for draw in range(runs):
             chance = rng.beta(1, 1, tasks)  # what makes a task easy, shared by all policies
@@ -273,8 +275,13 @@ def volumes(draws: int) -> Iterator[Row]:
             own, (difference,) = found.hypervolume["set"], found.hypervolume_differences
             whole += own.low <= volume <= own.high
             less += difference.difference.low <= gap <= difference.difference.high
+            own, (difference,) = found.hull_hypervolume["set"], found.hull_hypervolume_differences
+            hull += own.low <= mixed <= own.high
+            hull_less += difference.difference.low <= mixed_gap <= difference.difference.high
         yield Row(f"{name}, {tasks} tasks", float(tasks), whole / runs)
         yield Row(f"{name} less one policy, {tasks} tasks", float(tasks), less / runs)
+        yield Row(f"{name}, convex hull, {tasks} tasks", float(tasks), hull / runs)
+        yield Row(f"{name} less one policy, convex hull, {tasks} tasks", float(tasks), hull_less / runs)
 
 
 def bands(title: str, rows: Sequence[Row], edges: Sequence[float], every: bool) -> str:

@@ -32,6 +32,7 @@ VERBS = {
     "prices": bao.prices,
     "report": bao.report,
     "run": bao.run,
+    "sweep": bao.sweep,
 }
 
 
@@ -280,7 +281,7 @@ def test_type_checkers_see_what_is_imported_late() -> None:
     assert seen == bao._NOUNS
     assert set(bao.__all__) == {
         *bao._HOMES,
-        *(verb for verb in ("compare", "evaluate", "frontier", "load", "prices", "report", "run")),
+        *(verb for verb in ("compare", "evaluate", "frontier", "load", "prices", "report", "run", "sweep")),
     }
     assert set(bao.__all__) <= set(dir(bao))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

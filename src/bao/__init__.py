@@ -7,7 +7,7 @@ Nouns are imported when they are first asked for, so that ``import bao`` is quic
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bao.verbs import compare, evaluate, frontier, load, prices, report, run
+from bao.verbs import compare, evaluate, frontier, load, prices, report, run, sweep
 
 if TYPE_CHECKING:
     from bao.action import Action, ActionKind, Outcome, Parsed, ParseFault, parse, render, tool_schema
@@ -54,5 +54,5 @@ __all__ = [
     "FaultError", "Gym", "Hidden", "Outcome", "ParseFault", "Parsed", "Policy", "RunError", "Split", "StopReason", "Task",
     "TaskData", "TaskSet", "TaskSource", "Text", "TokenTrace", "Trait", "Trajectory", "Turn", "Until", "User", "by_index",
     "compare", "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse", "prices", "render", "report",
-    "run", "tool_schema",
+    "run", "sweep", "tool_schema",
 ]  # fmt: skip

@@ -117,6 +117,8 @@ def test_the_json_has_the_documented_shape():
         "hypervolume",
         "hypervolume_all",
         "hypervolume_differences",
+        "hull_hypervolume",
+        "hull_hypervolume_differences",
         "attainment",
     ]
     assert found["version"] == 1

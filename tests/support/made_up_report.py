@@ -95,6 +95,15 @@ def made_up_frontier() -> dict[str, Any]:
             {"a": "bao", "b": "one model per weight", "difference": {"mean": 1.19, "low": 0.55, "high": 1.8}},
             {"a": "bao", "b": "scripted", "difference": {"mean": -0.2, "low": -0.6, "high": 0.3}},
         ],
+        "hull_hypervolume": {
+            "bao": around(8.7, 0.4),
+            "one model per weight": around(7.6, 0.5),
+            "sft only": around(4.9, 0.5),
+            "scripted": around(9.4, 0.1),
+        },
+        "hull_hypervolume_differences": [
+            {"a": "bao", "b": "one model per weight", "difference": {"mean": 1.1, "low": 0.45, "high": 1.7}}
+        ],
     }
 
 

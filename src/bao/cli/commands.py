@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bao.evaluation.results import EvaluationResult
     from bao.pareto import Frontier
     from bao.recipes.run import RecipeResult
+    from bao.recipes.sweep.run import SweepResult
 
 _EvalSet = Annotated[
     list[str] | None,
@@ -121,6 +122,22 @@ def add_to(app: App) -> None:
         _show_run,
         ("bao run quickstart", "bao run my.toml --out runs/mine --set grpo.steps=20"),
         recipe=RecipeName,
+        settings=Set,
+    )
+    add(
+        "sweep",
+        verbs.sweep,
+        _show_sweep,
+        (
+            "bao sweep quickstart --seeds 0 1 2 --out runs/sweep",
+            "bao sweep my.toml --strategy adaptive soup --budget 12800 --jobs 2 --out runs/search",
+        ),
+        recipe=RecipeName,
+        strategies=Annotated[
+            tuple[Literal["conditioned", "per-price", "adaptive", "soup"], ...],
+            Parameter(name="--strategy", consume_multiple=True),
+        ],
+        seeds=Annotated[tuple[int, ...] | None, Several],
         settings=Set,
     )
     app.command(measure)
@@ -235,7 +252,7 @@ def _show_prices(found: "GymPrices", *, as_json: JSON = False) -> None:
 
 def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
     from bao.cli.judging import ablation_table, regret_view
-    from bao.measures.catalogue import interval_text
+    from bao.cli.listing import volume_lines
     from bao.reporting.terminal import results_console
 
     console = results_console()
@@ -243,11 +260,21 @@ def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
         console.print(ablation_table(result))
         return
     _print_summaries(result.evaluations)
-    for series, value in result.frontier.hypervolume.items():
-        line = f"hypervolume of {series}: {interval_text(value.to_json())}"
+    for line in volume_lines(result.frontier.to_json()):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(regret_view(result.regret))
     console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _show_sweep(result: "SweepResult", *, as_json: JSON = False) -> None:
+    if as_json:
+        print(json.dumps(result.to_json(), indent=1))
+        return
+    from bao.cli.judging import sweep_table
+    from bao.reporting.terminal import results_console
+
+    results_console().print(sweep_table(result.to_json()))
+    print(f"results: {result.folder}")
 
 
 def _print_summaries(results: "Sequence[EvaluationResult]") -> None:

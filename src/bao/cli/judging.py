@@ -26,6 +26,25 @@ def ablation_table(result: Mapping[str, Any]) -> Table:
     return view
 
 
+def sweep_table(result: Mapping[str, Any]) -> Table:
+    """The strategies of a ``sweep.json`` side by side."""
+    title = (
+        f"{result['name']}: strategies at equal numbers of trajectories, 95 % intervals {result['intervals']}; "
+        "regret to the best script or silence, in the mean over prices"
+    )
+    view = Table(title=Text(title), title_justify="left")
+    for name in ("Strategy", "Policies", "Trajectories", "Points", "Hypervolume", "Of its convex hull", "Regret"):
+        view.add_column(name, justify="left" if name == "Strategy" else "right", overflow="fold")
+    for name, figures in result["means"].items():
+        spent = result["spent"][name]
+        counts = (f"{spent[each]:,}" for each in ("policies", "trajectories", "points"))
+        view.add_row(name, *counts, *(interval_text(value) for value in figures.values()))
+    view.add_section()
+    for name, figures in result["differences"].items():
+        view.add_row(f"{result['first']} less {name}", "", "", "", *(interval_text(each, "+.3f") for each in figures.values()))
+    return view
+
+
 def comparison_table(pair: Comparison, several: bool) -> Table:
     paired = f"{pair.tasks} tasks, {pair.by_seed} of them paired by seed"
     view = Table(title=Text(f"B = {pair.b}\nA = {pair.a}\n{paired}"), title_justify="left", caption_justify="left")

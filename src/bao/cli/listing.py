@@ -65,11 +65,10 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def frontier_table(result: Mapping[str, Any]) -> Table:
-    """The points of a ``frontier.json`` as a table, its hypervolumes below."""
+    """The points of a ``frontier.json`` as a table, its hypervolumes below (`volume_lines`)."""
     names = [objective["name"] for objective in result["objectives"]]
-    volumes = ", ".join(f"{series} {interval_text(value)}" for series, value in result["hypervolume"].items())
     view = Table(title="means with 95 % intervals over tasks", title_justify="left", caption_justify="left")
-    view.caption = Text(f"hypervolume: {volumes}")
+    view.caption = Text("\n".join(volume_lines(result)))
     view.add_column("Policy", overflow="fold")
     for name in names:
         view.add_column(name, justify="right")
@@ -80,6 +79,16 @@ def frontier_table(result: Mapping[str, Any]) -> Table:
         share = f"{'yes' if point['non_dominated'] else 'no'} ({point['non_dominated_probability']:.2f})"
         view.add_row(Text(point["label"]), *values, share, Text(", ".join(point["dominated_by"])))
     return view
+
+
+def volume_lines(result: Mapping[str, Any]) -> list[str]:
+    """A line for each series of a ``frontier.json``: its hypervolume, that of its convex hull, and how many points it has."""
+    lines, hulls = [], result["hull_hypervolume"]
+    for series, volume in result["hypervolume"].items():
+        points = sum(point["series"] in series.split(" + ") for point in result["points"])
+        hull = f", of its convex hull {interval_text(hulls[series])}" if series in hulls else ""
+        lines.append(f"hypervolume of {series}: {interval_text(volume)}{hull} ({points} point{'s' if points > 1 else ''})")
+    return lines
 
 
 def prices_tables(found: Mapping[str, Any]) -> list[Table | Text]:

@@ -5,7 +5,7 @@ resample for all policies: where they were measured on the same tasks they are c
 cancels out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from bao.measures.intervals import Floats, Interval, intervals, means, percentil
 from bao.pareto.attainment import LEVELS, attainment_surfaces
 from bao.pareto.candidate import Candidate
 from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
+from bao.pareto.hull import hull_hypervolumes
 from bao.pareto.objective import DEFAULT, Objective, Worst, resolve
 
 if TYPE_CHECKING:
@@ -70,9 +71,14 @@ class Frontier:
     reference_point: Mapping[str, float]
     points: tuple[FrontierPoint, ...]
     hypervolume: Mapping[str, Interval]
-    """By series: the share of the box between the reference point (0) and the ideal (1) that it dominates."""
+    """By series: the share of the box between the reference point (0) and the ideal (1) that it dominates. The more points a
+    series has, the more of the box its staircase takes."""
     hypervolume_all: Interval
     hypervolume_differences: tuple[HypervolumeDifference, ...]
+    hull_hypervolume: Mapping[str, Interval]
+    """By series, with two objectives: the share that mixtures of its points dominate (`bao.pareto.hull`). A point that a
+    mixture of others reaches adds nothing, so series of different numbers of points can be compared."""
+    hull_hypervolume_differences: tuple[HypervolumeDifference, ...]
     attainment: Mapping[str, tuple[Floats, ...]]
     """By series, with two objectives: the corners [corners, 2], in their units, of the surface at each of `LEVELS`."""
 
@@ -86,6 +92,8 @@ class Frontier:
             "hypervolume": {series: value.to_json() for series, value in self.hypervolume.items()},
             "hypervolume_all": self.hypervolume_all.to_json(),
             "hypervolume_differences": [asdict(difference) for difference in self.hypervolume_differences],
+            "hull_hypervolume": {series: value.to_json() for series, value in self.hull_hypervolume.items()},
+            "hull_hypervolume_differences": [asdict(difference) for difference in self.hull_hypervolume_differences],
             "attainment": {
                 "levels": list(LEVELS),
                 "surfaces": {series: [each.round(6).tolist() for each in levels] for series, levels in self.attainment.items()},
@@ -143,11 +151,21 @@ def frontier(
             if series not in members:
                 raise ConfigError(f"the union {' + '.join(union)} names a series that is not there: {suggest(series, members)}")
         members[" + ".join(union)] = [e.series in union for e in evaluations]
-    volume = {series: float(hypervolumes(centre[None, rows])[0]) for series, rows in members.items()}
-    volumes = {series: hypervolumes(cloud[:, rows]) for series, rows in members.items()}
 
-    def difference(a: str, b: str) -> Interval:
-        return percentile_interval(volume[a] - volume[b], volumes[a] - volumes[b], tasks, reflect=True)
+    def shares(volumes: Callable[[Floats], Floats]) -> tuple[dict[str, Interval], tuple[HypervolumeDifference, ...]]:
+        here = {series: float(volumes(centre[None, rows])[0]) for series, rows in members.items()}
+        resampled = {series: volumes(cloud[:, rows]) for series, rows in members.items()}
+        differences = (
+            (a, b, percentile_interval(here[a] - here[b], resampled[a] - resampled[b], tasks, reflect=True))
+            for a, b in combinations(members, 2)
+        )
+        return (
+            {series: _share(here[series], resampled[series], tasks) for series in members},
+            tuple(HypervolumeDifference(*each) for each in differences),
+        )
+
+    volume, differences = shares(hypervolumes)
+    hull, hull_differences = shares(hull_hypervolumes) if len(chosen) == 2 else ({}, ())
 
     def surfaces(rows: Sequence[bool]) -> tuple[Floats, ...]:
         return tuple(worst + corners * (ideal - worst) for corners in attainment_surfaces(cloud[:, rows]))
@@ -157,9 +175,11 @@ def frontier(
         objectives=chosen,
         reference_point=reference,
         points=points,
-        hypervolume={series: _share(volume[series], volumes[series], tasks) for series in members},
+        hypervolume=volume,
         hypervolume_all=_share(float(hypervolumes(centre[None])[0]), hypervolumes(cloud), tasks),
-        hypervolume_differences=tuple(HypervolumeDifference(a, b, difference(a, b)) for a, b in combinations(members, 2)),
+        hypervolume_differences=differences,
+        hull_hypervolume=hull,
+        hull_hypervolume_differences=hull_differences,
         attainment={series: surfaces(rows) for series, rows in members.items()} if len(chosen) == 2 else {},
     )
 

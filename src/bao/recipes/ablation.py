@@ -32,9 +32,11 @@ RESULT = "ablation.json"
 
 
 class Reached(StrEnum):
-    """What is compared. All but the first and the last are at the least effort weight, the generous end."""
+    """What is compared. All but the first two and the last are at the least effort weight, the generous end."""
 
     HYPERVOLUME = "hypervolume"
+    HULL_HYPERVOLUME = "hull_hypervolume"
+    """Arms of different numbers of points compare by this one."""
     SCORE = "score"
     SUCCESS = "success"
     EFFORT = "user_effort"
@@ -102,8 +104,11 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
             candidates = [_candidate(each, arm, seed) for each in judged]
             result = frontier(candidates, seed=seed, resamples=recipe.evaluation.resamples).to_json()
             volume = next(iter(result["hypervolume"].values()))
-            found[arm].append(_reached(volume["mean"], [each.summary for each in judged]))
-            rows.append({"arm": arm, "seed": seed, "hypervolume": volume, "points": result["points"]})
+            hull = next(iter(result["hull_hypervolume"].values()))
+            volumes: dict[str, Any] = {Reached.HYPERVOLUME: volume, Reached.HULL_HYPERVOLUME: hull}
+            reached = {name: value["mean"] for name, value in volumes.items()}
+            found[arm].append({**reached, **_reached([each.summary for each in judged])})
+            rows.append({"arm": arm, "seed": seed, **volumes, "points": result["points"]})
     first = next(iter(ablation.arms))
     # Evaluations of an earlier version have fewer measures.
     names = [name for name in Reached if all(name in run for runs in found.values() for run in runs)]
@@ -133,12 +138,11 @@ def over_seeds(values: list[float]) -> dict[str, float]:
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
-def _reached(volume: float, summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """What one run reached; `summaries` of its operating points, the least effort weight first."""
+def _reached(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What one run reached beside its hypervolumes; `summaries` of its operating points, the least effort weight first."""
     generous, sparing = summaries[0], summaries[-1]
     counted = [name for name in (Reached.IDLE_SEARCHES, Reached.REPEATED_QUESTIONS) if generous.get(name)]
     return {
-        Reached.HYPERVOLUME: volume,
         Reached.SCORE: generous["score"]["mean"],
         Reached.SUCCESS: generous["success"]["mean"],
         Reached.EFFORT: generous["user_effort"]["mean"],

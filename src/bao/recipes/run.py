@@ -46,23 +46,23 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
     recipe = resolve(recipe, progress, out)
     settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
     open_folder(out, settings)
-    scripts = _scripts(recipe)
+    scripts = scripts_of(recipe)
     check_scripted(recipe.gym, [recipe.sft.teacher, *scripts])
     progress.say(f"{recipe.name}: {_estimate(recipe, out)}; results go to {out}")
     prices = check_effort_weights(recipe, progress)
     progress.say(f"involving the user pays up to an effort weight of {prices.largest:.2f}, by the scripted policies")
     start = stages.warm_start(recipe, out / "sft", progress)
     trained = stages.reinforce(recipe, start, out / "bao", progress)
-    fixed = _judge_scripted(recipe, [name for name in scripts if name != RATIONAL], out, progress)
+    fixed = judge_scripted(recipe, [name for name in scripts if name != RATIONAL], out, progress)
     judged = {
         "sft": judge_model(recipe, "sft", start, out, progress),
         "bao": judge_model(recipe, "bao", trained, out, progress),
     }
     if RATIONAL in scripts:
-        judged[RATIONAL] = _judge_rational(recipe, out, progress)
+        judged[RATIONAL] = judge_rational(recipe, out, progress)
     results = [*fixed, *(each for found in judged.values() for each in found)]
     progress.say(f"{len(results)} evaluations, now the frontier and the report")
-    told = {name: dict(zip(_prices(recipe), found, strict=True)) for name, found in judged.items()}
+    told = {name: dict(zip(told_prices(recipe), found, strict=True)) for name, found in judged.items()}
     table, changes = regret_table(fixed, told, seed=recipe.seed, resamples=recipe.evaluation.resamples)
     regret = write_regret(table, changes, out)
     verdicts = [*judge(table, changes, "bao", "sft"), *judge_training(out / "bao", "bao", reference_of(recipe, prices))]
@@ -92,14 +92,15 @@ def _estimate(recipe: Recipe, out: Path) -> str:
     return f"about {expected} minute{'s' if expected > 1 else ''} on this machine"
 
 
-def _scripts(recipe: Recipe) -> list[str]:
+def scripts_of(recipe: Recipe) -> list[str]:
     """The scripted policies that are evaluated: those named, or all but teachers."""
     named = recipe.evaluation.scripted
     known = gym_class(recipe.gym.name).scripted_policies()
     return [*named] if named is not None else [name for name in known if not name.startswith(TEACHER)]
 
 
-def _judge_scripted(recipe: Recipe, names: Sequence[str], out: Path, progress: Progress) -> list[EvaluationResult]:
+def judge_scripted(recipe: Recipe, names: Sequence[str], out: Path, progress: Progress) -> list[EvaluationResult]:
+    """Evaluate these scripted policies, once each whatever the prices."""
     job, found = _job(recipe), []
     with progress.task("scripted policies", None):
         for name in names:
@@ -107,23 +108,28 @@ def _judge_scripted(recipe: Recipe, names: Sequence[str], out: Path, progress: P
     return found
 
 
-def _judge_rational(recipe: Recipe, out: Path, progress: Progress) -> list[EvaluationResult]:
+def judge_rational(recipe: Recipe, out: Path, progress: Progress) -> list[EvaluationResult]:
     """``rational`` at the prices that the trained policies are judged at."""
-    folders: dict[float | None, Path] = {price: out / "eval" / f"{RATIONAL}-w{price:g}" for price in _prices(recipe)}
+    folders: dict[float | None, Path] = {price: out / "eval" / f"{RATIONAL}-w{price:g}" for price in told_prices(recipe)}
     with progress.task(f"scripted policy {RATIONAL}", None):
         return evaluate(f"scripted:{RATIONAL}", _job(recipe), folders, progress)
 
 
-def _prices(recipe: Recipe) -> list[float]:
+def told_prices(recipe: Recipe) -> list[float]:
     """The prices that policies are judged at, ascending; the single one of a policy that is not told it."""
     weights = (recipe.grpo.conditioned and recipe.evaluation.effort_weights) or recipe.grpo.weights
     return sorted(set(weights))
 
 
+def point_folders(recipe: Recipe, series: str, out: Path) -> dict[float | None, Path]:
+    """The folder of each evaluation of `judge_model`, by effort weight; None where the policy is told none."""
+    told: list[float | None] = [*told_prices(recipe)] if recipe.grpo.conditioned else [None]
+    return {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
+
+
 def judge_model(recipe: Recipe, series: str, path: Path, out: Path, progress: Progress) -> list[EvaluationResult]:
     """Evaluate the model in `path` as `series`, at every effort weight where the recipe conditions it on one."""
-    told: list[float | None] = [*_prices(recipe)] if recipe.grpo.conditioned else [None]
-    folders = {weight: out / "eval" / (series if weight is None else f"{series}-w{weight:g}") for weight in told}
+    folders = point_folders(recipe, series, out)
     # Its episodes share one batch, over model.workers.
     return evaluate(f"local:{path}", _job(recipe, series, workers=1, ray=None), folders, progress)
 

@@ -46,10 +46,9 @@ def open_folder(out: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _holds_results(out: Path) -> bool:
-    """Whether anything but settings and logs lies in `out`."""
-    return any(
-        path.is_file() and path.name not in (CONFIG, LOG) and not path.name.startswith(f".{CONFIG}") for path in out.rglob("*")
-    )
+    """Whether anything but settings, logs and locks lies in `out`."""
+    files = (path.name for path in out.rglob("*") if path.is_file())
+    return any(name not in (CONFIG, LOG, _LOCK) and not name.startswith(f".{CONFIG}") for name in files)
 
 
 def _read(config: Path) -> dict[str, Any]:

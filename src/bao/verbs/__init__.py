@@ -7,5 +7,6 @@ stay light.
 from bao.verbs.judging import compare, frontier, load, report
 from bao.verbs.playing import evaluate, run
 from bao.verbs.pricing import prices
+from bao.verbs.sweeping import sweep
 
-__all__ = ["compare", "evaluate", "frontier", "load", "prices", "report", "run"]
+__all__ = ["compare", "evaluate", "frontier", "load", "prices", "report", "run", "sweep"]

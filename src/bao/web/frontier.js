@@ -190,12 +190,20 @@ function pointDetails(policy, state) {
 }
 
 function hypervolume() {
-  const volumes = Object.entries(frontier.hypervolume || {});
-  const differences = frontier.hypervolume_differences || [];
-  if (!volumes.length) return el("div");
   const reference = Object.entries(frontier.reference_point || {}).map(([name, value]) => `${titleOf(name)} ${exact(value)}`).join(", ");
   const whole = frontier.hypervolume_all && typeof frontier.hypervolume_all.mean === "number" ? [["all policies together", frontier.hypervolume_all]] : [];
-  const rows = [...volumes, ...whole];
+  return el("div", {},
+    volumes("Hypervolume", frontier.hypervolume, whole, frontier.hypervolume_differences,
+      `The volume that a series dominates${reference ? `, from the reference point ${reference}` : ""}; more is better. It grows with a series' number of points.`),
+    volumes("Hypervolume of the convex hull", frontier.hull_hypervolume, [], frontier.hull_hypervolume_differences,
+      "What a coin between two policies of a series reaches, too. A point that such mixtures reach adds nothing, so series of different numbers of points compare."));
+}
+
+/* Volumes by series as bars with intervals, their differences below. */
+function volumes(title, found, whole, differences = [], about = "") {
+  const own = Object.entries(found || {});
+  if (!own.length) return el("div");
+  const rows = [...own, ...whole];
   const domain = [0, Math.max(...rows.map(([, value]) => highOf(value))) * 1.04 || 1];
   const reach = Math.max(...differences.map((row) => Math.max(Math.abs(lowOf(row.difference)), Math.abs(highOf(row.difference)))), 1e-9) * 1.06;
   const entry = (name, value, span, zero, verdict) => el("li", { "--c": seriesNames.includes(name) ? colour(seriesIndex(name)) : "var(--ink)" },
@@ -203,11 +211,11 @@ function hypervolume() {
     rangeBar(value, span, zero), verdict ? el("div", { class: "verdict" }, verdict) : null);
   const verdict = ({ a, b, difference }) => (taskCount < 2 ? "a single task cannot tell" : difference.low > 0 ? `the interval excludes zero: ${a} covers more` : difference.high < 0 ? `the interval excludes zero: ${b} covers more` : "the interval holds zero: no clear difference");
   return el("div", {},
-    el("h3", {}, "Hypervolume"),
+    el("h3", {}, title),
     el("ul", { class: "forest" }, rows.map(([name, value]) => entry(name, value, domain, null, null))),
     differences.length ? el("details", { class: "shown", open: differences.length <= 6 },
       el("summary", {}, `Differences of any two: ${differences.length}`),
       el("ul", { class: "forest" }, differences.map((row) => entry(`${row.a} − ${row.b}`, row.difference, [-reach, reach], 0, verdict(row))))) : null,
-    el("p", { class: "interval" }, `The volume that a series dominates${reference ? `, from the reference point ${reference}` : ""}; more is better.`));
+    el("p", { class: "interval" }, about));
 }
 
