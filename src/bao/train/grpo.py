@@ -1,6 +1,6 @@
 """Turn-level GRPO: sample groups, shape their turn rewards, credit their turns, update.
 
-A step draws `groups` tasks and an effort weight for each, plays every task `group_size` times, and takes one optimiser update
+A step draws `groups` tasks and a price or a budget for each, plays every task `group_size` times, and takes one optimiser update
 per mini-batch of whole groups. Everything random in step s is drawn from a generator seeded by (seed, s), so a step can be
 repeated and a run resumed exactly.
 
@@ -18,7 +18,6 @@ import numpy as np
 
 from bao.errors import ConfigError
 from bao.progress import Update
-from bao.rollout.request import Request
 from bao.task import Task, TaskSet
 from bao.train.backend import Backend
 from bao.train.checkpoint import Checkpoints
@@ -28,6 +27,7 @@ from bao.train.objective import PolicyGradient
 from bao.train.running import Running
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
+from bao.train.told import draw_told
 from bao.train.tracking.metrics_log import SECONDS, MetricsLog, read_metrics
 from bao.train.tracking.trackers import Trackers
 
@@ -101,17 +101,12 @@ class GRPOTrainer:
     def sample(self, rng: np.random.Generator) -> tuple[list[Group], int]:
         """Play one step's groups with the current weights; the groups, and the number of faulted episodes."""
         settings, size = self.settings, self.settings.group_size
-        weights = np.resize(rng.permutation(settings.weights), settings.groups)
-        drawn = [(task, float(weight)) for task, weight in zip(self._draw_tasks(), weights, strict=True)]
-        requests = [
-            Request(task, int(rng.integers(2**31)), weight if settings.conditioned else None)
-            for task, weight in drawn
-            for _ in range(size)
-        ]
+        drawn = list(zip(self._draw_tasks(), draw_told(settings, rng), strict=True))
+        requests = [told.request(task, int(rng.integers(2**31))) for task, told in drawn for _ in range(size)]
         trajectories = self.backend.sample(requests, unit=size)
         made = (
-            make_group(task, weight, trajectories[i * size : (i + 1) * size], self.shaping, self.credit)
-            for i, (task, weight) in enumerate(drawn)
+            make_group(task, told.price, trajectories[i * size : (i + 1) * size], self.shaping, self.credit)
+            for i, (task, told) in enumerate(drawn)
         )
         groups = self._running.scaled([group for group in made if group is not None])
         return groups, sum(each.fault is not None for each in trajectories)

@@ -25,12 +25,15 @@ FloatArray = npt.NDArray[np.float64]
 UNPARSABLE_FLOOR = 0.05
 """Least default price of an unreadable action, so that it is no free escape where the effort weight is small."""
 
+OVER_BUDGET = 1.0
+"""The default price of a user turn beyond a told budget: a whole task, so that none is ever worth it."""
+
 IS_COEFFICIENT, OT_COEFFICIENT = 0.005, 0.05
 """lambda_IS and lambda_OT of the public code."""
 
 
 class Part(StrEnum):
-    """What a shaped turn reward is made of; from ``user_effort`` to ``unparsable`` they are the priced costs."""
+    """What a shaped turn reward is made of; from ``user_effort`` to ``over_budget`` they are the priced costs."""
 
     TASK_REWARD = "task_reward"
     USER_EFFORT = "user_effort"
@@ -42,6 +45,8 @@ class Part(StrEnum):
     """Answers that earned nothing."""
     UNPARSABLE = "unparsable"
     """Turns whose text held no readable action."""
+    OVER_BUDGET = "over_budget"
+    """Turns that involve the user beyond the budget that the policy was told."""
     INFORMATION_SEEKING = "information_seeking"
     OVER_THINKING = "over_thinking"
 
@@ -66,6 +71,8 @@ class CostWeights:
     unparsable: float | None = None
     """Per unreadable action. None: as much as involving the user, and `UNPARSABLE_FLOOR` at least. An unreadable action costs
     the user nothing, so without a price it would be the cheapest turn there is."""
+    over_budget: float = OVER_BUDGET
+    """Per turn that involves the user beyond a told budget, added to ``user_effort``."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -82,6 +89,7 @@ class CostWeights:
             Part.VERBOSITY: self.verbosity,
             Part.PREMATURE: self.premature,
             Part.UNPARSABLE: max(effort, UNPARSABLE_FLOOR) if self.unparsable is None else self.unparsable,
+            Part.OVER_BUDGET: self.over_budget,
         }
 
 
@@ -138,13 +146,20 @@ def shape(trajectory: Trajectory, settings: Shaping, effort_weight: float | None
 def costs_per_turn(trajectory: Trajectory) -> dict[Part, FloatArray]:
     """The unpriced costs: counts >= 0 per turn [turns], verbosity in words."""
     turns = trajectory.turns
+    involved = _per_turn(trajectory, (turn.involves_user for turn in turns))
     return {
-        Part.USER_EFFORT: _per_turn(trajectory, (turn.involves_user for turn in turns)),
+        Part.USER_EFFORT: involved,
         Part.TURNS: np.ones(len(turns)),
         Part.VERBOSITY: _per_turn(trajectory, (len(t.action.content.split()) if t.involves_user else 0 for t in turns)),
         Part.PREMATURE: _per_turn(trajectory, (t.action.kind == ActionKind.ANSWER and t.reward <= 0 for t in turns)),
         Part.UNPARSABLE: _per_turn(trajectory, (turn.parse_fault is not None for turn in turns)),
+        Part.OVER_BUDGET: _beyond(involved, trajectory.budget),
     }
+
+
+def _beyond(involved: FloatArray, budget: int | None) -> FloatArray:
+    """1 [turns] in each turn that involves the user after `budget` such turns."""
+    return np.zeros(len(involved)) if budget is None else involved * (np.cumsum(involved) > budget)
 
 
 def information_seeking(trajectory: Trajectory, coefficient: float, variant: PenaltyVariant) -> FloatArray:

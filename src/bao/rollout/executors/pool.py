@@ -107,7 +107,8 @@ class EpisodePool:
         gym, plan = self._own.gym, self._plan
         task, seed, policy_seed = plan[number]
         policy = _Watched(plan.make_policy(gym, policy_seed), self)
-        return play(gym, policy, task, seed, system=plan.system(gym), effort_weight=plan.effort_weight)
+        told = plan.system(gym)
+        return play(gym, policy, task, seed, system=told, effort_weight=plan.effort_weight, budget=plan.budget)
 
     def between_turns(self) -> None:
         """Make room where it is crowded. Raises where the episode is not wanted any more, or late."""
