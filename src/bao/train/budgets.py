@@ -112,8 +112,8 @@ def budget_demonstrations(
     form: PromptForm = PromptForm.FULL,
     thinking: bool = True,
 ) -> Iterator[Demonstration]:
-    """`count` demonstrations from the plays of each task (`played`) for the `budgets` in turn, a share `BESIDE` of them for one of
-    `prices` too.
+    """`count` demonstrations from the plays of each task (`played`) for the `budgets` in turn, a share `BESIDE` of them at one
+    of `prices` too.
 
     Raises `ConfigError` where no task has a play that kept within one of the budgets.
     """

@@ -94,6 +94,7 @@ class EpisodePool:
         policy = self._plan.make_policy(gym, episode.policy_seed)
         happened = {"opening": "", "turns": (), "stop": StopReason.FAULT, "success": False, "system": gym.instructions()}
         late = {"fault": Fault.EPISODE_TIMEOUT, "fault_detail": self._too_long(), "seconds": self._timeout}
+        late |= {"effort_weight": self._plan.effort_weight, "budget": self._plan.budget}
         return recorded(gym, policy, episode.task, episode.seed, **happened, **late)
 
     def _too_long(self) -> str:
