@@ -41,7 +41,7 @@ _READ = 64
 
 
 TYPES = {
-    **dict.fromkeys(("seed", "level", "horizon", "user_effort", "turns"), pa.int64()),
+    **dict.fromkeys(("seed", "level", "horizon", "user_effort", "turns", "budget"), pa.int64()),
     **dict.fromkeys(("tokens", "prompt_tokens", "completion_tokens"), pa.int64()),
     **dict.fromkeys(("effort_weight", "seconds", "task_return", "satisfaction", "reward", "information"), pa.float64()),
     **dict.fromkeys(("success", "involves_user"), pa.bool_()),
@@ -62,7 +62,7 @@ _OF_EPISODE = (*_FIELDS.split(), "task_return", "user_effort", "turns", "tokens"
 _EPISODE = [*columns(_OF_EPISODE), ("transcript", pa.list_(_TURN))]
 _SINCE = {"satisfaction": 2, "model": 3}
 """The version with which a column came; the others were there from the first."""
-_BUDGET = [("budget", pa.int64())]
+_BUDGET = columns(["budget"])
 """A column that is there only where a budget may have been told."""
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())),
@@ -85,12 +85,12 @@ def write_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> None
     """
     episodes = list(trajectories)
     traced, told = (any(getattr(each, name) is not None for each in episodes) for name in ("trace", "budget"))
-    _write(Path(path), (_row(episode, traced) for episode in episodes), traced, told)
+    _write(Path(path), (_row(episode, traced) for episode in episodes), traced, told=told)
 
 
 def stream_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> int:
     """As `write_episodes` without token traces, holding one row group in memory; how many episodes there were."""
-    return _write(Path(path), map(episode_row, trajectories), traced=False, told=True)
+    return write_rows(path, map(episode_row, trajectories))
 
 
 def episode_row(episode: Trajectory, *, traced: bool = False) -> dict[str, Any]:
@@ -100,27 +100,28 @@ def episode_row(episode: Trajectory, *, traced: bool = False) -> dict[str, Any]:
 
 
 def write_rows(path: Path | str, rows: Iterable[dict[str, Any]], *, traced: bool = False) -> int:
-    """As `stream_episodes`, from what `episode_row` gives of episodes that were all told a budget, or none."""
-    remaining = iter(rows)
-    first = list(islice(remaining, 1))
-    return _write(Path(path), chain(first, remaining), traced, any("budget" in row for row in first))
+    """As `stream_episodes`, from what `episode_row` gives."""
+    return _write(Path(path), rows, traced)
 
 
-def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, told: bool) -> int:
+def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, told: bool = False) -> int:
+    """`told`: with a column of budgets. Without, the file is begun anew where a budget comes."""
     columns = _EPISODE + (_BUDGET if told else []) + (_TRACE if traced else [])
     schema = pa.schema(columns, metadata={_FORMAT_KEY: FORMAT.encode()})
-    count = 0
+    remaining, group, count = iter(rows), [], 0
     with atomic_write(path) as file, pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
-        remaining = iter(rows)
         while group := list(islice(remaining, _ROW_GROUP)):
             if not told and any("budget" in row for row in group):
-                raise ValueError(
-                    f"{path}: an episode that was told a budget comes after others that were not: write all at once"
-                )
+                break
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
             count += len(group)
-        writer.add_key_value_metadata({_COUNT_KEY.decode(): str(count)})
-    return count
+        else:
+            writer.add_key_value_metadata({_COUNT_KEY.decode(): str(count)})
+    if not group:
+        return count
+    with pq.ParquetFile(path) as before:  # without a count: no reader takes it for whole
+        written = (row for batch in before.iter_batches(batch_size=_READ) for row in batch.to_pylist())
+        return _write(path, chain(written, group, remaining), traced, told=True)
 
 
 def count_episodes(path: Path | str) -> int:

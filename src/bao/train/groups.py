@@ -68,7 +68,7 @@ def make_group(
     for i, trajectory in enumerate(healthy):
         tokens[i, : len(trajectory.turns)] = [turn.tokens for turn in trajectory.turns]
     rewards = _padded([values.rewards for values in shaped], width)
-    terms = _terms(shaped, rewards, shaping.prices(weight), credit)
+    terms = _terms(shaped, rewards, shaping.prices(weight, budgeted=healthy[0].budget is not None), credit)
     if terms:
         credits = np.sum([term.price * term.differences for term in terms.values()], axis=0)
     else:

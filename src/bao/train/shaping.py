@@ -108,10 +108,14 @@ class Shaping:
         _require_weight("is_coefficient", self.is_coefficient)
         _require_weight("ot_coefficient", self.ot_coefficient)
 
-    def prices(self, effort_weight: float | None = None) -> dict[Part, float]:
-        """What one unit of every part counts for: the task reward 1, a cost its price, a penalty its coefficient."""
+    def prices(self, effort_weight: float | None = None, *, budgeted: bool = False) -> dict[Part, float]:
+        """What one unit of every part counts for: the task reward 1, a cost its price, a penalty its coefficient.
+
+        Only where the policy is `budgeted` does it matter what a user turn beyond the budget costs.
+        """
         penalties = {Part.INFORMATION_SEEKING: self.is_coefficient, Part.OVER_THINKING: self.ot_coefficient}
-        return {Part.TASK_REWARD: 1.0, **self.costs.resolved(effort_weight), **penalties}
+        found = {Part.TASK_REWARD: 1.0, **self.costs.resolved(effort_weight), **penalties}
+        return {part: price for part, price in found.items() if budgeted or part is not Part.OVER_BUDGET}
 
 
 @dataclass(frozen=True, slots=True)
