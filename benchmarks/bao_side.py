@@ -1,6 +1,6 @@
 """Our side: `bao.train.grpo.GRPOTrainer` on the work, one step at a time."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +12,7 @@ from bao.models.workers import Rollouts, Workers
 from bao.train.backends.local import LocalBackend
 from bao.train.groups import Group
 from bao.train.grpo import GRPOTrainer
+from bao.train.sampling import Sampler, Seconds
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
 from benchmarks import clock
@@ -19,19 +20,27 @@ from benchmarks.cost import Cost, Phase, Step
 from benchmarks.work import LEARNING_RATE, WEIGHT, Work
 
 
-class _EveryGroup(GRPOTrainer):
-    """Trains on every group: one whose returns are all equal would be left out, and TRL forwards it all the same."""
+class _EveryGroup(Sampler):
+    """Has every group trained on: one without variance would be left out, and TRL forwards it all the same."""
 
-    groups: list[Group]
-    sampled: Cost
-
-    def sample(self, rng: np.random.Generator) -> tuple[list[Group], int]:
-        groups, faults = super().sample(rng)
-        self.groups = [
+    def informed(self, groups: list[Group], seconds: Seconds) -> list[Group]:
+        rng = np.random.default_rng(len(groups))
+        found = [
             replace(group, advantages=rng.standard_normal(group.advantages.shape), zero_variance=False) for group in groups
         ]
-        self.sampled = clock.now()
-        return self.groups, faults
+        seen.groups, seen.sampled = found, clock.now()
+        return found
+
+
+@dataclass
+class _Seen:
+    """The last step's groups, and the clock when they had been sampled."""
+
+    groups: list[Group] = field(default_factory=list)
+    sampled: Cost | None = None
+
+
+seen = _Seen()
 
 
 class BaoSide:
@@ -60,18 +69,16 @@ class BaoSide:
             micro_batch_tokens=64,  # fewer than any group has: a group at a time, which is TRL's micro-batch here
         )
         backend = LocalBackend(self._workers, settings)
-        self._trainer = _EveryGroup(backend, work.tasks(), settings, Shaping(), CreditSection(), seed=0, out=out)
+        self._trainer = GRPOTrainer(backend, work.tasks(), settings, Shaping(), CreditSection(), seed=0, out=out)
+        self._trainer.sampler = _EveryGroup(**vars(self._trainer.sampler))
 
     def step(self) -> Step:
         start = clock.now()
         self._trainer.step()
         end = clock.now()
-        trajectories = [trajectory for group in self._trainer.groups for trajectory in group.trajectories]
-        costs = {
-            Phase.ROLLOUT: self._trainer.sampled - start,
-            Phase.UPDATE: end - self._trainer.sampled,
-            Phase.STEP: end - start,
-        }
+        assert seen.sampled is not None
+        trajectories = [trajectory for group in seen.groups for trajectory in group.trajectories]
+        costs = {Phase.ROLLOUT: seen.sampled - start, Phase.UPDATE: end - seen.sampled, Phase.STEP: end - start}
         turns = sum(len(trajectory.turns) for trajectory in trajectories)
         return Step(costs, len(trajectories), turns, sum(trajectory.tokens for trajectory in trajectories))
 

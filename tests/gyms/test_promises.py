@@ -30,6 +30,7 @@ from bao.trajectory import StopReason
 from tests.support.gyms import every_task, started, whole
 
 ACTION, ANSWER, SEARCH = ActionKind.ACTION, ActionKind.ANSWER, ActionKind.SEARCH
+TAUGHT = frozenset({"random", "teacher"})
 EVERYDAY = {"everyday": {ACTION, ANSWER}, "paper": {ANSWER}}
 
 
@@ -78,6 +79,7 @@ ROWS = {
         0.2,
         {"paper": {ANSWER}},
         [(("valid", 400, (1,)), "more than the")],
+        drawing=TAUGHT,
         earns=no_partial_pay,
     ),
     "intention": Row(
@@ -96,6 +98,7 @@ ROWS = {
         EVERYDAY,
         [(("test", 999), "size=999 is more than the 86 test tasks of persuade")],
         frozenset({"oracle", "debater", "ask_then_debate"}),
+        TAUGHT,
         earns=all_or_it_goes_on,
     ),
     "search": Row(
@@ -108,10 +111,18 @@ ROWS = {
             (("test", -1), "size=-1 must not be negative"),
             (("valid", 2_000, (1,)), r"size=2000 is more than the \d+ valid tasks of the levels \(1,\)"),
         ],
+        drawing=TAUGHT,
         earns=no_partial_pay,
     ),
     "tau": Row(
-        (600, 100, 240), (1, 2, 3), None, 0.05, {"everyday": {ACTION}, "paper": {ANSWER}}, horizon=30, earns=no_partial_pay
+        (600, 100, 240),
+        (1, 2, 3),
+        None,
+        0.05,
+        {"everyday": {ACTION}, "paper": {ANSWER}},
+        drawing=TAUGHT,
+        horizon=30,
+        earns=no_partial_pay,
     ),
     "telepathy": Row(
         (686, 126, 351),
@@ -120,7 +131,7 @@ ROWS = {
         0.05,
         EVERYDAY,
         [(("valid", 100_000), "size=100000 is more than the"), (("valid", -1), "size=-1 must not be negative")],
-        drawing=frozenset({"random", "never_ask"}),
+        drawing=TAUGHT | {"never_ask"},
         earns=no_partial_pay,
     ),
     "travel": Row((1000, 200, 200), (2, 3, 4, 5), lambda task: task.level, 0.3, EVERYDAY, earns=a_share_for_each_booking),
@@ -131,6 +142,7 @@ ROWS = {
         0.05,
         EVERYDAY,
         [(("test", 1000), "size=1000 is more than the 47 test tasks of turtle")],
+        drawing=TAUGHT,
     ),
 }
 GYMS = {name: gym_class(name) for name in ROWS}

@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bao.pareto.prices import CEILING, NEGLIGIBLE, SILENCE, PriceRange, price_range, same_interval, spread
@@ -119,3 +119,34 @@ def test_prices_between_which_nothing_changes_hands_are_told() -> None:
 def test_what_is_no_point_is_refused(point: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="odd"):
         price_range({"odd": point})
+
+
+def test_many_behaviours_are_spread_by_their_effort() -> None:
+    """Effort falls from 5 to 1 within a third of the range: evenly spread prices would see only its two ends."""
+    steps = {f"b{u}": (0.05 + 0.2 * u - 0.01 * u * u, float(u)) for u in range(1, 6)}
+    found = price_range(steps)
+    prices = found.spread_by_effort(5)
+    assert prices[0] == 0.0
+    assert len(prices) == 5
+    efforts = [found.best(price).user_effort for price in prices]
+    assert efforts == sorted(efforts, reverse=True)
+    assert len(set(efforts)) >= 4 > len({found.best(price).user_effort for price in found.spread(5)})
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.dictionaries(st.text(min_size=1, max_size=3), st.tuples(st.floats(0, 1), st.floats(0, 16))), st.integers(1, 8))
+def test_spread_by_effort_keeps_to_the_range(points: dict[str, tuple[float, float]], count: int) -> None:
+    found = price_range(points)
+    prices = found.spread_by_effort(count)
+    assert prices[0] == 0.0
+    assert len(prices) <= count
+    assert list(prices) == sorted(set(prices))
+    assert all(price == 0 or price < found.largest for price in prices)
+    assert all(abs(100 * price - round(100 * price)) < 1e-9 for price in prices)
+
+
+def test_small_steps_are_marked_where_they_add_up() -> None:
+    found = price_range({"all": (1.0, 4.0), "most": (0.97, 3.7), "half": (0.6, 2.0), "least": (0.4, 1.0)})
+    assert found.marked(0.0) == found.breakpoints
+    assert len(found.marked(0.2)) == len(found.breakpoints) - 1
+    assert found.marked(0.2)[-1] == found.breakpoints[-1]

@@ -8,7 +8,7 @@ from bao.errors import ConfigError
 from bao.policies.prompt import PromptForm
 from bao.recipes.ablation import is_ablation, load_ablation, over_seeds
 from bao.recipes.recipe import Recipe, check_recipe, load_recipe, recipe_names
-from bao.train.shaping import PenaltyVariant
+from bao.train.penalties import PenaltyVariant
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def recipe_file(tmp_path: Path) -> Path:
 
 
 def test_every_bundled_recipe_loads() -> None:
-    assert {"quickstart", "ablation"} <= set(recipe_names())
+    assert {"quickstart", "ablation", "regularisers", "penalties"} <= set(recipe_names())
     for name in recipe_names():
         if is_ablation(name):
             ablation = load_ablation(name)
@@ -40,6 +40,19 @@ def test_arms_differ_in_the_named_settings_only() -> None:
     assert plain["sft"].pop("thinking") is False
     assert base["sft"].pop("thinking") is True
     assert {k: v for k, v in plain.items() if k != "name"} == {k: v for k, v in base.items() if k != "name"}
+
+
+def test_the_regularisers_are_compared_at_one_setting_of_everything_else() -> None:
+    ablation = load_ablation("regularisers")
+    recipes = {arm: ablation.recipe(arm, 0) for arm in ablation.arms}
+    base = recipes["none"].model_dump(exclude={"name", "shaping"})
+    assert all(recipe.model_dump(exclude={"name", "shaping"}) == base for recipe in recipes.values())
+    built = {arm: (recipe.shaping.build(), recipe.shaping.intrinsic()) for arm, recipe in recipes.items()}
+    assert [arm for arm, (_, infopo) in built.items() if infopo] == ["infopo"]
+    assert [arm for arm, (shaping, _) in built.items() if shaping.ig_coefficient] == ["information_gain"]
+    assert [arm for arm, (shaping, _) in built.items() if shaping.is_coefficient] == ["paper", "reference_code"]
+    assert {shaping.variant for shaping, _ in built.values()} == set(PenaltyVariant)
+    assert len({repr(each) for each in built.values()}) == 5
 
 
 def test_the_interval_over_seeds_is_students() -> None:
@@ -94,6 +107,9 @@ def test_overrides_are_toml_values_and_win_over_the_file(recipe_file: Path) -> N
         ("credit.gamma=1.5", "credit.gamma=1.5: .*less than or equal to 1"),
         ("credit.estimator=best", "credit.estimator='best'"),
         ("shaping.variant=published", "shaping.variant='published'"),
+        ("shaping.information_bits=0", "shaping.information_bits=0: .*greater than 0"),
+        ("shaping.infopo=-0.5", "shaping.infopo=-0.5: .*greater than or equal to 0"),
+        ("shaping.infopo_gate=0", "shaping.infopo_gate=0: .*greater than 0"),
         ("model.heads=3", "model: heads=3 must be a multiple of kv_heads=2"),
         ("model.hidden=100", "model: hidden=100 must be a multiple of twice heads=4"),
         ("gym=travel", "gym='travel'"),

@@ -1,6 +1,5 @@
 """A run goes on where it stopped, refuses what cannot work before it costs anything, and ends with a report in any case."""
 
-import io
 import json
 import os
 import re
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 import tomli_w
-from rich.console import Console
 from transformers.utils import logging as transformers_logging
 
 from bao.errors import ConfigError, DataError
@@ -29,12 +27,12 @@ from bao.recipes import stages
 from bao.recipes.recipe import Recipe, load_recipe
 from bao.recipes.run import run_recipe
 from bao.recipes.weights import check_effort_weights
-from bao.reporting.terminal import TerminalProgress
 from bao.storage.episodes import read_episodes
 from bao.storage.folder import LOG, open_folder
 from bao.trajectory import Trajectory
 from tests.support.command_line import bao
 from tests.support.small_model import small_local
+from tests.support.watched import told
 
 TINY = (
     "gym.levels=[2]",
@@ -57,17 +55,12 @@ TINY = (
     "model.feedforward=64",
     "model.workers=1",
 )
-LABELS = ("oracle", "ask_all", "ask_needed", "never_ask", "random", "sft w=0", "sft w=0.1", "bao w=0", "bao w=0.1")
+SCRIPTS = ("oracle", "ask_all", "ask_needed", "never_ask", "random")
+LABELS = (*SCRIPTS, *(f"{name} w={w}" for name in ("sft", "bao", "rational") for w in ("0", "0.1")))
 
 
 def recipe(*changes: str) -> Recipe:
     return load_recipe("quickstart", [*TINY, *changes])
-
-
-def told() -> tuple[Progress, io.StringIO]:
-    """A progress and what it tells whoever watches."""
-    text = io.StringIO()
-    return TerminalProgress(Console(file=text, width=60)), text
 
 
 @pytest.fixture(scope="module")

@@ -1,35 +1,31 @@
 """Effort weights are found before anything is trained, stay those of the folder, and are warned of where they make no sense."""
 
-import io
 import tomllib
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from bao.errors import ConfigError
 from bao.evaluation.prices import find_prices
 from bao.gyms.section import task_set
 from bao.gyms.travel import Travel
-from bao.progress import Progress, Silent
+from bao.progress import Silent
 from bao.recipes import stages
 from bao.recipes.ablation import load_ablation, run_ablation
 from bao.recipes.recipe import Recipe, check_recipe, load_recipe
 from bao.recipes.weights import check_effort_weights, prices_of, reference_of, resolve
-from bao.reporting.terminal import TerminalProgress
 from bao.settings import AUTO
 from bao.storage.folder import open_folder
 from tests.recipes.test_stages import TINY
 from tests.support.told_price import with_policies
+from tests.support.watched import told
 
 
 def recipe(*changes: str) -> Recipe:
-    return load_recipe("quickstart", [*TINY, "gym.levels=[2, 3, 4]", "grpo.tasks=30", "grpo.effort_weights=auto", *changes])
-
-
-def told() -> tuple[Progress, io.StringIO]:
-    text = io.StringIO()
-    return TerminalProgress(Console(file=text, width=60)), text
+    return load_recipe(
+        "quickstart",
+        [*TINY, "gym.levels=[2, 3, 4]", "grpo.tasks=30", "grpo.effort_weights=auto", "sft.selection=success", *changes],
+    )
 
 
 def test_auto_is_a_setting_like_any_other() -> None:
@@ -50,6 +46,15 @@ def test_the_weights_are_those_that_the_scripted_policies_suggest(tmp_path: Path
     assert len(found.grpo.weights) >= 3
     assert "effort weights found for travel: 0, 0." in watched.getvalue()
     assert resolve(recipe("grpo.effort_weights=[0.3]"), progress, tmp_path).grpo.weights == (0.3,)
+
+
+def test_a_warm_start_in_hindsight_finds_prices_by_what_it_measures(tmp_path: Path) -> None:
+    """The scripts tell of whole behaviours, the teacher's plays of every decision: they see trade-offs at dearer turns."""
+    chosen = ("sft.selection=hindsight", "sft.tasks=300", "sft.plays=12")
+    measured = resolve(recipe(*chosen), Silent(), tmp_path).grpo.weights
+    assert measured[0] == 0.0
+    assert len(measured) == 5
+    assert max(measured) > 0.2
 
 
 def test_a_folder_that_was_begun_keeps_its_weights_and_another_gyms_are_not_taken(tmp_path: Path) -> None:
@@ -84,7 +89,12 @@ def test_arms_of_a_comparison_may_find_theirs(tmp_path: Path) -> None:
     text = 'name = "arms"\nbase = "quickstart"\nseeds = [0]\n[arms.one]\ngrpo.effort_weights = "auto"\n'
     (tmp_path / "arms.toml").write_text(text)
     arms = load_ablation(str(tmp_path / "arms.toml"))
-    run_ablation(arms, tmp_path / "out", Silent(), (*TINY, "gym.levels=[2, 3, 4]", "grpo.tasks=30", "grpo.steps=1"))
+    run_ablation(
+        arms,
+        tmp_path / "out",
+        Silent(),
+        (*TINY, "gym.levels=[2, 3, 4]", "grpo.tasks=30", "grpo.steps=1", "sft.selection=success"),
+    )
     settings = tomllib.loads((tmp_path / "out" / "seed-0" / "one" / "bao" / "config.toml").read_text())
     assert settings["grpo"]["effort_weights"] == list(prices_of(recipe(), Silent()).suggested)
 
@@ -106,7 +116,8 @@ def test_prices_between_which_nothing_changes_hands_are_warned_of() -> None:
     assert warnings(f"grpo.effort_weights={list(suggested)}").count("no behaviour changes hands") == 0
 
 
-def test_a_weight_at_which_no_script_acts_is_warned_of() -> None:
+def test_a_weight_at_which_no_script_acts_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_policies(monkeypatch, Travel, rational=None)
     assert "no scripted policy earns more by involving the user at 0.28 (that pays below 0.2" in warnings(
         "grpo.effort_weights=[0.0, 0.28]"
     )
@@ -115,7 +126,7 @@ def test_a_weight_at_which_no_script_acts_is_warned_of() -> None:
 
 def test_an_oracle_that_hardly_needs_the_user_leaves_the_bound_finite() -> None:
     """Tau's oracle earns 1 for .2 turns: its ratio says that turns pay up to a price of four whole tasks."""
-    tables: dict[str, dict[str, object]] = {"gym": {"name": "tau"}, "grpo": {"tasks": 40}}
+    tables: dict[str, dict[str, object]] = {"gym": {"name": "tau"}, "grpo": {"tasks": 40}, "sft": {"selection": "success"}}
     for weight, refused in ((0.99, False), (1.0, True)):
         tables["grpo"]["effort_weights"] = [0.0, weight]
         if refused:
@@ -125,7 +136,8 @@ def test_an_oracle_that_hardly_needs_the_user_leaves_the_bound_finite() -> None:
             assert 0.1 < check_effort_weights(check_recipe(tables), Silent()).largest < 0.4
 
 
-def test_the_scripts_are_the_reference_of_training() -> None:
+def test_the_scripts_are_the_reference_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_policies(monkeypatch, Travel, rational=None)
     with_weights = recipe("grpo.effort_weights=[0.0, 0.25]")
     found = check_effort_weights(with_weights, Silent())
     reference = reference_of(with_weights, found)

@@ -57,6 +57,6 @@ def asking_local(text: str = "[action] Which area?") -> LocalModel:
         for each in travel_demonstrations(60)
     ]
     with TemporaryDirectory() as folder:
-        settings = SFTSection(epochs=4, warmup=5, learning_rate=1e-2)
+        settings = SFTSection(epochs=6, warmup=5, learning_rate=1e-2)
         train_sft(supervised(local, settings), traces, settings, 0, Path(folder))
     return local

@@ -49,6 +49,9 @@ class FakeBackend:
         self.learned.append([[example.trace for example in group] for group in groups])
         return {"loss": 1.0, "entropy": 1.0} | ({"tokens": 1.0} if isinstance(loss, Likelihood) else {})
 
+    def read(self, reading: Any, groups: Sequence[Sequence[TokenTrace]]) -> list[Any]:
+        return [[np.full(int(trace.turn.max()) + 1, np.nan) for trace in group] for group in groups]
+
     def step(self, learning_rate: float, max_grad_norm: float) -> float:
         self.version += 1
         self.rates.append(learning_rate)

@@ -32,7 +32,7 @@ from bao.train.shaping import Shaping
 from bao.train.told import draw_told
 from bao.train.tracking.metrics_log import SECONDS, read_metrics
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
-from tests.support.small_model import WEIGHTS, small_local
+from tests.support.small_model import WEIGHTS, asking_local, small_local
 from tests.train.fake_backend import FakeBackend
 
 GRPO = GRPOSection(
@@ -266,3 +266,28 @@ def test_a_collapse_is_warned_of_once_by_name_and_with_advice(tmp_path: Path) ->
     assert "step 3: " in warnings[0]
     assert "babble" in warnings[0]
     assert "learning_rate" in warnings[0]
+
+
+def test_what_queries_told_is_found_out_where_the_shaping_asks_for_it(tmp_path: Path) -> None:
+    local = asking_local()
+    for name, coefficient in (("off", 0.0), ("on", 0.05)):
+        backend = LocalBackend(Workers(copy.deepcopy(local.model), local.template, ROLLOUTS), GRPO)
+        shaping, out = Shaping(ig_coefficient=coefficient), tmp_path / name
+        settings = GRPO.model_copy(update={"steps": 1})
+        GRPOTrainer(backend, TASKS, settings, shaping, CreditSection(), seed=0, out=out, listener=make("travel")).train()
+        (row,) = read_metrics(out / "metrics.jsonl")
+        # It asks the same again and again, which tells nothing.
+        assert (row["penalty/information_gain"] > 0.5) is (coefficient > 0)
+        assert (SECONDS + "information" in row) is (coefficient > 0)
+        assert row["repeated_questions"] > 0
+
+
+@pytest.mark.parametrize(("gym", "named"), [(None, "none"), ("turtle", "turtle")])
+def test_a_gym_that_knows_nothing_of_information_is_refused_where_it_is_needed(
+    gym: str | None, named: str, tmp_path: Path
+) -> None:
+    listener = make(gym) if gym else None
+    with pytest.raises(ConfigError, match=f"shaping.information_gain needs a gym .*, and {named} as set does not: choose"):
+        GRPOTrainer(
+            FakeBackend(), TASKS, GRPO, Shaping(ig_coefficient=0.1), CreditSection(), seed=0, out=tmp_path, listener=listener
+        )

@@ -1,5 +1,6 @@
 """What training pays for a turn: worked numbers, and the guard that keeps acting worth its price."""
 
+import dataclasses
 import math
 from dataclasses import replace
 
@@ -10,20 +11,17 @@ from hypothesis import strategies as st
 
 from bao.action import Action, ActionKind, ParseFault
 from bao.errors import ConfigError
+from bao.train.penalties import PenaltyVariant, ended_unsuccessfully, information_gain, information_seeking, over_thinking
 from bao.train.shaping import (
     UNPARSABLE_FLOOR,
     CostWeights,
     Part,
-    PenaltyVariant,
     Shaping,
     acting_pays,
     check_weights,
     costs_per_turn,
-    ended_unsuccessfully,
     firing_rates,
-    information_seeking,
     largest_paying_weight,
-    over_thinking,
     shape,
 )
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
@@ -206,6 +204,42 @@ def test_a_penalty_of_coefficient_zero_is_off(variant: PenaltyVariant) -> None:
     assert not information_seeking(episode(ask(), ask()), 0.0, variant).any()
 
 
+# Information gain.
+
+
+def query(bits: float | None) -> Turn:
+    return dataclasses.replace(ask(), information=bits)
+
+
+def test_a_query_costs_what_it_failed_to_tell_and_at_most_lambda() -> None:
+    told = episode(query(0.0), query(0.5), query(1.0), query(3.0), query(None), search(), answer())
+    np.testing.assert_allclose(information_gain(told, 0.02, 1.0), [-0.02, -0.01, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(information_gain(told, 0.02, 2.0), [-0.02, -0.015, -0.01, 0, 0, 0, 0])
+
+
+@given(st.lists(st.none() | st.floats(0, 20), max_size=12), st.floats(0.1, 5))
+def test_no_query_is_ever_paid_for_and_telling_more_never_costs_more(bits: list[float | None], norm: float) -> None:
+    penalty = information_gain(episode(*map(query, bits)), 0.05, norm)
+    assert ((penalty <= 0) & (penalty >= -0.05)).all()
+    more = information_gain(episode(*(query(None if b is None else b + 0.3) for b in bits)), 0.05, norm)
+    assert (more >= penalty).all()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.3, 0.49])
+def test_at_one_bit_only_the_question_that_halves_what_is_possible_costs_nothing(share: float) -> None:
+    def mean_cost(yes: float) -> float:
+        costs = [float(information_gain(episode(query(-math.log2(p))), 1.0, 1.0)[0]) for p in (yes, 1 - yes)]
+        return yes * costs[0] + (1 - yes) * costs[1]
+
+    assert mean_cost(0.5) == pytest.approx(0)
+    assert mean_cost(share) < mean_cost(share + 0.01) <= 0
+
+
+def test_the_bits_that_are_enough_must_be_above_0() -> None:
+    with pytest.raises(ConfigError, match="ig_bits=0 must be a finite number above 0"):
+        Shaping(ig_bits=0)
+
+
 # Logging.
 
 
@@ -228,6 +262,7 @@ def test_firing_rates_are_shares_of_trajectories() -> None:
         Part.OVER_BUDGET: 0,
         Part.INFORMATION_SEEKING: 0.25,
         Part.OVER_THINKING: 0.25,
+        Part.INFORMATION_GAIN: 0,
     }
     assert firing_rates([]) == {}
 
@@ -240,8 +275,8 @@ ORACLE = (
 )
 
 
-def test_the_largest_paying_weight_is_the_ratio_of_mean_return_to_mean_effort() -> None:
-    assert largest_paying_weight(ORACLE) == pytest.approx(2 / 8)
+def test_the_largest_paying_weight_is_the_largest_ratio_of_return_to_effort_in_a_task() -> None:
+    assert largest_paying_weight(ORACLE) == pytest.approx(1 / 2)  # of the easy task; over both it is 2 / 8
     # Who earns without the user, or nearly so, pays at any price; a turn that costs a whole task pays in no episode.
     assert largest_paying_weight([episode(search(), search(1.0))]) == 1.0
     assert largest_paying_weight([*[episode(search(), search(1.0))] * 40, *ORACLE]) == 1.0
@@ -256,10 +291,10 @@ def test_acting_pays_exactly_below_the_largest_paying_weight(task_return: float,
 
 
 def test_a_weight_under_which_silence_pays_best_is_refused_with_the_range_that_is_allowed() -> None:
-    with pytest.raises(ConfigError, match=r"effort_weight=0\.3 .* \[0, 0\.25\)"):
-        check_weights([0.0, 0.1, 0.3], ORACLE)
+    with pytest.raises(ConfigError, match=r"effort_weight=0\.6 .* \[0, 0\.5\)"):
+        check_weights([0.0, 0.1, 0.6], ORACLE)
     with pytest.raises(ConfigError, match="silence"):
-        check_weights([0.25], ORACLE)
+        check_weights([0.5], ORACLE)
 
 
 def test_a_weight_that_silences_some_tasks_is_warned_about() -> None:

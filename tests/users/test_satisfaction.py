@@ -21,7 +21,7 @@ from bao.rollout.episodes import play_all
 from bao.storage.episodes import read_episodes, write_episodes
 from bao.task import Task
 from bao.train.demonstrations import Rejection, reject
-from bao.train.shaping import PenaltyVariant, over_thinking
+from bao.train.penalties import PenaltyVariant, over_thinking
 from bao.trajectory import StopReason, Trajectory, Turn
 from bao.users.satisfaction import UserExperience, satisfaction
 from tests.support.echo_gym import Echo, started

@@ -13,13 +13,17 @@ from bao.models.engine import Engine, Limits, Request
 from bao.progress import Silent
 from bao.recipes.recipe import Recipe
 from bao.recipes.weights import resolve
+from bao.rollout.information import with_information
 from bao.task import Split
 
 
 def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: int) -> None:
     """Sample one group with the model and print trajectory `index` of it, turn by turn."""
+    from torch import no_grad
+
     from bao.models.local import load_local
-    from bao.train.groups import make_group
+    from bao.train.counterfactual import MaskedFeedback
+    from bao.train.groups import make_group, with_intrinsic
 
     recipe = resolve(recipe, Silent(), model.parent)
     settings = recipe.grpo
@@ -40,9 +44,17 @@ def print_mask(console: Console, recipe: Recipe, model: Path, index: int, seed: 
     )
     told = weight if loaded.profile.effort_weights else None
     trajectories = engine.run([Request(task, int(rng.integers(2**31)), told) for _ in range(settings.group_size)])
+    if recipe.shaping.information_gain:
+        trajectories = with_information(trajectories, make_gym(recipe.gym), [task])
     group = make_group(task, weight, trajectories, recipe.shaping.build(), recipe.credit)
     if group is None or index >= len(group.trajectories):
         raise ConfigError("the group holds too few healthy episodes to be credited: try another --seed")
+    infopo = recipe.shaping.intrinsic()
+    if infopo is not None:
+        reading = MaskedFeedback(infopo.placeholder, settings.temperature, settings.micro_batch_tokens)
+        with no_grad():
+            (shifts,) = reading(loaded.model, loaded.template, [group.traces], False)
+        group = with_intrinsic(group, shifts, infopo)
     trajectory, trace = group.trajectories[index], group.traces[index]
     # The scale of a run is known to that run alone.
     unit = ", in units of reward" if group.terms else ""

@@ -29,6 +29,8 @@ from bao.trajectory import Trajectory
 if TYPE_CHECKING:
     import pandas as pd
 
+_MARKED = 0.15
+"""Share of the effort at price 0 by which effort has to fall for a breakpoint to be told from its neighbours."""
 COUNT = 5
 """Prices that are suggested unless more are needed."""
 TASKS = 200
@@ -57,11 +59,13 @@ class GymPrices:
     """Of the tasks of each level by itself."""
     count: int = COUNT
     """Prices to suggest."""
+    measured: tuple[Behaviour, ...] = ()
+    """The best that can be made of a teacher's choices at each price, as measured from its plays (`bao.train.hindsight`)."""
 
     @cached_property
     def overall(self) -> PriceRange:
-        """Over all tasks."""
-        return _range(self.behaviours)
+        """Over all tasks; with what was measured, where anything was."""
+        return _range([*self.behaviours, *self.measured])
 
     @cached_property
     def levels(self) -> Mapping[int, PriceRange]:
@@ -69,17 +73,23 @@ class GymPrices:
 
     @property
     def largest(self) -> float:
-        """The price up to which involving the user pays on the tasks of some level, or on average."""
+        """The price up to which involving the user pays on the tasks of some level, or on average; where measured, on any."""
+        if self.measured:
+            return self.overall.largest
         return max(each.largest for each in (self.overall, *self.levels.values()))
 
     @property
     def breakpoints(self) -> tuple[float, ...]:
-        """Where behaviours change hands, over all tasks or on a level."""
+        """Where behaviours change hands, over all tasks or on a level; where measured, those at which effort falls much."""
+        if self.measured:
+            return self.overall.marked(_MARKED)
         return tuple(sorted({point for each in (self.overall, *self.levels.values()) for point in each.breakpoints}))
 
     @property
     def suggested(self) -> tuple[float, ...]:
         """Effort weights to train with."""
+        if self.measured:
+            return self.overall.spread_by_effort(self.count)
         return spread(self.breakpoints, self.largest, self.count)
 
     def to_json(self) -> dict[str, Any]:
@@ -87,6 +97,7 @@ class GymPrices:
             "gym": self.gym,
             "tasks": self.tasks,
             "behaviours": [asdict(each) for each in self.behaviours],
+            "measured": [asdict(each) for each in self.measured],
             "overall": self.overall.to_json(),
             "levels": {str(level): each.to_json() for level, each in self.levels.items()},
             "largest": self.largest,

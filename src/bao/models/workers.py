@@ -10,47 +10,20 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import torch
 import torch.multiprocessing
 
-from bao.gym import Gym
-from bao.models.engine import Engine
 from bao.models.settings import ModelSection
 from bao.models.template import Template
-from bao.policies.prompt import PromptForm
-from bao.rollout.request import GymLimits, Limits, OnEpisode, Request
+from bao.models.work import Loss, Reading, Work
+from bao.models.work import Rollouts as Rollouts
+from bao.rollout.request import OnEpisode, Request
 from bao.rollout.usage import UsageMeter, include
 from bao.trajectory import Trajectory
-
-
-class Loss(Protocol):
-    """Adds its gradient over `groups` to ``model.grad``, divided by `count`; the sums to log.
-
-    `count` is the number of loss positions of the whole update, so that the shares of several processes add up.
-    """
-
-    def __call__(
-        self, model: Any, reference: Any, groups: Sequence[Any], count: float, pad_id: int, autocast: bool
-    ) -> dict[str, float]: ...
-
-
-@dataclass(frozen=True)
-class Rollouts:
-    """How episodes are played. `make_gym` must be importable by name, since other processes call it."""
-
-    make_gym: Callable[[], Gym]
-    limits: Limits
-    rows: int = 256
-    temperature: float = 1.0
-    form: PromptForm = PromptForm.FULL
-    policy: str = "local"
-    autocast: bool = False
-    gym_limits: GymLimits = field(default_factory=GymLimits)
-    """Over all processes."""
 
 
 class Workers:
@@ -64,7 +37,7 @@ class Workers:
         self, model: Any, template: Template, rollouts: Rollouts | None, *, count: int = 1, reference: Any = None
     ) -> None:
         self.model, self.template, self.reference = model, template, reference
-        self._work = _Work(model, reference, template, rollouts)
+        self._work = Work(model, reference, template, rollouts)
         self._processes: list[Any] = []
         self._threads = 1
         # Where gyms wait for somebody who bears fewer requests than there are workers, only as many of these play.
@@ -113,6 +86,18 @@ class Workers:
         for parameter, piece in _pieces(self.model, torch.stack(self._buffers).sum(0)):
             parameter.grad = piece.clone() if parameter.grad is None else parameter.grad + piece
         return sums
+
+    def read(self, reading: Reading, groups: Sequence[Any]) -> list[Any]:
+        """What the model says of each of `groups`, in their order."""
+        if not self._pipes:
+            return self._work.read(reading, groups)
+        count = len(self._pipes)
+        for worker, pipe in enumerate(self._pipes):
+            pipe.send(("read", (reading, groups[worker::count])))
+        found: list[Any] = [None] * len(groups)
+        for worker, share in enumerate(self._collect(count, lambda worker, episode: None)):
+            found[worker::count] = share
+        return found
 
     def _start(self, count: int, rollouts: Rollouts | None) -> None:
         # Idle threads of this process spin for a while, on the very cores that the workers need.
@@ -194,26 +179,6 @@ def worker_count(section: ModelSection) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Work:
-    """What one process does."""
-
-    def __init__(self, model: Any, reference: Any, template: Template, rollouts: Rollouts | None) -> None:
-        self.model, self.reference, self.template = model, reference, template
-        self.autocast = rollouts is not None and rollouts.autocast
-        playing = {name: value for name, value in vars(rollouts).items() if name != "autocast"} if rollouts else {}
-        self.engine = Engine(model, template, **playing) if rollouts else None
-
-    def rollout(self, requests: Sequence[Request], weights_version: int, on_episode: OnEpisode | None) -> list[Trajectory]:
-        assert self.engine is not None, "these workers were made without a gym to play"
-        device = next(self.model.parameters()).device
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.autocast):
-            return self.engine.run(requests, weights_version=weights_version, on_episode=on_episode)
-
-    def accumulate(self, loss: Loss, groups: Sequence[Any], count: float) -> dict[str, float]:
-        self.model.train()
-        return loss(self.model, self.reference, groups, count, self.template.pad_id, self.autocast)
-
-
 def _share(rollouts: Rollouts | None, worker: int, count: int) -> Rollouts | None:
     """A worker's part of what `count` workers may do at once."""
     if rollouts is None:
@@ -235,7 +200,7 @@ def _serve(
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
-    work, usage = _Work(model, reference, Template(tokenizer), rollouts), UsageMeter()
+    work, usage = Work(model, reference, Template(tokenizer), rollouts), UsageMeter()
     while True:
         try:
             kind, arguments = pipe.recv()
@@ -246,6 +211,9 @@ def _serve(
                 requests, version = arguments
                 work.rollout(requests, version, lambda place, trajectory: pipe.send(("episode", (place, trajectory))))
                 pipe.send(("result", usage.taken()))
+                continue
+            if kind == "read":
+                pipe.send(("result", work.read(*arguments)))
                 continue
             sums = work.accumulate(*arguments)
             for parameter, piece in _pieces(model, buffer):

@@ -21,6 +21,8 @@ CEILING = 1.0
 NEGLIGIBLE = 0.1
 """Share of the range of prices; an interval between breakpoints that is narrower need not hold a price."""
 _ROUNDING = 1e-9
+_SAME_EFFORT = 0.02
+"""Share of the effort at price 0 within which two efforts count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,41 @@ class PriceRange:
     def breakpoints(self) -> tuple[float, ...]:
         """The prices below `CEILING` at which behaviours change hands, the last of them to one without effort."""
         return tuple(reign.high for reign in self.reigns[:-1])
+
+    def marked(self, share: float) -> tuple[float, ...]:
+        """The breakpoints by which effort has fallen by `share` of that at price 0 since the one before; and the last one.
+
+        Of many behaviours that differ by little this leaves those that can be told apart.
+        """
+        kept, effort = [], self.reigns[0].user_effort
+        for before, after in pairwise(self.reigns):
+            if effort - after.user_effort >= share * self.reigns[0].user_effort or after is self.reigns[-1]:
+                kept.append(before.high)
+                effort = after.user_effort
+        return tuple(kept)
+
+    def spread_by_effort(self, count: int) -> tuple[float, ...]:
+        """As `spread`, but so that what is best at the prices takes efforts as far apart as can be.
+
+        For many behaviours, of which most change hands within a few percent.
+
+        The efforts aimed at are ``U(0) (1 - k / count)``; for each the price in the middle of those at which the best effort is
+        nearest to it. Where several fall together, further prices go where they are widest apart.
+        """
+        if count < 1:
+            raise ValueError(f"count={count} must be at least 1")
+        percents = _percents(0.0, self.largest) or [0]
+        efforts = np.array([self.best(percent / 100).user_effort for percent in percents])
+        chosen = {0}
+        for step in range(1, count):
+            off = np.abs(efforts - efforts[0] * (1 - step / count))
+            nearest = np.flatnonzero(off <= off.min() + _SAME_EFFORT * max(efforts[0], _ROUNDING))
+            chosen.add(percents[int(nearest[len(nearest) // 2])])
+        while len(chosen) < min(count, len(percents)):
+            ends = [*sorted(chosen), percents[-1] + 1]
+            low, high = max(pairwise(ends), key=lambda pair: pair[1] - pair[0])
+            chosen.add((low + high) // 2)
+        return tuple(percent / 100 for percent in sorted(chosen))
 
     @property
     def largest(self) -> float:

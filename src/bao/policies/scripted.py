@@ -1,7 +1,6 @@
 """What the scripted policies of all gyms share: chance, the oracle, and a turn written down."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,14 +9,14 @@ from bao.gym import Gym
 from bao.policy import Policy
 from bao.task import Task
 
-_Choice = TypeVar("_Choice", bound=Hashable)
-
 RATIONAL = "rational"
 """The scripted policy of a gym that reads the price of a user turn from its system text and goes by it; few gyms have one. All
 others do the same at every price."""
 ORACLE, RANDOM, TEACHER = "oracle", "random", "teacher"
 """Scripted policies that are no behaviour to compare with: one knows the task, one wants nothing, and those whose name begins
 with the last one choose at random, to show a student variety."""
+AS_GOOD_AS_FREE = 1e-6
+"""The price at which a rational script counts a turn that is free, so that of equal plays it takes the shortest."""
 
 
 def fixed_behaviours(names: Iterable[str]) -> list[str]:
@@ -27,33 +26,6 @@ def fixed_behaviours(names: Iterable[str]) -> list[str]:
 
 def turn(kind: ActionKind, content: str = "", thinking: str = "") -> Parsed:
     return Parsed(thinking, Action(kind, content), None)
-
-
-def propensities(rng: np.random.Generator, choices: Sequence[_Choice]) -> dict[_Choice, float]:
-    """How probable each of a teacher's choices is in one episode: never, always, or anything between.
-
-    In random order each choice takes none, all or a uniform share of what is left, a quarter, a quarter and half of the time;
-    the last takes the rest. So every consistent habit occurs often, and every mixture. Raises `ValueError` without choices.
-    """
-    if not choices:
-        raise ValueError("a teacher needs at least one choice")
-    left, found = 1.0, dict.fromkeys(choices, 0.0)
-    order = [choices[int(i)] for i in rng.permutation(len(choices))]
-    for choice in order[:-1]:
-        share = left * (0.0, 1.0, float(rng.random()), float(rng.random()))[int(rng.integers(4))]
-        found[choice], left = share, left - share
-    found[order[-1]] = left
-    return found
-
-
-def draw(propensity: Mapping[_Choice, float], rng: np.random.Generator) -> _Choice:
-    """One choice by a teacher's propensity; of choices that are not on offer now, leave them out of `propensity`.
-
-    Where all that is left has probability 0, each is as likely.
-    """
-    names, weights = list(propensity), np.array(list(propensity.values()))
-    weights = weights if weights.sum() > 0 else np.ones(len(names))
-    return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
 class RandomPolicy:

@@ -39,6 +39,8 @@ class Reached(StrEnum):
     SUCCESS = "success"
     EFFORT = "user_effort"
     INVOLVEMENT = "involvement_rate"
+    IDLE_SEARCHES = "idle_searches"
+    REPEATED_QUESTIONS = "repeated_questions"
     LEAST_EFFORT = "user_effort_at_greatest_weight"
 
 
@@ -103,7 +105,8 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
             found[arm].append(_reached(volume["mean"], [each.summary for each in judged]))
             rows.append({"arm": arm, "seed": seed, "hypervolume": volume, "points": result["points"]})
     first = next(iter(ablation.arms))
-    names = list(Reached)
+    # Evaluations of an earlier version have fewer measures.
+    names = [name for name in Reached if all(name in run for runs in found.values() for run in runs)]
     result = {
         "name": ablation.name,
         "seeds": list(ablation.seeds),
@@ -133,12 +136,14 @@ def over_seeds(values: list[float]) -> dict[str, float]:
 def _reached(volume: float, summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """What one run reached; `summaries` of its operating points, the least effort weight first."""
     generous, sparing = summaries[0], summaries[-1]
+    counted = [name for name in (Reached.IDLE_SEARCHES, Reached.REPEATED_QUESTIONS) if generous.get(name)]
     return {
         Reached.HYPERVOLUME: volume,
         Reached.SCORE: generous["score"]["mean"],
         Reached.SUCCESS: generous["success"]["mean"],
         Reached.EFFORT: generous["user_effort"]["mean"],
         Reached.INVOLVEMENT: generous["user_involvement_rate"]["mean"],
+        **{name: generous[name]["mean"] for name in counted},
         Reached.LEAST_EFFORT: sparing["user_effort"]["mean"],
     }
 

@@ -119,9 +119,8 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     ):
         backend, tasks = LocalBackend(workers, settings), task_set(recipe.gym, Split.TRAIN, settings.tasks)
         paid = (recipe.shaping.build(), recipe.credit)
-        trainer = GRPOTrainer(
-            backend, tasks, settings, *paid, seed=recipe.seed, out=out, trackers=trackers, reference=reachable
-        )
+        beside: dict[str, Any] = {"infopo": recipe.shaping.intrinsic(), "listener": make_gym(recipe.gym), "trackers": trackers}
+        trainer = GRPOTrainer(backend, tasks, settings, *paid, seed=recipe.seed, out=out, reference=reachable, **beside)
         with progress.task("reinforcement", settings.steps) as update:
             trainer.train(update, warn=progress.warn)
     local.save_local(target, loaded._replace(profile=_profile(recipe)))

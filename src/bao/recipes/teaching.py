@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bao.errors import ConfigError, DataError
+from bao.evaluation.prices import Behaviour
 from bao.evaluation.results import load_result
 from bao.gyms.section import check_scripted, make_gym, task_set
 from bao.policies.prompt import system_text
@@ -33,6 +34,9 @@ from bao.train.hindsight import Play, Values, measure, percents
 from bao.train.settings import Selection
 from bao.train.situations import situations
 from bao.trajectory import Trajectory
+
+MEASURED = "measured"
+"""What the best that can be made of a teacher's choices is called."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def teach(recipe: Recipe, progress: Progress) -> Lessons:
     skill = base / (count - limited)
     made = hindsight_demonstrations(gym, found.by_task, found.values, count - limited, rng, skill=skill, **how)
     try:
-        for warning in value_warnings(found.by_task, found.values, gym.kinds):
+        for warning in value_warnings(found.by_task, found.values, gym.kinds, recipe.grpo.weights):
             progress.warn(f"{_who(recipe)}: {warning}")
         about = f"{len(found.values.rows)} situations, prices up to {found.values.prices[-1]:.2f}"
         kept = list(made)
@@ -115,6 +119,17 @@ def _measured(settings: str) -> Measured:
     by_task = tuple(tuple(Play(play, tuple(slips), tuple(next(keys))) for play, slips in row) for row in shown)
     plays = [play for row in by_task for play in row]
     return Measured(by_task, measure(plays, percents(plays, recipe.sft.top_price, recipe.sft.unseen_prices)))
+
+
+def measured_behaviours(recipe: Recipe) -> tuple[Behaviour, ...]:
+    """What acting best by the measured values earns and takes at each price: mean R and U, expected at the teacher's tasks."""
+    found = measured(recipe)
+    value, prices = found.values.start(found.plays), np.array(found.values.prices)
+    effort = np.maximum(-np.gradient(value, prices), 0.0) if len(prices) > 1 else np.zeros(1)
+    return tuple(
+        Behaviour(f"{MEASURED} at {price:.0%}", float(v + price * u), float(u))
+        for price, v, u in zip(prices, value, effort, strict=True)
+    )
 
 
 Shown = list[list[tuple[Trajectory, list[bool]]]]

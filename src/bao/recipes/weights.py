@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from bao.pareto.prices import same_interval
 from bao.policies.scripted import ORACLE
 from bao.progress import Progress, Silent
 from bao.recipes.recipe import Recipe
+from bao.recipes.teaching import in_hindsight, measured_behaviours
 from bao.rollout.episodes import play_all
 from bao.settings import AUTO
 from bao.storage.folder import CONFIG
@@ -41,6 +43,9 @@ def resolve(recipe: Recipe, progress: Progress, *folders: Path) -> Recipe:
     weights = next(filter(None, (_recorded(folder, recipe) for folder in folders)), None)
     if weights is None:
         found = prices_of(recipe, progress)
+        if in_hindsight(recipe):
+            # What the teacher's plays tell is finer than any script: where each single decision changes hands.
+            found = replace(found, measured=measured_behaviours(recipe))
         weights = found.suggested
         if found.largest == 0:
             progress.warn(
@@ -54,12 +59,12 @@ def resolve(recipe: Recipe, progress: Progress, *folders: Path) -> Recipe:
 def prices_of(recipe: Recipe, progress: Progress) -> GymPrices:
     """What the gym's scripted policies say of prices, on the recipe's training tasks; played once in a process."""
     size = min(TASKS_WITH_MODELS if requests_at_once(recipe.gym) else TASKS, recipe.grpo.tasks)
-    with progress.task("prices of the scripted policies", None, quiet=True):
-        return _prices(str(gym_class(recipe.gym.name)), recipe.gym.model_dump_json(), size)
+    with progress.task("prices", None, quiet=True):
+        return _prices((str(gym := gym_class(recipe.gym.name)), *gym.scripted_policies()), recipe.gym.model_dump_json(), size)
 
 
 @lru_cache(maxsize=4)
-def _prices(_: str, section: str, size: int) -> GymPrices:
+def _prices(_: tuple[str, ...], section: str, size: int) -> GymPrices:
     gym = GymSection.model_validate_json(section)
     return find_prices(gym, task_set(gym, Split.TRAIN, size).tasks, Silent())
 
@@ -80,7 +85,9 @@ def check_effort_weights(recipe: Recipe, progress: Progress) -> GymPrices:
     except ConfigError as error:
         raise ConfigError(f"grpo.effort_weights={list(weights)}: {error}") from error
     found = prices_of(recipe, progress)
-    if beyond := [weight for weight in weights if weight > 0 and weight >= found.largest]:
+    if in_hindsight(recipe):
+        pass  # the warm start says so, by what it has measured
+    elif beyond := [weight for weight in weights if weight > 0 and weight >= found.largest]:
         warnings.append(
             f"no scripted policy earns more by involving the user at {', '.join(f'{weight:g}' for weight in beyond)} (that "
             f"pays below {found.largest:.3g}): silence may be right there"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bao.errors import ConfigError
 from bao.gym import Gym
 from bao.task import Task
 from bao.trajectory import Trajectory
@@ -27,3 +28,14 @@ def with_information_gain(episode: Trajectory, gym: Gym, task: Task | None) -> T
         bits = None if turn.parse_fault is not None else belief.observe(turn.action, turn.reply)
         turns.append(turn if bits is None else replace(turn, information=bits))
     return replace(episode, turns=tuple(turns))
+
+
+def require_belief(gym: Gym | None, tasks: Iterable[Task]) -> Gym:
+    """`gym`, if it knows what a query tells in any of `tasks`. Raises `ConfigError` where a penalty would never fire."""
+    if gym is None or all(gym.belief(task) is None for task in tasks):
+        name = "none" if gym is None else gym.name
+        raise ConfigError(
+            f"shaping.information_gain needs a gym that knows what a query told, and {name} as set does not: choose "
+            "function, telepathy or travel with the scripted user and no persona, write Gym.belief, or leave it at 0"
+        )
+    return gym

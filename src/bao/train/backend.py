@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from bao.models.workers import Loss
+from bao.models.work import Loss, Reading
 from bao.rollout.request import Request
 from bao.train.examples import Example
-from bao.trajectory import Trajectory
+from bao.trajectory import TokenTrace, Trajectory
 
 
 class Backend(Protocol):
@@ -21,6 +21,9 @@ class Backend(Protocol):
 
     def forward_backward(self, loss: Loss, groups: Sequence[Sequence[Example]], count: float) -> dict[str, float]:
         """Add the gradient of `loss` over `groups`, divided by `count` loss positions; the sums that it logs."""
+
+    def read(self, reading: Reading, groups: Sequence[Sequence[TokenTrace]]) -> list[Any]:
+        """What the current weights say of each of `groups`, in their order."""
 
     def step(self, learning_rate: float, max_grad_norm: float) -> float:
         """One update with the gradient so far, clipped to `max_grad_norm`; its norm before."""

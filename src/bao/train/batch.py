@@ -96,7 +96,7 @@ def score(
     `entropy_gradient` lets gradients flow through the entropies (for an entropy bonus).
     """
     mask = batch.loss_mask
-    prompts = _prompts(model, batch) if share_prompt else None
+    prompts = forward_prompts(model, batch) if share_prompt else None
     states, places = [], []
     index = mask.flatten().cumsum(0).view_as(mask) - 1
     for rows, width in similar_rows(batch.lengths.tolist()):
@@ -149,8 +149,8 @@ def _plain(model: Any, batch: Batch, rows: Tensor, width: int) -> Tensor:
     return picked
 
 
-class _Prompts(NamedTuple):
-    """What forwarding the prompts once, with gradient, left."""
+class Prompts(NamedTuple):
+    """What forwarding the prompts once left, with gradient where that is on."""
 
     last: Tensor
     """[P, 1, hidden] state after each prompt."""
@@ -158,14 +158,15 @@ class _Prompts(NamedTuple):
     """Of every layer: both [P, kv heads, L, head dim]."""
 
 
-def _prompts(model: Any, batch: Batch) -> _Prompts:
+def forward_prompts(model: Any, batch: Batch) -> Prompts:
+    """The prompts of `batch`, each forwarded once for all of its rows."""
     cache: Any = DynamicCache(config=model.config)
     positions = (batch.prompt_mask.cumsum(1) - 1).clamp(min=0)
     states = with_cache(model.model, batch.prompts, batch.prompt_mask.long(), positions, cache)
-    return _Prompts(states[:, -1:], [(layer.keys, layer.values) for layer in cache.layers])
+    return Prompts(states[:, -1:], [(layer.keys, layer.values) for layer in cache.layers])
 
 
-def _after(model: Any, batch: Batch, prompts: _Prompts, rows: Tensor, width: int) -> Tensor:
+def _after(model: Any, batch: Batch, prompts: Prompts, rows: Tensor, width: int) -> Tensor:
     """[b, width, hidden] as `_plain`, going on from the prompts' keys and values, expanded to `rows` [b]."""
     owners = batch.row_prompt[rows]
     first = prompts.last[owners]

@@ -18,11 +18,12 @@ from bao.action import ActionKind, render
 from bao.errors import DataError
 from bao.gym import Gym
 from bao.policies.prompt import PromptForm, system_text
+from bao.policies.teacher import CLAUSE
 from bao.policy import Policy
 from bao.rollout.episode import play
 from bao.task import Task, TaskSet
 from bao.train.hindsight import SLIGHT, Play, Values, least_regret
-from bao.train.situations import CLAUSE, split_decision
+from bao.train.situations import split_decision
 from bao.trajectory import StopReason, Trajectory
 
 

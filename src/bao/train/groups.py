@@ -1,14 +1,16 @@
 """Groups of trajectories of one task: shaped, credited, and measured as training goes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bao.action import ActionKind
+from bao.measures.redundancy import idle_searches, repeated_questions
 from bao.task import Task
 from bao.train.credit import Estimator, Mixing, Scale, Term, advantages, differences
 from bao.train.examples import Example, loss_positions
+from bao.train.infopo import InfoPO, Intrinsic, intrinsic
 from bao.train.returns import FloatArray, zero_variance
 from bao.train.settings import CreditSection
 from bao.train.shaping import Part, Shaped, Shaping, firing_rates, shape
@@ -30,6 +32,8 @@ class Group:
     """Whether the trajectories' returns agree."""
     terms: Mapping[str, Term] = field(default_factory=dict)
     """By objective, what a scale that the group does not set itself is still to divide (`bao.train.running`)."""
+    intrinsic: Intrinsic | None = None
+    """What InfoPO has added to the advantages; None where it is off."""
 
     @property
     def budget(self) -> int | None:
@@ -106,6 +110,13 @@ def _padded(rows: Sequence[FloatArray], width: int) -> FloatArray:
     return table
 
 
+def with_intrinsic(group: Group, shifts: Sequence[FloatArray], settings: InfoPO) -> Group:
+    """`group` with InfoPO's part in its advantages; `shifts` [turns] of each trajectory."""
+    returns = np.array([values.rewards.sum() for values in group.shaped])
+    added = intrinsic(shifts, returns, group.advantages.shape[1], settings)
+    return replace(group, advantages=group.advantages + added.bonus, intrinsic=added)
+
+
 def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
     """What the sampled groups show: returns, effort, stop reasons, penalties, and the split by effort weight and budget."""
     trajectories = [trajectory for group in groups for trajectory in group.trajectories]
@@ -121,6 +132,8 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "success": mean([trajectory.success for trajectory in trajectories]),
         "user_effort": mean([trajectory.user_effort for trajectory in trajectories]),
         "user_involvement_rate": mean([trajectory.involvement_rate for trajectory in trajectories]),
+        "idle_searches": mean([idle_searches(trajectory) for trajectory in trajectories]),
+        "repeated_questions": mean([repeated_questions(trajectory) for trajectory in trajectories]),
         "turns": turns / len(trajectories),
         "tokens": mean([trajectory.tokens for trajectory in trajectories]),
         "unparsable": sum(turn.parse_fault is not None for t in trajectories for turn in t.turns) / max(1, turns),
@@ -129,7 +142,7 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "zero_variance": mean([group.zero_variance for group in groups]),
     }
     rates = firing_rates(shaped)
-    for part in (Part.INFORMATION_SEEKING, Part.OVER_THINKING, Part.UNPARSABLE, Part.PREMATURE):
+    for part in (Part.INFORMATION_SEEKING, Part.OVER_THINKING, Part.INFORMATION_GAIN, Part.UNPARSABLE, Part.PREMATURE):
         metrics[f"penalty/{part}"] = rates.get(part, 0.0)
     for point, members in _by_point(groups).items():
         metrics[f"user_effort/{point}"] = mean([t.user_effort for t in members])
@@ -140,6 +153,7 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
     satisfied = [trajectory.satisfaction for trajectory in trajectories if trajectory.satisfaction is not None]
     if satisfied:
         metrics["satisfaction"] = mean(satisfied)
+    metrics |= _intrinsic_metrics(groups)
     stops = [str(trajectory.stop) for trajectory in trajectories]
     metrics.update({f"stop/{stop}": stops.count(stop) / len(stops) for stop in sorted(set(stops))})
     return metrics
@@ -159,3 +173,21 @@ def _surprise(trajectories: Sequence[Trajectory]) -> float:
     traces = [each.trace for each in trajectories if each.trace is not None]
     own = np.concatenate([trace.logprob[trace.turn >= 0] for trace in traces]) if traces else np.zeros(0)
     return float(-own.mean()) if len(own) else 0.0
+
+
+def _intrinsic_metrics(groups: Sequence[Group]) -> dict[str, float]:
+    """Of InfoPO, where it is on: the mean shift in nats a token, the mean gate, the share of trajectories that it moves, and
+    its share of the advantages' size."""
+    added = [(group, group.intrinsic) for group in groups if group.intrinsic is not None]
+    if not added:
+        return {}
+    shifts = np.concatenate([part.shifts[~np.isnan(part.shifts)] for _, part in added])
+    moved = np.concatenate([part.bonus.any(axis=1) for _, part in added])
+    bonus = sum(float(np.abs(part.bonus).sum()) for _, part in added)
+    outcome = sum(float(np.abs(group.advantages - part.bonus).sum()) for group, part in added)
+    return {
+        "infopo/shift": float(shifts.mean()) if len(shifts) else 0.0,
+        "infopo/gate": float(np.mean([part.gate for _, part in added])),
+        "infopo/fired": float(moved.mean()),
+        "infopo/share": bonus / (bonus + outcome) if bonus + outcome else 0.0,
+    }

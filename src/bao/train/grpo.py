@@ -9,7 +9,6 @@ once; the baseline is the group's, there is no value model; groups with a fault 
 held out, since the policy is judged by `bao.evaluation`.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,17 +16,20 @@ from pathlib import Path
 import numpy as np
 
 from bao.errors import ConfigError
+from bao.gym import Gym
 from bao.progress import Update
-from bao.task import Task, TaskSet
+from bao.rollout.information import require_belief
+from bao.task import TaskSet
 from bao.train.backend import Backend
 from bao.train.checkpoint import Checkpoints
 from bao.train.collapse import ADVICE, WINDOW, Collapse, Reference, collapses
-from bao.train.groups import Group, group_metrics, make_group
+from bao.train.groups import Group, group_metrics
+from bao.train.infopo import InfoPO
 from bao.train.objective import PolicyGradient
 from bao.train.running import Running
+from bao.train.sampling import Sampler, Seconds
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
-from bao.train.told import draw_told
 from bao.train.tracking.metrics_log import SECONDS, MetricsLog, read_metrics
 from bao.train.tracking.trackers import Trackers
 
@@ -47,16 +49,23 @@ class GRPOTrainer:
         out: Path,
         trackers: Trackers | None = None,
         reference: Mapping[float, Reference] | None = None,
+        infopo: InfoPO | None = None,
+        listener: Gym | None = None,
     ) -> None:
-        """`reference`: by price what can be reached, for naming a collapse; without it, what the first steps reached."""
+        """`reference`: by price what can be reached, for naming a collapse; without it, what the first steps reached. `infopo`
+        adds an intrinsic part to the advantages; `listener` says what each query told, where `shaping` asks.
+
+        Raises `ConfigError` where it cannot, and on several weights for a policy that is told none.
+        """
         if not settings.conditioned and len(set(settings.weights)) > 1:
             raise ConfigError(
                 f"grpo.effort_weights={list(settings.weights)} with grpo.conditioned=false: a policy that is not told "
                 "the weight needs a single one"
             )
-        self.backend, self.tasks, self.settings, self.shaping, self.credit = backend, tasks, settings, shaping, credit
-        self.seed, self.out, self.trackers = seed, out, trackers
-        self.reference = reference
+        listener = require_belief(listener, tasks) if shaping.ig_coefficient else None
+        self.sampler = Sampler(backend, tasks, settings, shaping, credit, seed, infopo, listener)
+        self.backend, self.settings, self.seed, self.out = backend, settings, seed, out
+        self.trackers, self.reference = trackers, reference
         self.step_count, self._running = 0, Running()
         self._history: list[dict[str, float]] = []
 
@@ -85,41 +94,20 @@ class GRPOTrainer:
 
     def step(self) -> dict[str, float]:
         """One step; its metrics."""
-        rng, start = np.random.default_rng([self.seed, self.step_count]), time.perf_counter()
-        groups, faults = self.sample(rng)
-        sampled = time.perf_counter()
-        if not groups:
+        rng = np.random.default_rng([self.seed, self.step_count])
+        seconds = Seconds()
+        played, faults = self.sampler.sample(self.step_count, rng, seconds)
+        if not played:
             raise ConfigError("every episode of a step ended in a fault: see the user simulator or the gym's endpoint")
-        updates = self._update(groups, rng)
+        groups = self.sampler.informed(self._running.scaled(played), seconds)
+        with seconds.of("update"):
+            updates = self._update(groups, rng)
         self._running = self._running.after(groups)
         self.step_count += 1
         metrics = {**group_metrics(groups), **updates, **self._running.scales(), "faults": float(faults)}
-        metrics |= {SECONDS + "rollout": sampled - start, SECONDS + "update": time.perf_counter() - sampled}
+        metrics |= {SECONDS + name: value for name, value in seconds.spent.items()}
         self._history = [*self._history[-5:], metrics]
         return metrics
-
-    def sample(self, rng: np.random.Generator) -> tuple[list[Group], int]:
-        """Play one step's groups with the current weights; the groups, and the number of faulted episodes."""
-        settings, size = self.settings, self.settings.group_size
-        drawn = list(zip(self._draw_tasks(), draw_told(settings, rng), strict=True))
-        requests = [told.request(task, int(rng.integers(2**31))) for task, told in drawn for _ in range(size)]
-        trajectories = self.backend.sample(requests, unit=size)
-        made = (
-            make_group(task, told.price, trajectories[i * size : (i + 1) * size], self.shaping, self.credit)
-            for i, (task, told) in enumerate(drawn)
-        )
-        groups = self._running.scaled([group for group in made if group is not None])
-        return groups, sum(each.fault is not None for each in trajectories)
-
-    def _draw_tasks(self) -> list[Task]:
-        """The tasks of this step: the next ones in a permutation of each pass over the task set."""
-        first = self.step_count * self.settings.groups
-        drawn = []
-        for position in range(first, first + self.settings.groups):
-            epoch, offset = divmod(position, len(self.tasks))
-            order = np.random.default_rng([self.seed, 2**31, epoch]).permutation(len(self.tasks))
-            drawn.append(self.tasks[int(order[offset])])
-        return drawn
 
     def _update(self, groups: list[Group], rng: np.random.Generator) -> dict[str, float]:
         settings = self.settings

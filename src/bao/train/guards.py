@@ -12,8 +12,12 @@ MOST_RETURN = 1.0
 _ALIASED, _LUCK, _SAME = 0.03, 0.05, 0.1
 
 
-def value_warnings(by_task: Sequence[Sequence[Play]], values: Values, kinds: Collection[str]) -> Iterator[str]:
-    """What is doubtful about `values`, measured from the plays of each task; `kinds` are the actions that the gym offers.
+def value_warnings(
+    by_task: Sequence[Sequence[Play]], values: Values, kinds: Collection[str], prices: Collection[float]
+) -> Iterator[str]:
+    """What is doubtful about `values`, measured from the plays of each task.
+
+    `kinds` are the actions that the gym offers, `prices` those that the policy will be trained at.
 
     Raises `ValueError` where no choice of the teacher earns anything, so that there is nothing to teach.
     """
@@ -36,12 +40,14 @@ def value_warnings(by_task: Sequence[Sequence[Play]], values: Values, kinds: Col
             f"a situation is valued at {top:.2f}, more than an episode can earn: situations that differ are taken for one; let "
             "the teacher's thinking tell them apart (what is settled, how many are left)"
         )
-    if len(values.prices) > 1:
-        effort = effort_by_price(values, start)
-        if effort[0] - effort[-1] < _SAME:
+    if len(set(prices)) > 1 and len(values.prices) > 1:
+        low, high = (
+            float(np.interp(each, values.prices[1:], effort_by_price(values, start))) for each in (min(prices), max(prices))
+        )
+        if low - high < _SAME:
             yield (
-                f"no decision changes hands between the prices {values.prices[0]:g} and {values.prices[-1]:g}: doing the same "
-                "at all of them is right, and shows no trade-off"
+                f"no decision changes hands between the prices {min(prices):g} and {max(prices):g}: doing the same at all of "
+                'them is right, and shows no trade-off (grpo.effort_weights = "auto" finds prices that do)'
             )
     for price in sorted({0, len(values.prices) // 2, len(values.prices) - 1}):
         earned = _earned(by_task, values, price)

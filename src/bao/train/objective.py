@@ -1,4 +1,4 @@
-"""What an update minimises, as values that any process can apply (`bao.models.workers.Loss`): examples in, gradients out."""
+"""What an update minimises, as values that any process can apply (`bao.models.work.Loss`): examples in, gradients out."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext

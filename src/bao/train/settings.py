@@ -8,7 +8,9 @@ from pydantic import Field, field_validator, model_validator
 from bao.errors import ConfigError, suggest
 from bao.settings import AUTO, FoundWeights, Section
 from bao.train.credit import Baseline, Estimator, Mixing, Scale
-from bao.train.shaping import IS_COEFFICIENT, OT_COEFFICIENT, OVER_BUDGET, CostWeights, PenaltyVariant, Shaping
+from bao.train.infopo import GATE, PLACEHOLDER, InfoPO
+from bao.train.penalties import IS_COEFFICIENT, OT_COEFFICIENT, PenaltyVariant
+from bao.train.shaping import OVER_BUDGET, CostWeights, Shaping
 from bao.train.situations import Situations
 
 TRACKERS = ("mlflow", "trackio", "wandb")
@@ -93,7 +95,8 @@ class GRPOSection(Section):
     conditioned: bool = True
     """Tell the policy the effort weight in its prompt."""
     optimizer: Literal["muon", "adamw"] = "adamw"
-    learning_rate: float = Field(default=7e-4, gt=0)
+    learning_rate: float = Field(default=3e-4, gt=0)
+    """A warm start that plays well already is unlearned at three times as much."""
     warmup: int = Field(default=5, ge=0)
     final_learning_rate: float = Field(default=0.1, ge=0, le=1)
     """Share of the learning rate left at the last step, reached along a line."""
@@ -148,6 +151,15 @@ class ShapingSection(Section):
     unparsable: float | None = None
     over_budget: float = Field(default=OVER_BUDGET, ge=0)
     """What a user turn beyond a told budget costs."""
+    information_gain: float = Field(default=0.0, ge=0)
+    """lambda_IG: most that a query costs for what it failed to tell, in gyms that know."""
+    information_bits: float = Field(default=1.0, gt=0)
+    """Bits from which on a query has told enough."""
+    infopo: float = Field(default=0.0, ge=0)
+    """Weight of InfoPO's intrinsic reward (published: 0.5). It costs about two forward passes more a step."""
+    infopo_gate: float = Field(default=GATE, gt=0)
+    """Std of a group's returns that closes the gate on it by half again."""
+    infopo_placeholder: str = Field(default=PLACEHOLDER, min_length=1)
 
     def build(self) -> Shaping:
         costs = CostWeights(
@@ -157,7 +169,12 @@ class ShapingSection(Section):
             unparsable=self.unparsable,
             over_budget=self.over_budget,
         )
-        return Shaping(costs, self.information_seeking, self.over_thinking, self.variant)
+        penalties = (self.information_seeking, self.over_thinking, self.variant, self.information_gain, self.information_bits)
+        return Shaping(costs, *penalties)
+
+    def intrinsic(self) -> InfoPO | None:
+        """What InfoPO adds to the advantages; None where it is off."""
+        return InfoPO(self.infopo, self.infopo_gate, self.infopo_placeholder) if self.infopo else None
 
 
 class CreditSection(Section):

@@ -1,11 +1,10 @@
-"""What each turn of a trajectory is paid in training: the task reward less priced costs and two behaviour penalties.
+"""What each turn of a trajectory is paid in training: the task reward less priced costs and penalties on behaviour.
 
-    r'_t = r_t - sum_k w_k cost_k,t + p_IS,t + p_OT,t
+    r'_t = r_t - sum_k w_k cost_k,t + p_IS,t + p_OT,t + p_IG,t
 
 The costs are a named vector of counts per turn (`costs_per_turn`), their prices a `CostWeights`; by default the effort weight
-is the one dial. The information-seeking (IS) and over-thinking (OT) penalties are those of Behavioral Agentic Optimization
-(arXiv 2602.11351), as the paper defines them or as its public code computes them (`PenaltyVariant`). Everything is a pure
-function of one trajectory, but for the guard at the end, which refuses effort weights under which silence pays best.
+is the one dial. The penalties are those of `bao.train.penalties`. Everything is a pure function of one trajectory, but for the
+guard at the end, which refuses effort weights under which silence pays best.
 """
 
 import math
@@ -18,6 +17,14 @@ import numpy.typing as npt
 
 from bao.action import ActionKind
 from bao.errors import ConfigError
+from bao.train.penalties import (
+    IS_COEFFICIENT,
+    OT_COEFFICIENT,
+    PenaltyVariant,
+    information_gain,
+    information_seeking,
+    over_thinking,
+)
 from bao.trajectory import StopReason, Trajectory
 
 FloatArray = npt.NDArray[np.float64]
@@ -27,9 +34,6 @@ UNPARSABLE_FLOOR = 0.05
 
 OVER_BUDGET = 1.0
 """The default price of a user turn beyond a told budget: a whole task, so that none is ever worth it."""
-
-IS_COEFFICIENT, OT_COEFFICIENT = 0.005, 0.05
-"""lambda_IS and lambda_OT of the public code."""
 
 
 class Part(StrEnum):
@@ -49,11 +53,8 @@ class Part(StrEnum):
     """Turns that involve the user beyond the budget that the policy was told."""
     INFORMATION_SEEKING = "information_seeking"
     OVER_THINKING = "over_thinking"
-
-
-class PenaltyVariant(StrEnum):
-    PAPER = "paper"
-    REFERENCE_CODE = "reference_code"
+    INFORMATION_GAIN = "information_gain"
+    """What queries failed to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,17 @@ class Shaping:
     ot_coefficient: float = OT_COEFFICIENT
     """lambda_OT >= 0."""
     variant: PenaltyVariant = PenaltyVariant.PAPER
+    """Of both."""
+    ig_coefficient: float = 0.0
+    """lambda_IG >= 0. Above 0 the trajectories must carry `bao.trajectory.Turn.information`."""
+    ig_bits: float = 1.0
+    """Bits > 0 from which on a query has told enough."""
 
     def __post_init__(self) -> None:
-        _require_weight("is_coefficient", self.is_coefficient)
-        _require_weight("ot_coefficient", self.ot_coefficient)
+        for name in ("is_coefficient", "ot_coefficient", "ig_coefficient"):
+            _require_weight(name, getattr(self, name))
+        if not (math.isfinite(self.ig_bits) and self.ig_bits > 0):
+            raise ConfigError(f"ig_bits={self.ig_bits} must be a finite number above 0: the bits that a good query tells")
 
     def prices(self, effort_weight: float | None = None, *, budgeted: bool = False) -> dict[Part, float]:
         """What one unit of every part counts for: the task reward 1, a cost its price, a penalty its coefficient.
@@ -144,6 +152,7 @@ def shape(trajectory: Trajectory, settings: Shaping, effort_weight: float | None
         parts[part] = -weights[part] * count
     parts[Part.INFORMATION_SEEKING] = information_seeking(trajectory, settings.is_coefficient, settings.variant)
     parts[Part.OVER_THINKING] = over_thinking(trajectory, settings.ot_coefficient, settings.variant)
+    parts[Part.INFORMATION_GAIN] = information_gain(trajectory, settings.ig_coefficient, settings.ig_bits)
     return Shaped(np.sum(list(parts.values()), axis=0), parts)
 
 
@@ -166,53 +175,6 @@ def _beyond(involved: FloatArray, budget: int | None) -> FloatArray:
     return np.zeros(len(involved)) if budget is None else involved * (np.cumsum(involved) > budget)
 
 
-def information_seeking(trajectory: Trajectory, coefficient: float, variant: PenaltyVariant) -> FloatArray:
-    """IS penalty <= 0 [turns] on the second of two consecutive turns that both involve the user (BAO section on BR).
-
-    ``paper``: ``p_t = -lambda 1[a_t in A_u and a_{t-1} in A_u]``. ``reference_code``: the same, in trajectories with
-    ``sum r <= 0`` only.
-    """
-    involves = np.array([turn.involves_user for turn in trajectory.turns], dtype=bool)
-    penalty = np.zeros(len(involves))
-    if variant == PenaltyVariant.PAPER or trajectory.task_return <= 0:
-        penalty[1:][involves[1:] & involves[:-1]] = -coefficient
-    return penalty
-
-
-def over_thinking(trajectory: Trajectory, coefficient: float, variant: PenaltyVariant) -> FloatArray:
-    """OT penalty <= 0 [turns] on a trajectory that gave up n turns into a horizon of T without success.
-
-    ``paper``: every turn gets ``-lambda (T - n) / n`` (T = 16, n = 3: -4.333 lambda), where `ended_unsuccessfully`.
-    ``reference_code``: where ``sum r == 0`` and ``n < T - 1``, ``total = lambda (T - 1 - n) + 0.2`` and every turn but the
-    first gets ``-total / (n + 1)``; the only turn of a one-turn trajectory gets -0.5.
-    """
-    n, horizon = len(trajectory.turns), trajectory.horizon
-    penalty = np.zeros(n)
-    if coefficient == 0 or n == 0:
-        return penalty
-    if variant == PenaltyVariant.PAPER:
-        if ended_unsuccessfully(trajectory) and n < horizon:
-            penalty[:] = -coefficient * (horizon - n) / n
-    elif trajectory.task_return == 0 and n < horizon - 1:
-        penalty[1:] = -(coefficient * (horizon - 1 - n) + 0.2) / (n + 1)
-        if n == 1:
-            penalty[0] = -0.5
-    return penalty
-
-
-def ended_unsuccessfully(trajectory: Trajectory) -> bool:
-    """Whether OT of the paper applies: it broke off, its token budget spent or its last turn unreadable, before it succeeded.
-
-    A deliberate ``finish`` is a valid action, and a wrong last answer a complete attempt: neither is over-thinking. A policy
-    that is told a high price may rightly finish early, and a penalty on that would be the stronger the earlier it does. Nor is
-    a user who left: what the agent loses by that is the rest of the task's reward.
-    """
-    broke_off = trajectory.stop is StopReason.TOKEN_BUDGET or (
-        bool(trajectory.turns) and trajectory.turns[-1].parse_fault is not None
-    )
-    return broke_off and not trajectory.success
-
-
 def firing_rates(shaped: Sequence[Shaped]) -> dict[Part, float]:
     """Share of trajectories in which each part is not zero in some turn; empty if `shaped` is.
 
@@ -229,18 +191,18 @@ def acting_pays(task_return: float, user_effort: float, weight: float) -> bool:
 
 
 def largest_paying_weight(trajectories: Iterable[Trajectory]) -> float:
-    """The effort weight at which the mean of ``R - w U`` over a bounding policy's trajectories reaches zero.
+    """The effort weight from which on a bounding policy's ``R - w U`` is above zero in no task.
 
-    That is ``mean R / mean U``; acting pays on average strictly below it. 0 where the policy earns nothing, and never more than
-    1, where it earns with little effort or none: from there on a single user turn costs what a whole task is worth, so none
-    pays in any episode. Trajectories that ended in a fault are left out; raises `ValueError` if none remains.
+    That is the largest ``mean R / mean U`` of a task. On average over the tasks acting may cease to pay before; a policy that
+    acts only where it pays, still does. 0 where the policy earns nothing, and never more than 1, where it earns with little
+    effort or none: from there on a single user turn costs what a whole task is worth, so none pays in any episode. Trajectories
+    that ended in a fault are left out; raises `ValueError` if none remains.
     """
-    played = _without_faults(trajectories)
-    total_return = sum(trajectory.task_return for trajectory in played)
-    total_effort = sum(trajectory.user_effort for trajectory in played)
-    if total_return <= 0:
-        return 0.0
-    return min(total_return / total_effort, 1.0) if total_effort else 1.0
+    ratios = [
+        min(sum(each.task_return for each in played) / max(sum(each.user_effort for each in played), 1e-9), 1.0)
+        for played in _by_task(trajectories)
+    ]
+    return max(0.0, *ratios)
 
 
 def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tuple[str, ...]:
@@ -250,24 +212,22 @@ def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tup
     upper one where they have a price. Raises `ConfigError` on a weight > 0 that is not below `largest_paying_weight`, and on
     one that is negative or not finite; `ValueError` if `oracle` holds no trajectory without a fault.
     """
+    by_task = _by_task(oracle)
     largest = largest_paying_weight(oracle)
-    by_task: dict[str, list[Trajectory]] = {}
-    for trajectory in _without_faults(oracle):
-        by_task.setdefault(trajectory.task_id, []).append(trajectory)
     warnings = []
     for weight in weights:
         _require_weight("effort_weight", weight)
         if weight == 0:
             continue
         if weight >= largest:
-            why = "the oracle's mean return pays for its mean effort only below" if largest < 1 else "a whole task pays"
+            why = "in no task does the oracle's return pay for its effort but below" if largest < 1 else "a whole task pays"
             raise ConfigError(
                 f"effort_weight={weight:g} makes silence the best policy: {why} {largest:.4g}; choose weights in "
                 f"[0, {largest:.4g})"
             )
         silenced = sum(
             not acting_pays(sum(t.task_return for t in played), sum(t.user_effort for t in played), weight)
-            for played in by_task.values()
+            for played in by_task
         )
         if silenced:
             warnings.append(
@@ -279,6 +239,13 @@ def check_weights(weights: Iterable[float], oracle: Sequence[Trajectory]) -> tup
 
 def _per_turn(trajectory: Trajectory, values: Iterable[float]) -> FloatArray:
     return np.fromiter(values, dtype=np.float64, count=len(trajectory.turns))
+
+
+def _by_task(trajectories: Iterable[Trajectory]) -> list[list[Trajectory]]:
+    found: dict[str, list[Trajectory]] = {}
+    for trajectory in _without_faults(trajectories):
+        found.setdefault(trajectory.task_id, []).append(trajectory)
+    return list(found.values())
 
 
 def _without_faults(trajectories: Iterable[Trajectory]) -> list[Trajectory]:

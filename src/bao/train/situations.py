@@ -21,11 +21,9 @@ from scipy.cluster.vq import kmeans2
 from bao.errors import ConfigError
 from bao.gym import Gym
 from bao.measures.intervals import Floats
+from bao.policies.teacher import CLAUSE
 from bao.task import Task
 from bao.trajectory import Trajectory, Turn
-
-CLAUSE = " | "
-"""Between the clauses of a teacher's thinking; the last one is its decision."""
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _TURNS_LEFT = re.compile(r"\d+ turns?\b")

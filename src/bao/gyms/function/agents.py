@@ -5,6 +5,7 @@ All but the oracle go by observations alone.
 
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from bao.gyms.function.candidates import library, probe_values
 from bao.gyms.function.content import Inputs
 from bao.gyms.function.rules import Undefinedness, Value, compile_rule, parse_rule
 from bao.policies.scripted import oracle, turn
+from bao.policies.teacher import Disposition, thought
 from bao.policy import Policy
 from bao.task import Task
 
@@ -152,6 +154,68 @@ class EagerSolver(Solver):
         return ready
 
 
+class Choice(StrEnum):
+    """What to do next about a rule that is not told."""
+
+    PROBE = "probe"
+    ANSWER = "answer"
+    STOP = "stop"
+
+
+class Teacher(Solver):
+    """The teacher of the warm start: probes on, answers by the simplest candidate, or stops, as its disposition says.
+
+    A turn's thinking is, for example, ``test seen | 2 probes 16 rules 4 values | 0 tried | answer``: what is established, how
+    many candidates fit and how many values they give on the test inputs (powers of two), how many answers were wrong, and the
+    decision. It reads no price.
+    """
+
+    name = "teacher"
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+
+    def begin(self, system: str, opening: str) -> None:
+        super().begin(system, opening)
+        self._tried = 0
+        self._start = Disposition(self._rng, (Choice.PROBE, Choice.STOP), seldom=(Choice.STOP,))
+        self._orderly = self._rng.random() < 0.5
+        """Probes until the candidates agree, and no longer."""
+        self._later = Disposition(self._rng, tuple(Choice), seldom=(Choice.STOP,))
+
+    def act(self, observation: str) -> Parsed:
+        self._observe(observation)
+        if self._test is not None:
+            return self._decide()
+        if self._start.choose(None, tuple(Choice)) is Choice.STOP:
+            return turn(ActionKind.FINISH, thinking=thought("test open", "stop"))
+        return turn(ActionKind.SEARCH, "test", thought("test open", "search"))
+
+    def _decide(self) -> Parsed:
+        results = self._on_test[self._fitting]
+        with np.errstate(over="ignore"):
+            number = len(np.unique(results.astype(np.float32)))
+        value = self._guess()
+        sure = self._ready()
+        choices = [Choice.PROBE] if self._probes and not (self._orderly and sure) else []
+        choices += [Choice.ANSWER] if value is not None and (sure or not self._orderly or not self._probes) else []
+        choice = self._later.choose((_rounded(number), self._used), [*choices, Choice.STOP])
+        fitting = f"{self._used} probes {_rounded(len(results))} rules {_rounded(number)} values"
+        thinking = thought("test seen", fitting, f"{self._tried} tried", choice)
+        if choice is Choice.PROBE:
+            return self._probe(thinking)
+        if choice is Choice.STOP:
+            return turn(ActionKind.FINISH, thinking=thinking)
+        self._submitted = value
+        self._tried += 1
+        return turn(ActionKind.ANSWER, str(value), thinking)
+
+
+def _rounded(number: int) -> int:
+    """The power of two that is nearest by ratio; 0 for 0."""
+    return int(2 ** round(np.log2(number))) if number else 0
+
+
 def near(values: npt.NDArray[np.float64], target: float, slack: float = 0.0) -> npt.NDArray[np.bool_]:
     return np.abs(values - target) <= slack + 1e-6 * max(1.0, abs(target))
 
@@ -162,5 +226,6 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "never_ask": lambda gym, seed: Prober(),
     "random": lambda gym, seed: RandomPolicy(seed),
     "solver": lambda gym, seed: Solver(),
+    "teacher": lambda gym, seed: Teacher(seed),
 }
 """By name, each made from the gym that it will play in and a seed."""

@@ -17,7 +17,8 @@ from bao.gyms.intention.detail import TENTHS, Detail
 from bao.gyms.intention.frames import frames_of
 from bao.gyms.intention.reader import Reader
 from bao.gyms.intention.tasks import load
-from bao.policies.scripted import RandomPolicy, oracle, propensities, turn
+from bao.policies.scripted import RandomPolicy, oracle, turn
+from bao.policies.teacher import propensities
 from bao.policy import Policy
 from bao.task import Split, Task
 
@@ -91,9 +92,9 @@ class Curious:
 def _teacher(gym: Gym, seed: int) -> Policy:
     """Goes on with a propensity of the episode's own, from asking nothing to asking everything."""
     rng = np.random.default_rng(seed)
-    propensity = propensities(rng, (True, False))
+    propensity = propensities(rng, ("ask", "stop"))
     # Else four in five episodes would end within three questions, and what later ones tell were hardly measured.
-    ever = propensity[True] ** 0.25
+    ever = propensity["ask"] ** 0.25
     most = gym.horizon - 1  # and one turn to finish in: an episode that its end cuts off shows no decision
     return Curious("teacher", lambda asked, told: asked < most and bool(rng.random() < ever), thinks=True)
 

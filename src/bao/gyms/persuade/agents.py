@@ -16,29 +16,16 @@ import numpy as np
 from bao.action import Action, ActionKind, Parsed
 from bao.errors import ConfigError
 from bao.gym import Gym
-from bao.gyms.data import table
+from bao.gyms.persuade.speech import ASK_WHY, BRUSHED, CONCERN, GENERIC, KIND, WEIGHS, sentence
 from bao.gyms.persuade.tasks import Case, Consideration, is_userrl, load
+from bao.gyms.persuade.teacher import Teacher
 from bao.gyms.persuade.user import LEVELS_A_TURN
 from bao.gyms.persuade.words import Kind
 from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
 from bao.task import Task
 
-ASK_WHY = "Why do you think so, and what weighs with you?"
-
 _CLAIM = re.compile(r"holds this claim: (.+?)\. Their stance")
-_WEIGHS = re.compile(r"What weighs with me is ([^.]+)\.")
-_CONCERN = re.compile(r"I would think again if I saw that (.+)\.$")
-_BRUSHED = re.compile(r"You speak of ([^.]+), which does not decide")
-_KIND = re.compile("|".join(Kind))
-
-GENERIC = tuple(table(__package__, "words.toml")["against_any_claim"].splitlines())
-"""What can be said against any claim."""
-
-
-def sentence(concern: str) -> str:
-    """A concern as a sentence of its own."""
-    return f"It is plain to see that {concern}."
 
 
 class _Agent:
@@ -96,7 +83,7 @@ class AskAll(_Agent):
         return self._argue()
 
     def _learn(self, observation: str) -> None:
-        concern = _CONCERN.search(observation)
+        concern = CONCERN.search(observation)
         if concern:
             self._stock.append(concern[1])
 
@@ -122,9 +109,9 @@ class AskNeeded(AskAll):
 
     def _learn(self, observation: str) -> None:
         super()._learn(observation)
-        weighs = _WEIGHS.search(observation)
+        weighs = WEIGHS.search(observation)
         if weighs:
-            self._kinds = [Kind(name) for name in _KIND.findall(weighs[1])]
+            self._kinds = [Kind(name) for name in KIND.findall(weighs[1])]
 
 
 class NeverAsk(_Agent):
@@ -150,9 +137,9 @@ class Debater(_Agent):
         self._said: Sequence[Consideration] = ()
 
     def act(self, observation: str) -> Parsed:
-        brushed = _BRUSHED.search(observation)
+        brushed = BRUSHED.search(observation)
         if brushed:
-            kinds = _KIND.findall(brushed[1])
+            kinds = KIND.findall(brushed[1])
             self._open = [each for each in (*self._said, *self._open) if each.kind not in kinds]
         self._said, self._open = self._open[:LEVELS_A_TURN], self._open[LEVELS_A_TURN:]
         self._stock = [each.text for each in self._said]
@@ -172,9 +159,9 @@ class AskThenDebate(Debater):
         if not self._asked:
             self._asked = True
             return turn(ActionKind.ACTION, ASK_WHY)
-        weighs = _WEIGHS.search(observation)
+        weighs = WEIGHS.search(observation)
         if weighs:
-            kinds = _KIND.findall(weighs[1])
+            kinds = KIND.findall(weighs[1])
             self._open = [each for each in self._open if each.kind in kinds]
         return super().act(observation)
 
@@ -203,5 +190,6 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "random": _random,
     "debater": Debater,
     "ask_then_debate": AskThenDebate,
+    "teacher": Teacher,
 }
 """By name, each made from the gym that it will play in and a seed."""

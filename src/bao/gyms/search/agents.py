@@ -3,19 +3,16 @@
 All but the oracle go by what they are told. They read questions and passages by the forms in `bao.gyms.search.relations`.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.search import names
-from bao.gyms.search.relations import SORTS, Asked, read_passage, read_question
+from bao.gyms.search.relations import Asked, read_passage, read_question
+from bao.gyms.search.teacher import MEANT, PASSAGE, Rational, Teacher, described
 from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
-
-_PASSAGE = re.compile(r"^\d+\. ([^:]+): (.+)$", re.MULTILINE)
-_MEANT = re.compile(r"I mean (.+)\.")
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,13 @@ class Researcher:
     def act(self, observation: str) -> Parsed:
         if self._asked is None:
             return turn(ActionKind.FINISH, thinking="The question is of no form that I know.")
-        for title, text in _PASSAGE.findall(observation):
+        for title, text in PASSAGE.findall(observation):
             self._known[title] = read_passage(text)
         if self._candidates is None:
             if not self._query:
-                return self._search(_description(self._asked), "First see what fits the description.")
+                return self._search(described(self._asked), "First see what fits the description.")
             self._candidates = sorted(name for name, facts in self._known.items() if self._fits(facts))
-        meant = _MEANT.fullmatch(observation)
+        meant = MEANT.fullmatch(observation)
         if meant:
             self._candidates = [meant[1]]
         return self._ask() or self._follow(self._asked)
@@ -92,11 +89,6 @@ class Researcher:
         return turn(ActionKind.SEARCH, query, thinking)
 
 
-def _description(asked: Asked) -> str:
-    assert asked.kind is not None
-    return SORTS[asked.kind].description.format(**asked.described)
-
-
 def _researcher(name: str, habits: Habits) -> Callable[[Gym, int], Policy]:
     return lambda gym, seed: Researcher(name, habits)
 
@@ -119,5 +111,7 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "guess_on": _researcher("guess_on", Habits()),
     "never_ask": _researcher("never_ask", Habits(guesses=1)),
     "random": _random,
+    "teacher": Teacher,
+    "rational": Rational,
 }
 """``guess_on`` answers for one candidate after another, ``ask_many`` does so between two and asks where more fit."""

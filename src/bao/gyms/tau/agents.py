@@ -8,6 +8,7 @@ from bao.gyms.tau.common import TRANSFER
 from bao.gyms.tau.retail.clerk import QUESTIONS, Clerk, Habits, say, use
 from bao.gyms.tau.retail.database import Table
 from bao.gyms.tau.retail.shop import databases
+from bao.gyms.tau.retail.teacher import Teacher
 from bao.gyms.tau.retail.tools import REASONS
 from bao.gyms.tau.tasks import load
 from bao.gyms.tau.toolbox import arguments_text
@@ -65,4 +66,5 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "brisk": _clerk("brisk", Habits(confirm=False)),
     "never_ask": lambda gym, seed: NeverAsk(),
     "random": _random,
+    "teacher": lambda gym, seed: Teacher(seed),
 }

@@ -5,21 +5,19 @@ All but the oracle go by the opening and the replies, and by the built-in table,
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
-from bao.gyms.telepathy.table import DEPENDS, NO, YES, table
+from bao.gyms.telepathy.table import table
 from bao.gyms.telepathy.tasks import load
-from bao.gyms.telepathy.user import DEPENDS_TEXT, NO_TEXT, YES_TEXT
+from bao.gyms.telepathy.teacher import VALUE, Rational, Teacher
+from bao.gyms.telepathy.tree import askable, entropy, values
 from bao.policies.scripted import RandomPolicy, oracle, turn
 from bao.policy import Policy
 
 _OPENING = re.compile(r"I am thinking of (.+?)\.")
-_VALUE = {YES_TEXT: YES, NO_TEXT: NO, DEPENDS_TEXT: DEPENDS}
 
 
 class Questioner:
@@ -41,7 +39,7 @@ class Questioner:
         what = found.group(1) if found else ""
         fitting = [place for place, entity in enumerate(table().entities) if what in (entity.kind, entity.realm)]
         self._left = self._rng.permutation(np.array(fitting, dtype=np.intp))
-        self._open = np.array([bool(feature.ask) for feature in table().features])
+        self._open = askable().copy()
         self._turn = 0
         self._asked: int | None = None
         self._guessed: int | None = None
@@ -54,7 +52,7 @@ class Questioner:
             return turn(ActionKind.FINISH, "", thinking)
         if len(self._left) <= self._enough or self._turn >= self._horizon:
             return self._guess(thinking)
-        gains = np.where(self._open, _entropy(_values()[self._left]), -1.0)
+        gains = np.where(self._open, entropy(values()[self._left]), -1.0)
         best = int(gains.argmax())
         if gains[best] <= 0:
             return self._guess(thinking)
@@ -63,8 +61,8 @@ class Questioner:
         return turn(ActionKind.ACTION, table().features[best].ask, thinking)
 
     def _learn(self, reply: str) -> None:
-        if self._asked is not None and reply in _VALUE:
-            self._left = self._left[_values()[self._left, self._asked] == _VALUE[reply]]
+        if self._asked is not None and reply in VALUE:
+            self._left = self._left[values()[self._left, self._asked] == VALUE[reply]]
         elif self._guessed is not None:
             self._left = self._left[self._left != self._guessed]
         self._asked = self._guessed = None
@@ -72,20 +70,6 @@ class Questioner:
     def _guess(self, thinking: str) -> Parsed:
         self._guessed = int(self._left[0])
         return turn(ActionKind.ANSWER, table().entities[self._guessed].title, thinking)
-
-
-@cache
-def _values() -> npt.NDArray[np.int8]:
-    """The table as an array, entities by features."""
-    return np.array([entity.values for entity in table().entities], dtype=np.int8)
-
-
-def _entropy(values: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
-    """Entropy in bits of each column's values, shape ``(features,)``."""
-    shares = np.array([(values == value).mean(axis=0) for value in (NO, DEPENDS, YES)])
-    logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
-    entropy: npt.NDArray[np.float64] = -(shares * logs).sum(axis=0)
-    return entropy
 
 
 def _random(gym: Gym, seed: int) -> Policy:
@@ -105,5 +89,7 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "never_ask": lambda gym, seed: Questioner("never_ask", gym, seed, enough=_EVERYTHING),
     "random": _random,
     "questioner": lambda gym, seed: Questioner("questioner", gym, seed, enough=3),
+    "teacher": Teacher,
+    "rational": Rational,
 }
 """By name, each made from the gym that it will play in and a seed."""

@@ -18,7 +18,8 @@ from bao.gym import Gym
 from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE, VALUES_PER_ATTRIBUTE
 from bao.gyms.travel.tasks import load
 from bao.policies.prompt import told_price
-from bao.policies.scripted import RandomPolicy, draw, oracle, propensities
+from bao.policies.scripted import RandomPolicy, oracle
+from bao.policies.teacher import draw, propensities
 from bao.policy import Policy
 from bao.task import Task
 

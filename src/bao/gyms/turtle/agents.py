@@ -7,7 +7,10 @@ beforehand. No test story is looked at.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
+
+import numpy as np
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
@@ -15,6 +18,7 @@ from bao.gyms.turtle.tasks import LEVELS, load, own_tasks
 from bao.gyms.turtle.user import Reply
 from bao.gyms.turtle.words import lexicon, terms, tokens
 from bao.policies.scripted import RandomPolicy, oracle, turn
+from bao.policies.teacher import Disposition, thought
 from bao.policy import Policy
 from bao.task import Split
 
@@ -114,6 +118,61 @@ class Asker:
         return turn(ActionKind.ANSWER, " ".join(f"It was about {word}." for word in told[-25:]))
 
 
+class Choice(StrEnum):
+    """What to do next about a story that is not told."""
+
+    ASK = "ask"
+    TELL = "tell"
+    STOP = "stop"
+
+
+class Teacher(Asker):
+    """The teacher of the warm start: asks on by topic, tells what was confirmed, or stops, as its disposition says.
+
+    Where nothing is confirmed it tells the words that were worth most in training. A turn's thinking is, for example,
+    ``sure love money | 2 sure 64 open | 5 asked 0 told | ask``: what was confirmed, how many words that and those still to ask
+    for are (the latter as a power of two), how far it is, and the decision. It reads no price.
+    """
+
+    def __init__(self, gym: Gym, seed: int) -> None:
+        super().__init__("teacher", gym, topics=True)
+        self._rng = np.random.default_rng(seed)
+
+    def begin(self, system: str, opening: str) -> None:
+        super().begin(system, opening)
+        self._likely = tuple(self._plan[:4])
+        self._questions = self._accounts = 0
+        self._begins = Disposition(self._rng, (Choice.ASK, Choice.STOP), seldom=(Choice.STOP,))
+        self._orderly = self._rng.random() < 0.75
+        """Tells nothing before something was confirmed, and in its last turn tells what was."""
+        self._disposition = Disposition(self._rng, tuple(Choice), seldom=(Choice.STOP,))
+
+    def act(self, observation: str) -> Parsed:
+        if self._asked is not None:
+            self._learn(self._asked, observation)
+            self._asked = None
+        told = tuple(self._confirmed) or self._likely
+        self._left -= 1
+        last = self._orderly and self._left == 0
+        choices = [Choice.ASK] if (self._plan or self._topics or self._members) and not last else []
+        choices += [Choice.TELL] if told != self._told and (self._confirmed or not self._orderly) else []
+        if not self._questions and not self._accounts and self._begins.choose(None, tuple(Choice)) is Choice.STOP:
+            choices = []
+        choice = self._disposition.choose((len(self._confirmed), self._accounts), [*choices, Choice.STOP])
+        open_ = int(2 ** round(np.log2(len(self._plan) + 1)))
+        known = f"sure {' '.join(self._confirmed[-4:]) or 'nothing'}", f"{len(self._confirmed)} sure {open_} open"
+        thinking = thought(*known, f"{self._questions} asked {self._accounts} told" + " last" * last, choice)
+        if choice is Choice.STOP:
+            return turn(ActionKind.FINISH, thinking=thinking)
+        if choice is Choice.TELL:
+            self._told = told
+            self._accounts += 1
+            return turn(ActionKind.ANSWER, " ".join(f"It was about {word}." for word in told[-25:]), thinking)
+        self._questions += 1
+        self._asked = self._next()
+        return turn(ActionKind.ACTION, f"Is it about {self._asked}?", thinking)
+
+
 class Guesser:
     """Asks nothing: tells a story of the words that were worth most in training, and finishes."""
 
@@ -143,5 +202,6 @@ POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
     "never_ask": lambda gym, seed: Guesser(),
     "random": lambda gym, seed: _random(seed),
     "ask_likely": lambda gym, seed: Asker("ask_likely", gym, topics=True),
+    "teacher": Teacher,
 }
 """By name, each made from the gym that it will play in and a seed."""

@@ -3,19 +3,21 @@
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bao.errors import DataError
-from bao.models.workers import Loss, Workers
+from bao.models.work import Loss, Reading
+from bao.models.workers import Workers
 from bao.rollout.request import Request
 from bao.train.checkpoint import damaged
 from bao.train.examples import Example
 from bao.train.muon import optimizers
 from bao.train.settings import GRPOSection, SFTSection
-from bao.trajectory import Trajectory
+from bao.trajectory import TokenTrace, Trajectory
 
 WEIGHTS, OPTIMIZER = "weights.safetensors", "optimizer.pt"
 
@@ -32,6 +34,9 @@ class LocalBackend:
 
     def forward_backward(self, loss: Loss, groups: Sequence[Sequence[Example]], count: float) -> dict[str, float]:
         return self.workers.accumulate(loss, groups, count)
+
+    def read(self, reading: Reading, groups: Sequence[Sequence[TokenTrace]]) -> list[Any]:
+        return self.workers.read(reading, groups)
 
     def step(self, learning_rate: float, max_grad_norm: float) -> float:
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), max_grad_norm)

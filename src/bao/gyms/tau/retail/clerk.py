@@ -46,7 +46,7 @@ QUESTIONS: Mapping[str, str] = {
     "address": "What is the new address?",
     "reason": "What is the reason: no longer needed, or ordered by mistake?",
 }
-_NEEDS: Mapping[Operation, tuple[str, ...]] = {
+NEEDS: Mapping[Operation, tuple[str, ...]] = {
     Operation.CANCEL: ("order", "reason"),
     Operation.ITEMS: ("order", "variant", "payment"),
     Operation.EXCHANGE: ("order", "variant", "payment"),
@@ -100,6 +100,8 @@ class Clerk:
     def begin(self, system: str, opening: str) -> None:
         self._turns = self._serve(opening)
         self._started = False
+        self._user: dict[str, Any] = {}
+        self._job: _Job | None = None
 
     def act(self, observation: str) -> Parsed:
         try:
@@ -109,13 +111,17 @@ class Clerk:
         self._started = True
         return Parsed("", action, None)
 
+    def _does(self, habit: str) -> bool:
+        """Whether it follows a habit, asked wherever there is a choice."""
+        return bool(getattr(self.habits, habit))
+
     def _serve(self, opening: str) -> Turns[None]:
-        if self.habits.look_up:
+        if self._does("look_up"):
             yield Action(ActionKind.SEARCH, "policy")
             yield Action(ActionKind.SEARCH, "tools")
         said = yield say("May I have your name and zip code, or the e-mail of your account?")
         self._seen: dict[str, dict[str, Any]] = {}
-        self._user: dict[str, Any] = yield from self._identify(said)
+        self._user = yield from self._identify(said)
         if not self._user:
             return
         heard = opening
@@ -157,19 +163,20 @@ class Clerk:
 
     def _do(self, job: _Job) -> Turns[str]:
         """Everything about one wish; gives what the customer says after it."""
+        self._job = job
         if job.operation is Operation.INFORM:
             answer = yield from self._find_out(job)
             return (yield say(f"The answer is {answer}. Is there anything else?"))
-        missing = [name for name in _NEEDS[job.operation] if name not in job.told]
-        if not self.habits.look_up and job.operation in SWAPS:
+        missing = [name for name in NEEDS[job.operation] if name not in job.told]
+        if not self._does("look_up") and job.operation in SWAPS:
             missing.insert(1, "items")
-        for names in [missing] if self.habits.together else [[name] for name in missing]:
+        for names in [missing] if self._does("together") else [[name] for name in missing]:
             if names:
                 heard = yield say(" ".join(QUESTIONS[name] for name in names))
                 job.told |= dict.fromkeys(names, heard)
         arguments: dict[str, Any] = {}
         order: dict[str, Any] = {}
-        if "order" in _NEEDS[job.operation]:
+        if "order" in NEEDS[job.operation]:
             order = yield from self._order(job)
             arguments["order_id"] = order["order_id"]
             wanted = "delivered" if job.operation in (Operation.RETURN, Operation.EXCHANGE) else "pending"
@@ -188,7 +195,7 @@ class Clerk:
             arguments["item_ids"] = self._items(job, order)
         if "payment" in job.told:
             arguments["payment_method_id"] = self._payment(job.told["payment"], order)
-        if self.habits.confirm:
+        if self._does("confirm"):
             plan = "; ".join(f"{name} {value}" for name, value in arguments.items() if name != "user_id")
             yield say(f"This is the plan: {plan}. Shall I go ahead (yes/no)?")
         reply = yield use(job.operation, **arguments)
