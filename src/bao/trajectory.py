@@ -148,6 +148,8 @@ class Trajectory:
     """Estimate of the user's satisfaction in [0, 1] (see `bao.users.satisfaction`); None for a user without a persona, and for
     an episode that ended in a fault."""
     trace: TokenTrace | None = field(default=None, repr=False, compare=False)
+    budget: int | None = None
+    """The most user turns that the policy was told to take; None where it was told no budget."""
 
     @property
     def task_return(self) -> float:
@@ -158,6 +160,11 @@ class Trajectory:
     def user_effort(self) -> int:
         """U = number of turns that involved the user."""
         return sum(turn.involves_user for turn in self.turns)
+
+    @property
+    def over_budget(self) -> int | None:
+        """User turns beyond the budget that was told; None where none was."""
+        return None if self.budget is None else max(0, self.user_effort - self.budget)
 
     @property
     def involvement_rate(self) -> float:
@@ -172,3 +179,9 @@ class Trajectory:
     def solved_at_effort(self) -> int | None:
         """User-involving actions spent when the task was solved (for Pass@U-k); None where it was not."""
         return self.user_effort if self.success else None
+
+
+def point_label(policy: str, effort_weight: float | None, budget: int | None = None) -> str:
+    """A policy with what it was told: ``bao w=0.1``, ``bao b=2``, or both."""
+    weight = "" if effort_weight is None else f"w={effort_weight:g}"
+    return " ".join(filter(None, (policy, weight, "" if budget is None else f"b={budget}")))

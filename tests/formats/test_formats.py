@@ -71,6 +71,7 @@ EPISODES = st.builds(
     horizon=COUNT,
     system=TEXT,
     effort_weight=st.none() | FINITE,
+    budget=st.none() | COUNT,
     level=COUNT,
     fault=st.none() | st.sampled_from(list(Fault)),
     fault_detail=TEXT,

@@ -87,6 +87,26 @@ def test_a_summary_weighs_tasks_equally_and_takes_the_best_rollout_for_best_scor
     assert summary["stop"] == {"success": pytest.approx(0.75), "max_turns": pytest.approx(0.25)}
 
 
+def test_a_summary_says_how_well_a_told_budget_was_kept():
+    """Within 2 user turns: u and ss are, uuu is one over and uuuu two; tasks weigh equally."""
+    played = [
+        episode("a", "u", budget=2),
+        episode("a", "uuu", budget=2),
+        episode("b", "uuuu", budget=2),
+        failed("c", "ss", budget=2),
+    ]
+    summary = summarize(played)
+    assert summary["budget"] == 2
+    assert summary["within_budget"]["mean"] == pytest.approx((0.5 + 0 + 1) / 3)
+    assert summary["over_budget"]["mean"] == pytest.approx((0.5 + 2 + 0) / 3)
+    assert list(summary)[2:5] == ["effort_weight", "budget", "setting"]
+    assert "budget" not in summarize([*played, episode("d", budget=3)])
+    mixed = summarize([*played, episode("d")])
+    assert "budget" not in mixed
+    assert mixed["within_budget"]["mean"] == pytest.approx((0.5 + 0 + 1) / 3)
+    assert not {"budget", "within_budget", "over_budget"} & set(summarize([episode("d")]))
+
+
 def test_a_summary_has_the_documented_shape():
     summary = summarize([episode(effort_weight=0.1), failed("b", effort_weight=0.1)], setting={"horizon": 16})
     assert list(summary) == [

@@ -232,6 +232,12 @@ def test_an_evaluation_from_episodes_takes_names_and_weight_from_them_and_leaves
     assert 0 < point.values["score"].low < point.values["score"].high == 1
     with pytest.raises(DataError, match=r"one policy at one effort weight, not of bao at w=0\.25, bao at w=0\.5: split"):
         Candidate.of([episode("a"), episode("a", effort_weight=0.5)])
+    with pytest.raises(DataError, match=r"bao at w=0\.25, bao at w=0\.25 and b=2: split"):
+        Candidate.of([episode("a"), episode("a", budget=2)])
+    told = Candidate.of([episode("a", budget=2)], series="told")
+    assert (told.label, told.budget) == ("bao w=0.25 b=2", 2)
+    with_budget, without = frontier([told, Candidate.of([episode("a")], label="free", series="free")]).points
+    assert (with_budget.to_json()["budget"], "budget" in without.to_json()) == (2, False)
 
 
 def test_distinct_points_are_on_the_frontier_with_intervals_apart():

@@ -4,7 +4,7 @@ import pytest
 
 from bao.gyms.function import Function
 from bao.gyms.travel import Travel
-from bao.policies.prompt import PromptForm, system_text
+from bao.policies.prompt import PromptForm, rules_text, system_text, told_budget, told_price
 
 
 @pytest.mark.parametrize("gym", [Travel(), Function(), Travel(horizon=9)])
@@ -31,6 +31,26 @@ def test_only_a_conditioned_policy_is_told_a_price() -> None:
 @pytest.mark.parametrize(("convention", "kinds"), [("everyday", "([action] or [answer])"), ("paper", "([answer])")])
 def test_the_price_is_put_on_the_kinds_that_involve_the_user(convention: str, kinds: str) -> None:
     assert f"Involving the user {kinds} has a price" in system_text(Travel(convention=convention), effort_weight=0.1)
+
+
+def test_a_budget_is_told_beside_a_price_or_in_place_of_one() -> None:
+    assert system_text(Travel(), PromptForm.BRIEF, budget=2) == "travel, 16 turns, at most 2 user turns"
+    both = system_text(Travel(), PromptForm.BRIEF, 0.07, 1)
+    assert both == "travel, 16 turns, a user turn costs 7 percent, at most 1 user turn"
+    assert (told_price(both), told_budget(both)) == (0.07, 1)
+    assert "user turn" not in system_text(Travel())
+    assert "Involving the user ([answer]) has a limit: at most 0 user turns" in system_text(
+        Travel(convention="paper"), budget=0
+    )
+
+
+@pytest.mark.parametrize("gym", [Travel(), Function(), Travel(horizon=9, convention="paper")])
+@pytest.mark.parametrize("price", [None, 0.0, 0.15])
+@pytest.mark.parametrize("budget", [None, 0, 1, 12])
+def test_what_is_told_can_be_read_back(gym: Travel | Function, price: float | None, budget: int | None) -> None:
+    texts = [system_text(gym, form, price, budget) for form in PromptForm] + [rules_text(gym, price, budget)]
+    for text in texts:
+        assert (told_price(text), told_budget(text)) == (price, budget)
 
 
 def test_the_prompt_tells_nothing_of_the_task() -> None:

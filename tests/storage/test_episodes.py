@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from bao.action import Action, ActionKind, ParseFault
 from bao.errors import DataError
-from bao.storage.episodes import FORMAT, iterate_episodes, read_episodes, write_episodes
+from bao.storage.episodes import (
+    FORMAT,
+    episode_row,
+    iterate_episodes,
+    read_episodes,
+    stream_episodes,
+    write_episodes,
+    write_rows,
+)
 from bao.trajectory import Fault, StopReason, TokenTrace, Trajectory, Turn
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -67,6 +75,7 @@ EPISODES = st.builds(
     model=TEXT,
     satisfaction=st.none() | st.floats(0, 1),
     trace=st.none() | traces(),
+    budget=st.none() | st.integers(0, 99),
 )
 
 
@@ -133,6 +142,40 @@ def test_other_tools_find_the_objectives_in_columns_and_no_trace_columns_without
     assert row == {"task_return": 0.25, "user_effort": 1, "turns": 2, "tokens": 6, "stop": "max_turns"}
     assert not [name for name in table.column_names if name.startswith("trace")]
     assert table.schema.metadata[b"bao.format"] == FORMAT.encode()
+
+
+def test_a_budget_has_a_column_only_where_one_was_told(tmp_path):
+    path = tmp_path / "e.parquet"
+    write_episodes(path, [episode()] * 3)
+    assert "budget" not in pq.read_schema(path).names
+    before = path.read_bytes()
+    assert stream_episodes(path, [episode()] * 3) == 3
+    assert path.read_bytes() == before
+    write_rows(path, [episode_row(episode(budget=2))])
+    assert pq.read_table(path)["budget"].to_pylist() == [2]
+    assert read_episodes(path) == [episode(budget=2)]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_budget_that_comes_late_in_a_stream_is_kept_and_so_is_what_came_before(tmp_path, traced):
+    ones = np.ones(2, np.int32)
+    trace = TokenTrace(ones, ones, ones.astype("i2"), ones.astype("f4")) if traced else None
+    mixed = [episode(seed=seed, trace=trace, budget=seed % 3 if seed > 700 else None) for seed in range(1000)]
+    path = tmp_path / "e.parquet"
+    assert write_rows(path, (episode_row(each, traced=traced) for each in mixed), traced=traced) == 1000
+    assert read_episodes(path) == mixed
+    found = read_episodes(path)[3].trace
+    assert_same_trace(found, trace)
+
+
+def test_a_budget_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "e.parquet"
+    write_episodes(path, [episode(budget=2)])
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("budget")
+    pq.write_table(table.set_column(at, "budget", table["budget"].cast(pa.string())), path)
+    with pytest.raises(DataError, match="lacks the column 'budget'"):
+        read_episodes(path)
 
 
 def test_a_lone_surrogate_from_a_model_does_not_lose_the_file(tmp_path):

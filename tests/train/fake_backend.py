@@ -33,7 +33,17 @@ class FakeBackend:
         turn = Turn("", Action("answer", "x"), "", reward, False, self.unreadable, 2)
         trace = TokenTrace(np.zeros(3), np.zeros(2), np.zeros(2), np.zeros(2), self.version - self.lag)
         names, stop = ("travel", request.task.id, "fake", request.seed, "go"), StopReason.FINISH
-        return Trajectory(*names, (turn,), stop, False, 4, effort_weight=request.effort_weight, fault=self.fault, trace=trace)
+        return Trajectory(
+            *names,
+            (turn,),
+            stop,
+            False,
+            4,
+            effort_weight=request.effort_weight,
+            budget=request.budget,
+            fault=self.fault,
+            trace=trace,
+        )
 
     def forward_backward(self, loss: Any, groups: Sequence[Sequence[Any]], count: int) -> dict[str, float]:
         self.learned.append([[example.trace for example in group] for group in groups])

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from bao.action import ParseFault
+from bao.action import Action, ParseFault
 from bao.errors import ConfigError
 from bao.gyms.registry import make
 from bao.gyms.travel import Travel
@@ -25,12 +25,13 @@ from bao.policies.prompt import PromptForm
 from bao.rollout.request import Limits, Request
 from bao.train.backend import Backend
 from bao.train.backends.local import LocalBackend
-from bao.train.groups import make_group
+from bao.train.groups import group_metrics, make_group
 from bao.train.grpo import GRPOTrainer
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
+from bao.train.told import draw_told
 from bao.train.tracking.metrics_log import SECONDS, read_metrics
-from bao.trajectory import Fault
+from bao.trajectory import Fault, StopReason, Trajectory, Turn
 from tests.support.small_model import WEIGHTS, asking_local, small_local
 from tests.train.fake_backend import FakeBackend
 
@@ -89,6 +90,48 @@ def test_a_policy_that_is_not_conditioned_gets_no_weight(tmp_path: Path) -> None
     backend = FakeBackend()
     trainer(tmp_path, backend, steps=1, conditioned=False, effort_weights=(0.1,)).train()
     assert {weight for _, weight in drawn(backend)} == {None}
+
+
+def test_each_group_draws_a_weight_or_a_budget_and_is_told_nothing_else(tmp_path: Path) -> None:
+    backend = FakeBackend()
+    trainer(tmp_path, backend, steps=6, groups=4, budgets=(0, 2)).train()
+    for requests in backend.sampled:
+        groups = [requests[i : i + GRPO.group_size] for i in range(0, len(requests), GRPO.group_size)]
+        told = [{(each.effort_weight, each.budget) for each in members} for members in groups]
+        assert sorted(map(str, told)) == sorted(map(str, [{(0.0, None)}, {(0.1, None)}, {(None, 0)}, {(None, 2)}]))
+    row = read_metrics(tmp_path / "metrics.jsonl")[-1]
+    assert {"user_effort/w=0", "user_effort/w=0.1", "user_effort/b=0", "user_effort/b=2", "within_budget"} <= set(row)
+
+
+def test_without_budgets_the_weights_are_drawn_as_a_permutation_of_them() -> None:
+    for seed in range(20):
+        expected = np.resize(np.random.default_rng(seed).permutation(WEIGHTS), 5).tolist()
+        rng = np.random.default_rng(seed)
+        drawn_now = draw_told(GRPO.model_copy(update={"groups": 5}), rng)
+        assert [each.price for each in drawn_now] == expected
+        after = np.random.default_rng(seed)
+        after.permutation(WEIGHTS)
+        assert rng.integers(2**31) == after.integers(2**31)
+
+
+def test_a_group_with_a_budget_is_paid_its_return_less_a_task_for_each_turn_beyond(tmp_path: Path) -> None:
+    def played(seed: int, asks: int, reward: float) -> Trajectory:
+        asking = [Turn("", Action("action", "x"), "", 0.0, True)] * asks
+        turns = (*asking, Turn("", Action("search", "x"), "", reward, False))
+        return Trajectory("travel", TASKS[0].id, "p", seed, "go", turns, StopReason.FINISH, False, 16, budget=1)
+
+    group = make_group(TASKS[0], 0.0, [played(0, 1, 0.5), played(1, 3, 1.0)], Shaping(is_coefficient=0.0), CreditSection())
+    assert group is not None
+    assert group.budget == 1
+    assert [each.rewards.sum() for each in group.shaped] == [0.5, 1.0 - 2.0]
+    metrics = group_metrics([group])
+    assert (metrics["user_effort/b=1"], metrics["score/b=1"], metrics["within_budget"]) == (2.0, 0.75, 0.5)
+    assert not [name for name in metrics if "/w=" in name]
+
+
+def test_a_policy_that_is_told_nothing_knows_no_budget() -> None:
+    with pytest.raises(ValueError, match=r"budgets=\[2\] with conditioned=false"):
+        GRPOSection(budgets=(2,), conditioned=False)
 
 
 def test_a_step_updates_once_a_minibatch_at_the_rate_of_its_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,25 @@ def test_the_effort_weight_given_replaces_the_one_in_the_settings() -> None:
     np.testing.assert_allclose(shape(trajectory, settings).rewards, [-0.7, 0.3])
     np.testing.assert_allclose(shape(trajectory, settings, 0.2).rewards, [-0.2, 0.8])
     np.testing.assert_allclose(shape(trajectory, settings, 0.0).rewards, [0.0, 1.0])
+
+
+def test_every_user_turn_beyond_a_told_budget_costs_a_whole_task() -> None:
+    told = replace(episode(ask(), search(), ask(), answer(0.5), answer(0.5), stop=StopReason.SUCCESS), budget=2)
+    assert costs_per_turn(told)[Part.OVER_BUDGET].tolist() == [0, 0, 0, 1, 1]
+    np.testing.assert_allclose(shape(told, BARE, 0.0).rewards, [0, 0, 0, -0.5, -0.5])
+    np.testing.assert_allclose(shape(told, BARE, 0.1).rewards, [-0.1, 0, -0.1, -0.6, -0.6])
+    lenient = replace(BARE, costs=CostWeights(unparsable=0.0, over_budget=0.2))
+    np.testing.assert_allclose(shape(told, lenient, 0.0).rewards, [0, 0, 0, 0.3, 0.3])
+    assert costs_per_turn(replace(told, budget=0))[Part.OVER_BUDGET].tolist() == [1, 0, 1, 1, 1]
+    assert not costs_per_turn(replace(told, budget=None))[Part.OVER_BUDGET].any()
+
+
+@given(EPISODES, st.integers(0, 12))
+def test_going_beyond_a_budget_is_never_worth_it(trajectory: Trajectory, budget: int) -> None:
+    """What is earned in all is at most 1, and so is the least that is lost."""
+    told = replace(trajectory, budget=budget)
+    paid = shape(told, BARE, 0.0).rewards.sum()
+    assert paid == pytest.approx(trajectory.task_return - max(0, trajectory.user_effort - budget))
 
 
 @pytest.mark.parametrize(("weight", "price"), [(0.0, UNPARSABLE_FLOOR), (0.02, UNPARSABLE_FLOOR), (0.3, 0.3)])
@@ -239,6 +259,7 @@ def test_firing_rates_are_shares_of_trajectories() -> None:
         Part.VERBOSITY: 0,
         Part.PREMATURE: 0,
         Part.UNPARSABLE: 0.25,
+        Part.OVER_BUDGET: 0,
         Part.INFORMATION_SEEKING: 0.25,
         Part.OVER_THINKING: 0.25,
         Part.INFORMATION_GAIN: 0,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bao.errors import ConfigError, RunError
-from bao.evaluation.players import Folders, Player, check_weights, open_player
+from bao.evaluation.players import Folders, Player, check_told, open_player
 from bao.evaluation.results import EPISODES, SUMMARY, EvaluationResult, write_summary
 from bao.evaluation.settings import RUNNING, EvaluationJob
 from bao.gyms.registry import gym_class
@@ -28,12 +28,12 @@ from bao.trajectory import Fault
 def evaluate(policy: Any, job: EvaluationJob, folders: Folders, progress: Progress) -> list[EvaluationResult]:
     """Play the job's tasks with `policy` (what `PolicyRef.parse` takes), once for each effort weight of `folders`.
 
-    Each folder is left with its episodes and summary. Raises `ConfigError` on an unknown policy, on an effort weight that it
-    cannot be told, on a folder of other settings, and before any episode is played on tasks that the gym refuses; `RunError`
-    where the failure policy stops it, or no episode was healthy.
+    Each folder is left with its episodes and summary. Raises `ConfigError` on an unknown policy, on an effort weight or budget
+    that it cannot be told, on a folder of other settings, and before any episode is played on tasks that the gym refuses;
+    `RunError` where the failure policy stops it, or no episode was healthy.
     """
     ref = PolicyRef.parse(policy)
-    check_weights(list(folders))
+    check_told(list(folders), job.budget)
     player = open_player(ref, job)
     player.check(list(folders), progress)
     check_playable(make_gym(job.gym), job.tasks)
@@ -61,6 +61,7 @@ def _open(out: Path, ref: PolicyRef, player: Player, job: EvaluationJob, series:
             **played_by,
             "series": series,
             "effort_weight": weight,
+            "budget": job.budget,
             "seed": job.seed,
             "gym": job.gym.identity(),
             "gym_version": gym_class(job.gym.name).version,

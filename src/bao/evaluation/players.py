@@ -101,6 +101,8 @@ class TurnPlayer:
         for weight in weights:
             if weight is not None and self.agent is None and not self.reads_price:
                 raise ConfigError(f"effort_weight={weight:g}: this scripted policy is told none; leave it out")
+        if self.job.budget is not None and self.agent is None:
+            raise ConfigError(f"budget={self.job.budget}: scripted policies go by no budget; leave it out")
 
     def play(self, folders: Folders, series: str, progress: Progress) -> None:
         settings, gym, agent = self.job.settings, self.job.gym, self.agent
@@ -111,11 +113,14 @@ class TurnPlayer:
         seeds = range(self.job.seed, self.job.seed + settings.rollouts)
         for weight, out in folders.items():
             identity = {**_gym_identity(self.job), "series": series, **self.identity}
-            if weight is not None:
-                identity["effort_weight"] = weight
+            budget = self.job.budget
+            told = {"effort_weight": weight, "budget": budget}
+            identity |= {name: value for name, value in told.items() if value is not None}
             form = None if agent is None else agent.prompt
-            system = partial(rules_text if form is None else partial(system_text, form=form), effort_weight=weight)
-            plan = Plan(partial(make_gym, gym), self.make(series), self.job.tasks.tasks, seeds, identity, system, weight)
+            say = rules_text if form is None else partial(system_text, form=form)
+            system = partial(say, effort_weight=weight, budget=budget)
+            how = (partial(make_gym, gym), self.make(series), self.job.tasks.tasks, seeds, identity, system)
+            plan = Plan(*how, weight, budget)
             with progress.task(f"playing {series}", len(plan), quiet=True) as update:
                 run(plan, out, out / EPISODES, execution, update, progress.warn)
 
@@ -159,15 +164,17 @@ class LocalPlayer:
                     "for a local one, whose episodes share a batch; on a CPU --set model.workers=N has N processes play them"
                 )
         local.check_folder(self.path)
-        self._trained = local.read_profile(self.path).effort_weights
+        profile = local.read_profile(self.path)
+        self._trained, self._budgets = profile.effort_weights, profile.budgets
         self._job = job
         self.name = self.path.parent.name or ref.name
         self.identity = {"policy": str(ref)}
 
     def check(self, weights: Sequence[float | None], progress: Progress) -> None:
+        self._check_budget(progress)
         known = ", ".join(f"{weight:g}" for weight in self._trained)
         for weight in weights:
-            if weight is None and known:
+            if weight is None and known and self._job.budget is None:
                 raise ConfigError(
                     f"the policy in {self.path} goes by the effort weight that it is told, and none is given: set one of "
                     f"{known} (--effort-weight)"
@@ -181,6 +188,18 @@ class LocalPlayer:
                     f"effort_weight={weight:g} is none of those that the policy in {self.path} was trained with ({known}): "
                     "what it makes of it is anybody's guess"
                 )
+
+    def _check_budget(self, progress: Progress) -> None:
+        budget, known = self._job.budget, ", ".join(map(str, self._budgets))
+        if budget is not None and not known:
+            raise ConfigError(
+                f"budget={budget}: the policy in {self.path} was trained with none (sft.budgets, grpo.budgets); leave it out"
+            )
+        if budget is not None and budget not in self._budgets:
+            progress.warn(
+                f"budget={budget} is none of those that the policy in {self.path} was trained with ({known}): what it makes of "
+                "it is anybody's guess"
+            )
 
     def play(self, folders: Folders, series: str, progress: Progress) -> None:
         """As `Player.play`. Where models take part in the gym, at most ``concurrency`` episodes wait for them at once, and no
@@ -201,7 +220,8 @@ class LocalPlayer:
         batches = {}
         for weight, out in folders.items():
             rng = np.random.default_rng([job.seed, 2])  # the same seeds at every weight: points can be compared in pairs
-            requests = [Request(task, int(rng.integers(2**31)), weight) for task in job.tasks for _ in range(settings.rollouts)]
+            told = (weight, job.budget)
+            requests = [Request(task, int(rng.integers(2**31)), *told) for task in job.tasks for _ in range(settings.rollouts)]
             batches[out] = FolderRequests(requests, identity)
 
         def play(requests: Sequence[Request], note: OnEpisode) -> None:
@@ -214,8 +234,10 @@ class LocalPlayer:
             run_batches(batches, EPISODES, make_gym(job.gym), play, failures, update)
 
 
-def check_weights(weights: Sequence[float | None]) -> None:
-    """Raises `ConfigError` on what is no price of a user's turn."""
+def check_told(weights: Sequence[float | None], budget: int | None) -> None:
+    """Raises `ConfigError` on what is no price of a user's turn, and on what is no budget of them."""
+    if budget is not None and budget < 0:
+        raise ConfigError(f"budget={budget} must be a whole number of at least 0: the most user turns")
     for weight in weights:
         if weight is not None and not (math.isfinite(weight) and weight >= 0):
             raise ConfigError(f"effort_weight={weight} must be a finite number of at least 0")

@@ -23,7 +23,7 @@ from bao.rollout.runner import LOG as UNFINISHED
 from bao.storage.atomic import atomic_text
 from bao.storage.episodes import count_episodes, episode_row, iterate_episodes
 from bao.storage.folder import CONFIG
-from bao.trajectory import Trajectory
+from bao.trajectory import Trajectory, point_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +93,8 @@ class EvaluationResult:
 
     @property
     def label(self) -> str:
-        """The policy with its effort weight, where it has one."""
-        weight = self.summary["effort_weight"]
-        return self.alias or (self.series if weight is None else f"{self.series} w={weight:g}")
+        """The policy with its effort weight and its budget, where it was told one."""
+        return self.alias or point_label(self.series, self.summary["effort_weight"], self.summary.get("budget"))
 
     def episodes(self, *, traces: bool = True) -> Episodes:
         """Its episodes. Without `traces` token traces are left unread."""

@@ -70,3 +70,5 @@ class EvaluationJob:
     """The settings of a policy that is neither scripted nor local (`bao.policies.settings`)."""
     rows: int = 256
     """The most episodes in a local model's batch."""
+    budget: int | None = None
+    """The most user turns that the policy is told to take, beside an effort weight or in place of one."""

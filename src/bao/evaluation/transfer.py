@@ -166,7 +166,8 @@ def _played(result: EvaluationResult, execution: Execution) -> _Played:
         raise ConfigError(f"the tasks of {result.folder} are not {what}: name the file that they were read from by --tasks")
     ref, agent = _policy(result, PolicyRef.parse(policy), dict(values.get("agent", {})), execution.api_key_env)
     model = ModelSection(device=execution.device)
-    job = EvaluationJob(gym, tasks, evaluation, values["seed"], result.series, model, agent)
+    told = values.get("budget")
+    job = EvaluationJob(gym, tasks, evaluation, values["seed"], result.series, model, agent, budget=told)
     return _Played(result, ref, job, values.get("effort_weight"))
 
 

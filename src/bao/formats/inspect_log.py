@@ -84,10 +84,16 @@ def _json(model: Any) -> bytes:
 
 
 def _check_alike(first: Trajectory, other: Trajectory) -> None:
-    for name in ("gym", "policy", "effort_weight"):
+    for name in ("gym", "policy", "effort_weight", "budget"):
         one, another = getattr(first, name), getattr(other, name)
         if one != another:
             raise DataError(f"the episodes are of {name} {one!r} and {another!r}, and a log holds one: export them one by one")
+
+
+def _told(trajectory: Trajectory) -> dict[str, float | None]:
+    """The effort weight, and the budget where one was told."""
+    budget = {} if trajectory.budget is None else {"budget": trajectory.budget}
+    return {"effort_weight": trajectory.effort_weight, **budget}
 
 
 def _scores(trajectory: Trajectory) -> tuple[float, ...]:
@@ -105,7 +111,7 @@ def _sample_id(trajectory: Trajectory) -> str:
 
 def _sample(trajectory: Trajectory, name: str, epoch: int) -> dict[str, Any]:
     """The sample as plain values, which Inspect's own model then checks."""
-    identity = json.dumps([trajectory.gym, trajectory.policy, trajectory.effort_weight, name, epoch])
+    identity = json.dumps([trajectory.gym, trajectory.policy, *_told(trajectory).values(), name, epoch])
     key = hashlib.sha256(identity.encode()).hexdigest()[:22]
     messages = [_message(message, f"{key}-{index}", trajectory) for index, message in enumerate(messages_of(trajectory))]
     opening = next(message["content"] for message in messages if message["role"] == "user")
@@ -170,9 +176,9 @@ def _header(
 ) -> dict[str, Any]:
     scored = sum(map(len, values.values()))
     means = np.array([np.mean(rows, axis=0) for rows in values.values()]).reshape(-1, len(SCORES))
-    identity = json.dumps([first.gym, first.policy, first.effort_weight, count, moment])
+    identity = json.dumps([first.gym, first.policy, *_told(first).values(), count, moment])
     key = hashlib.sha256(identity.encode()).hexdigest()[:22]
-    arguments = {} if first.effort_weight is None else {"effort_weight": first.effort_weight}
+    arguments = {name: value for name, value in _told(first).items() if value is not None}
     return {
         "version": 2,
         "status": "success",

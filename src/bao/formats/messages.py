@@ -56,6 +56,7 @@ class Metadata(_Section):
     policy: str
     seed: Whole
     effort_weight: Number | None = None
+    budget: Whole | None = None
     level: Whole = 0
     stop: StopReason
     success: Annotated[bool, Field(strict=True)]
@@ -117,7 +118,8 @@ def metadata_of(trajectory: Trajectory) -> dict[str, Any]:
     for turn in trajectory.turns:
         content = None if _callable(turn.action) else utf8(turn.action.content)
         turns.append({"kind": utf8(str(turn.action.kind)), "content": content, **plain(turn, TURN_FIELDS)})
-    return {"bao_format": FORMAT, **plain(trajectory, EPISODE_FIELDS), "turns": turns}
+    told = [name for name in EPISODE_FIELDS if name != "budget" or trajectory.budget is not None]
+    return {"bao_format": FORMAT, **plain(trajectory, told), "turns": turns}
 
 
 def trajectory_of(messages: Sequence[Any], metadata: Mapping[str, Any]) -> Trajectory:

@@ -78,6 +78,8 @@ _ALL = (
     Measure("tokens", _MIN, "tokens that the agent wrote (words where its policy has no tokens)", unit="per episode", digits=0),
     Measure("unparsable", _MIN, "share of the turns without a readable action", rate=True, unit="share of turns"),
     Measure("satisfaction", _MAX, _SATISFACTION, rate=True, label="satisfaction (estimate)"),
+    Measure("within_budget", _MAX, "share of the episodes within the budget of user turns that was told", rate=True),
+    Measure("over_budget", _MIN, "user-involving turns beyond the budget that was told", unit="turns"),
     Measure("seconds", _MIN, "wall seconds of an episode"),
     Measure("seconds_per_turn", _MIN, "wall seconds of a turn"),
     Measure("tokens_in", _MIN, "tokens that the agent's model read, each call's whole prompt", digits=0),

@@ -46,6 +46,8 @@ class TaskMeasures:
     """Who played, of all episodes."""
     effort_weights: frozenset[float | None]
     """What the healthy episodes were told."""
+    budgets: frozenset[int | None]
+    """Likewise."""
 
 
 def healthy(trajectories: Iterable[Trajectory]) -> list[Trajectory]:
@@ -108,6 +110,7 @@ class _Columns:
         self._gyms: set[str] = set()
         self._policies: set[str] = set()
         self._weights: set[float | None] = set()
+        self._budgets: set[int | None] = set()
         self._faults = Counter(dict.fromkeys(map(str, Fault), 0))
         self._tasks: list[str] = []
         self._stops: list[StopReason] = []
@@ -123,6 +126,7 @@ class _Columns:
         if not counted:
             return
         self._weights.update(episode.effort_weight for episode in counted)
+        self._budgets.update(episode.budget for episode in counted)
         self._tasks += [episode.task_id for episode in counted]
         self._stops += [episode.stop for episode in counted]
         self._parts.append(episode_measures(counted, prices=prices, encode=encode, only=only))
@@ -144,7 +148,8 @@ class _Columns:
         measured = {name: values[name] for name in MEASURES if name in values}
         stop = dict(zip(map(str, reasons), shares.T, strict=True))
         counted = (len(self._tasks), dict(self._faults))
-        return TaskMeasures(min(self._gyms), ids, measured, stop, *counted, frozenset(self._policies), frozenset(self._weights))
+        told = (frozenset(self._weights), frozenset(self._budgets))
+        return TaskMeasures(min(self._gyms), ids, measured, stop, *counted, frozenset(self._policies), *told)
 
     def _joined(self) -> dict[str, Floats]:
         """[episodes] for each measure that some part has; a part that lacks it has NaN."""

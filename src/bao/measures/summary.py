@@ -15,6 +15,8 @@ from bao.measures.metrics import measure_tasks
 from bao.trajectory import Trajectory
 
 _ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable")
+_WHERE_THERE = ("satisfaction", "within_budget", "over_budget")
+"""Of a user with a persona, and of a policy that was told a budget."""
 _WHERE_KNOWN = (
     "idle_searches", "idle_search_rate", "repeated_questions", "repeated_question_rate", "seconds", "seconds_per_turn",
     "tokens_in", "tokens_out", "money", "repeated", "zero_information", "bits_per_query", "self_bleu", "embedding_diversity",
@@ -33,14 +35,15 @@ def summarize(
     """Every measure of one policy's episodes with its 95 % interval, clustered by task.
 
     ``episodes`` and ``tasks`` count healthy ones; ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
-    reasons that occur; a measure without a figure is None, and ``satisfaction`` is there only for users with a persona.
+    reasons that occur; a measure without a figure is None, ``satisfaction`` is there only for users with a persona, and
+    ``budget``, ``within_budget`` and ``over_budget`` only where a budget was told.
     ``prices`` names the price table that ``money`` was reckoned with; `setting` says under what the episodes were played (gym
     version, horizon, convention, user) and is passed through. A few hundred episodes are held at a time.
 
     Raises `DataError` on episodes of several gyms or policies, or where no episode is healthy.
     """
     measured = measure_tasks(trajectories, prices=prices, encode=encode)
-    policies, weights = sorted(measured.policies), measured.effort_weights
+    policies, weights, budgets = sorted(measured.policies), measured.effort_weights, measured.budgets
     if len(policies) > 1:
         raise DataError(f"the episodes are of several policies ({', '.join(policies)}): summarize each policy's on their own")
     names = list(measured.values)
@@ -51,13 +54,14 @@ def summarize(
         "gym": measured.gym,
         "policy": policies[0],
         "effort_weight": next(iter(weights)) if len(weights) == 1 else None,
+        **({"budget": next(iter(budgets))} if len(budgets) == 1 and None not in budgets else {}),
         "setting": dict(setting or {}),
         "tasks": len(measured.task_ids),
         "episodes": measured.episodes,
         "faults": dict(measured.faults),
         **{name: values[name] for name in _ALWAYS[:3]},
         "pass_at_u": {str(k): values[f"pass_at_u_{k}"] for k in PASS_AT_U},
-        **{name: values[name] for name in (*_ALWAYS[3:], "satisfaction") if name in values},
+        **{name: values[name] for name in (*_ALWAYS[3:], *_WHERE_THERE) if name in values},
         **{name: values.get(name) for name in _WHERE_KNOWN},
         "prices": {model: asdict(price) for model, price in (prices or {}).items()},
         "stop": {reason: float(shares.mean()) for reason, shares in measured.stop.items()},

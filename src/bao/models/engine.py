@@ -174,6 +174,7 @@ class Engine:
             horizon=episode.gym.horizon,
             system=episode.system,
             effort_weight=episode.request.effort_weight,
+            budget=episode.request.budget,
             level=episode.request.task.level,
             fault=error.fault if error else None,
             fault_detail=error.detail if error else "",
@@ -264,7 +265,7 @@ class _Run:
 
     def _start(self, index: int, request: Request, tries: int) -> None:
         gym = self.engine.take_gym()
-        system = system_text(gym, self.engine.form, request.effort_weight)
+        system = system_text(gym, self.engine.form, request.effort_weight, request.budget)
         noise = np.random.Generator(np.random.Philox(key=request.seed)).random(
             (self.limits.trajectory_tokens, self.halvings), dtype=np.float32
         )

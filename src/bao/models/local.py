@@ -20,7 +20,7 @@ from bao.policies.prompt import PromptForm
 from bao.storage.atomic import atomic_text
 
 PROFILE = "bao.json"
-"""Beside a model's own files: how it is prompted, and the effort weights it was trained with."""
+"""Beside a model's own files: how it is prompted, and the effort weights and budgets it was trained with."""
 
 
 class Profile(NamedTuple):
@@ -29,6 +29,8 @@ class Profile(NamedTuple):
     prompt: PromptForm = PromptForm.FULL
     effort_weights: tuple[float, ...] = ()
     """Empty for a policy that is not conditioned."""
+    budgets: tuple[int, ...] = ()
+    """The budgets of user turns that it was trained with."""
 
 
 class LocalModel(NamedTuple):
@@ -84,8 +86,10 @@ def save_local(path: Path, local: LocalModel) -> None:
             local.template.tokenizer.save_pretrained(str(path))
     except SafetensorError as error:
         raise OSError(f"the model cannot be written to {path} ({error}); is the disk full?") from error
-    text = json.dumps({"prompt": str(local.profile.prompt), "effort_weights": list(local.profile.effort_weights)})
-    atomic_text(path / PROFILE, text)
+    profile: dict[str, Any] = {"prompt": str(local.profile.prompt), "effort_weights": list(local.profile.effort_weights)}
+    if local.profile.budgets:
+        profile["budgets"] = list(local.profile.budgets)
+    atomic_text(path / PROFILE, json.dumps(profile))
 
 
 def read_profile(path: Path) -> Profile:
@@ -98,7 +102,8 @@ def read_profile(path: Path) -> Profile:
         return Profile()
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        return Profile(PromptForm(values["prompt"]), tuple(float(weight) for weight in values["effort_weights"]))
+        weights, budgets = map(float, values["effort_weights"]), map(int, values.get("budgets", ()))
+        return Profile(PromptForm(values["prompt"]), tuple(weights), tuple(budgets))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{file} is damaged ({error}): it needs `prompt` (full or brief) and `effort_weights` (a list of numbers)"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bao.errors import DataError
 from bao.measures.intervals import Floats, task_means
 from bao.measures.metrics import measure_tasks
-from bao.trajectory import Trajectory
+from bao.trajectory import Trajectory, point_label
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Candidate:
     """[tasks] for each measure."""
     episodes: int
     effort_weight: float | None = None
+    budget: int | None = None
 
     @classmethod
     def of(
@@ -40,28 +41,30 @@ class Candidate:
     ) -> "Candidate":
         """From episodes; the names default to the policy's and the weight to the episodes'. `only` as for `measure_tasks`.
 
-        Holds a few hundred episodes at a time. Raises `DataError` on several gyms, policies or weights, or where no episode is
-        healthy.
+        Holds a few hundred episodes at a time. Raises `DataError` on several gyms, policies, weights or
+        budgets, or where no episode is healthy.
         """
-        told: set[tuple[str, float | None]] = set()
+        told: set[tuple[str, float | None, int | None]] = set()
         horizon = 0
 
         def noted() -> Iterator[Trajectory]:
             nonlocal horizon
             for episode in trajectories:
-                told.add((episode.policy, episode.effort_weight))
+                told.add((episode.policy, episode.effort_weight, episode.budget))
                 horizon = max(horizon, episode.horizon)
                 yield episode
 
         measured = measure_tasks(noted(), only=only)
         if len(told) > 1:
-            found = ", ".join(sorted(f"{policy} at w={weight}" for policy, weight in told))
+            found = ", ".join(
+                sorted(f"{policy} at w={weight}" + ("" if k is None else f" and b={k}") for policy, weight, k in told)
+            )
             raise DataError(f"one point needs the episodes of one policy at one effort weight, not of {found}: split them")
-        policy, weight = told.pop()
+        policy, weight, budget = told.pop()
         weight = weight if effort_weight is None else effort_weight
-        label = label or (policy if weight is None else f"{policy} w={weight:g}")
+        label = label or point_label(policy, weight, budget)
         measures = (measured.task_ids, measured.values, measured.episodes)
-        return cls(label, series or policy, measured.gym, horizon, *measures, weight)
+        return cls(label, series or policy, measured.gym, horizon, *measures, weight, budget)
 
     @classmethod
     def of_arrays(

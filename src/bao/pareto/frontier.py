@@ -48,9 +48,12 @@ class FrontierPoint:
     """Share of the resamples in which no other point dominates it."""
     dominated_by: tuple[str, ...]
     """Labels of the points that dominate it in at least 95 % of the resamples."""
+    budget: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "dominated_by": list(self.dominated_by)}
+        """With ``budget`` only where one was told."""
+        values = {**asdict(self), "dominated_by": list(self.dominated_by)}
+        return {name: value for name, value in values.items() if name != "budget" or value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,5 +273,6 @@ def _points(
         values = dict(zip(names, found[len(names) * index :], strict=False))
         above = tuple(other.label for other, share in zip(candidates, shares[:, index], strict=True) if share >= CERTAIN)
         about = (each.label, each.series, each.effort_weight, len(each.task_ids), each.episodes)
-        points.append(FrontierPoint(*about, values, not dominance[:, index].any(), float(free[index]), above))
+        shown = (not dominance[:, index].any(), float(free[index]), above)
+        points.append(FrontierPoint(*about, values, *shown, each.budget))
     return tuple(points)

@@ -1,4 +1,5 @@
-"""What a policy is told at the start of an episode: the gym's rules and, for a conditioned policy, the effort weight.
+"""What a policy is told at the start of an episode: the gym's rules and, for a conditioned policy, the effort weight, a budget
+of user turns, or both.
 
 Two forms: ``full`` for language models, and ``brief`` for the small embedded model, which has learned the rules from
 demonstrations and is told only what differs between episodes.
@@ -10,6 +11,7 @@ from enum import StrEnum
 from bao.gym import Gym
 
 _TOLD = re.compile(r"a user turn costs (\d+) percent")
+_BUDGET = re.compile(r"at most (\d+) user turns?\b")
 
 
 class PromptForm(StrEnum):
@@ -17,40 +19,57 @@ class PromptForm(StrEnum):
     BRIEF = "brief"
 
 
-def system_text(gym: Gym, form: PromptForm = PromptForm.FULL, effort_weight: float | None = None) -> str:
-    """The system text for an episode in `gym`; `effort_weight` is the price of one user-involving turn, in units of R.
+def system_text(
+    gym: Gym, form: PromptForm = PromptForm.FULL, effort_weight: float | None = None, budget: int | None = None
+) -> str:
+    """The system text for an episode in `gym`; `effort_weight` is the price of one user-involving turn, in units of R, and
+    `budget` the most of them that are wanted in the episode.
 
     The price is told in whole percent of what the task is worth: one token for a small model, where a fraction is three.
     """
     if form is PromptForm.BRIEF:
-        return ", ".join(filter(None, (gym.name, f"{gym.horizon} turns", _price(effort_weight))))
+        return ", ".join(filter(None, (gym.name, f"{gym.horizon} turns", _price(effort_weight), _budget(budget))))
     how = (
         "Think first, between <think> and </think>, then take exactly one action. You may also take it as a call of the tool "
         "interact(choice, content)."
     )
-    return "\n".join(filter(None, (gym.instructions(), how, _told(gym, effort_weight))))
+    return "\n".join(filter(None, (gym.instructions(), how, *_told(gym, effort_weight, budget))))
 
 
-def rules_text(gym: Gym, effort_weight: float | None = None) -> str:
+def rules_text(gym: Gym, effort_weight: float | None = None, budget: int | None = None) -> str:
     """As `system_text`, without a word on how to act: for agents that are told so elsewhere, or know it."""
-    return "\n".join(filter(None, (gym.instructions(), _told(gym, effort_weight))))
+    return "\n".join(filter(None, (gym.instructions(), *_told(gym, effort_weight, budget))))
 
 
 def _price(effort_weight: float | None) -> str:
     return "" if effort_weight is None else f"a user turn costs {100 * effort_weight:.0f} percent"
 
 
-def _told(gym: Gym, effort_weight: float | None) -> str:
-    if effort_weight is None:
-        return ""
+def _budget(budget: int | None) -> str:
+    return "" if budget is None else f"at most {budget} user turn{'' if budget == 1 else 's'}"
+
+
+def _told(gym: Gym, effort_weight: float | None, budget: int | None) -> tuple[str, str]:
+    """A sentence or two each on the price and on the budget; empty where none is told."""
     kinds = " or ".join(f"[{kind}]" for kind in sorted(gym.user_kinds))
-    return (
+    price = (
         f"Involving the user ({kinds}) has a price: {_price(effort_weight)} of what the whole task is worth. "
         "Involve the user only where it is worth that."
     )
+    limit = (
+        f"Involving the user ({kinds}) has a limit: {_budget(budget)} in the whole episode. "
+        "Use them where they help most, and never take more."
+    )
+    return "" if effort_weight is None else price, "" if budget is None else limit
 
 
 def told_price(system: str) -> float | None:
     """The effort weight that a system text tells; None where it tells none."""
     found = _TOLD.search(system)
     return int(found[1]) / 100 if found else None
+
+
+def told_budget(system: str) -> int | None:
+    """The budget of user turns that a system text tells; None where it tells none."""
+    found = _BUDGET.search(system)
+    return int(found[1]) if found else None

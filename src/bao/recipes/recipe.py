@@ -41,6 +41,15 @@ class Recipe(Section):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _budgets_are_told(self) -> Self:
+        if self.sft.budgets and not self.grpo.conditioned:
+            raise ValueError(
+                f"sft.budgets={list(self.sft.budgets)} with grpo.conditioned=false: a policy that is told nothing knows no "
+                "budget; leave them out"
+            )
+        return self
+
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from a TOML file or by the name of a bundled one, with ``section.key=value`` overrides (values in TOML).

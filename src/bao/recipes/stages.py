@@ -130,4 +130,6 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
 def _profile(recipe: Recipe) -> "Profile":
     from bao.models.local import Profile
 
-    return Profile(recipe.model.prompt, recipe.grpo.weights if recipe.grpo.conditioned else ())
+    if not recipe.grpo.conditioned:
+        return Profile(recipe.model.prompt)
+    return Profile(recipe.model.prompt, recipe.grpo.weights, tuple(sorted({*recipe.sft.budgets, *recipe.grpo.budgets})))

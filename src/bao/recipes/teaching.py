@@ -19,6 +19,7 @@ from bao.policies.prompt import system_text
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe
 from bao.task import Split
+from bao.train.budgets import budget_demonstrations, budget_warnings
 from bao.train.demonstrations import (
     Demonstration,
     Rejection,
@@ -73,15 +74,24 @@ def teach(recipe: Recipe, progress: Progress) -> Lessons:
     settings, gym = recipe.sft, make_gym(recipe.gym)
     found = measured(recipe)
     rng = np.random.default_rng([recipe.seed, 3])
-    how: dict[str, Any] = {"skill": settings.skill, "form": recipe.model.prompt, "thinking": settings.thinking}
-    made = hindsight_demonstrations(gym, found.by_task, found.values, settings.demonstrations, rng, **how)
+    how: dict[str, Any] = {"form": recipe.model.prompt, "thinking": settings.thinking}
+    count, base = settings.demonstrations, skill_base(settings.demonstrations, settings.skill)
+    limited = round(settings.budget_share * count) if settings.budgets else 0
+    skill = base / (count - limited)
+    made = hindsight_demonstrations(gym, found.by_task, found.values, count - limited, rng, skill=skill, **how)
     try:
         for warning in value_warnings(found.by_task, found.values, gym.kinds, recipe.grpo.weights):
             progress.warn(f"{_who(recipe)}: {warning}")
         about = f"{len(found.values.rows)} situations, prices up to {found.values.prices[-1]:.2f}"
         kept = list(made)
+        if limited:
+            for warning in budget_warnings(found.by_task, settings.budgets):
+                progress.warn(f"{_who(recipe)}: {warning}")
+            prices = (found.by_task, settings.budgets, found.values.prices)
+            kept += budget_demonstrations(gym, *prices, limited, np.random.default_rng([recipe.seed, 4]), **how)
+            about += f", budgets {', '.join(map(str, settings.budgets))}"
         _measured.cache_clear()  # tens of thousands of plays, which have served
-        return Lessons(kept, skill_base(settings.demonstrations, settings.skill), about)
+        return Lessons(kept, base, about)
     except ValueError as error:
         raise ConfigError(
             f"{_who(recipe)} shows nothing to learn from: {error}; give it more turns (gym.settings.horizon) or easier tasks "

@@ -17,7 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from bao.trajectory import StopReason, Trajectory, Turn
+from bao.trajectory import StopReason, Trajectory, Turn, point_label
 
 TEXT_LIMIT = 200_000
 """Longest text, in characters, that a transcript in the page holds; longer ones end with a note of what was left out."""
@@ -29,7 +29,7 @@ _IN_MEMORY = 32_000_000
 TURN_FIELDS = ("thinking", "kind", "content", "reply", "reward", "involves_user", "parse_fault", "tokens", "information")
 STORY_FIELDS = ("opening", "system", "horizon", "fault_detail", "turns")
 
-_NO_MEASURES = frozenset({"seed", "level", "horizon", "effort_weight", "seconds"})
+_NO_MEASURES = frozenset({"seed", "level", "horizon", "effort_weight", "budget", "seconds"})
 """Numbers of an episode that are columns already, or that no one compares."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -66,9 +66,9 @@ ROW_FIELDS = EpisodeRow._fields[:-2]
 
 
 def row_of(episode: Trajectory, label: str | None = None) -> EpisodeRow:
-    """The row of an episode; `label` names the policy, else its own name and effort weight do."""
+    """The row of an episode; `label` names the policy, else its own name and what it was told do."""
     weight = episode.effort_weight
-    label = label or (episode.policy if weight is None else f"{episode.policy} w={weight:g}")
+    label = label or point_label(episode.policy, weight, episode.budget)
     fault = str(episode.fault) if episode.fault is not None else "unnamed" if episode.stop == StopReason.FAULT else None
     unparsable = sum(turn.parse_fault is not None for turn in episode.turns)
     asked = tuple(index for index, turn in enumerate(episode.turns) if turn.involves_user)

@@ -168,8 +168,9 @@ def _name_points(axes: Axes, points: Sequence[Mapping[str, Any]], x: str, y: str
     look: dict[str, Any] = {"fontsize": 9, "fontweight": "bold", "zorder": 4, "path_effects": halo}
     best_first = sorted(points, key=lambda point: not point["non_dominated"])
     for point in best_first if len(points) <= MANY else [point for point in points if point["non_dominated"]]:
-        weight = point.get("effort_weight")
-        name = shortened(point["label"], 22) if weight is None else f"w {weight:g}"
+        weight, budget = point.get("effort_weight"), point.get("budget")
+        told = ["" if weight is None else f"w {weight:g}", "" if budget is None else f"b {budget}"]
+        name = " ".join(filter(None, told)) or shortened(point["label"], 22)
         at = (point["values"][x]["mean"], point["values"][y]["mean"])
         colour = PALETTE[series.index(point["series"]) % len(PALETTE)]
         text = axes.annotate(name, at, xytext=OFFSETS[0], textcoords="offset points", color=colour, **look)

@@ -22,13 +22,22 @@ def table(summaries: Sequence[Mapping[str, Any]]) -> Table:
     columns = [MEASURES[name] for name in _COLUMNS if any(name in values for values in measured)]
     view = Table(title=f"{gyms}: means with 95 % intervals over tasks" if gyms else None, title_justify="left")
     view.add_column("Policy", overflow="fold")
-    for name in ("w", "Tasks", "Episodes", *(_heading(measure) for measure in columns), "Faults"):
+    budgets = any("budget" in summary for summary in summaries)
+    for name in (
+        "w",
+        *(["Budget"] if budgets else []),
+        "Tasks",
+        "Episodes",
+        *(_heading(measure) for measure in columns),
+        "Faults",
+    ):
         view.add_column(name, justify="right")
     for summary, values in zip(summaries, measured, strict=True):
         weight = summary.get("effort_weight")
         cells = [measure.text(values[measure.name], "\n") if measure.name in values else "" for measure in columns]
         counts = [str(summary["tasks"]), str(summary["episodes"]), *cells, str(sum(summary["faults"].values()))]
-        view.add_row(Text(str(summary["policy"])), "" if weight is None else f"{weight:g}", *counts)
+        told = ["" if weight is None else f"{weight:g}", *([str(summary.get("budget", ""))] if budgets else [])]
+        view.add_row(Text(str(summary["policy"])), *told, *counts)
     return view
 
 

@@ -19,9 +19,10 @@ def print_transcript(console: Console, trajectory: Trajectory, why: str = "") ->
     A turn that involves the user has the badge ``● USER`` with its running count and a bar at its left; the other turns have
     neither, so the two tell apart without colour. A model's text is printed as it is, its markup and control characters inert.
     """
-    weight = "" if trajectory.effort_weight is None else f"   w {trajectory.effort_weight:g}"
+    told = "" if trajectory.effort_weight is None else f"   w {trajectory.effort_weight:g}"
+    told += "" if trajectory.budget is None else f"   budget {trajectory.budget}"
     console.print(Rule(_inert(f"{trajectory.policy} on {trajectory.gym}/{trajectory.task_id}", "bold"), align="left"))
-    console.print(_inert(f"seed {trajectory.seed}   level {trajectory.level}{weight}", "dim"))
+    console.print(_inert(f"seed {trajectory.seed}   level {trajectory.level}{told}", "dim"))
     if why:
         console.print(_inert(why, "bold"))
     console.print()

@@ -41,7 +41,8 @@ class FolderRequests:
     def key(self, index: int) -> str:
         """A digest of all that the episode depends on."""
         request = self.requests[index]
-        return digest_of(self._identity, request.task.to_json(), index, request.seed, request.effort_weight)
+        told = [request.effort_weight, *([] if request.budget is None else [{"budget": request.budget}])]
+        return digest_of(self._identity, request.task.to_json(), index, request.seed, *told)
 
     @cached_property
     def _identity(self) -> str:

@@ -14,9 +14,16 @@ NEVER_PASS = (Fault.GYM_ERROR, Fault.POLICY_ERROR)
 
 
 def play(
-    gym: Gym, policy: Policy, task: Task, seed: int, *, system: str | None = None, effort_weight: float | None = None
+    gym: Gym,
+    policy: Policy,
+    task: Task,
+    seed: int,
+    *,
+    system: str | None = None,
+    effort_weight: float | None = None,
+    budget: int | None = None,
 ) -> Trajectory:
-    """One episode of `policy` on `task`.
+    """One episode of `policy` on `task`; `effort_weight` and `budget` are what `system` tells.
 
     A `FaultError` ends the episode as a fault: it is returned with stop reason ``fault``, to be retried or excluded.
     """
@@ -43,7 +50,7 @@ def play(
     except FaultError as error:
         stop, success, fault, detail = StopReason.FAULT, False, error.fault, error.detail
     happened = {"opening": opening, "turns": tuple(turns), "stop": stop, "success": success, "fault": fault}
-    told = {"fault_detail": detail, "effort_weight": effort_weight, "model": getattr(policy, "model", "")}
+    told = {"fault_detail": detail, "effort_weight": effort_weight, "budget": budget, "model": getattr(policy, "model", "")}
     told |= {"system": system, "satisfaction": gym.satisfaction if fault is None else None}
     return recorded(gym, policy, task, seed, seconds=time.perf_counter() - start, **happened, **told)
 

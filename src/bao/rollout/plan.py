@@ -44,6 +44,8 @@ class Plan:
     """What the policy is told at the start."""
     effort_weight: float | None = None
     """The price that this tells; noted in the trajectories."""
+    budget: int | None = None
+    """The budget of user turns that it tells; likewise."""
 
     def __len__(self) -> int:
         return len(self.tasks) * len(self.seeds)

@@ -41,3 +41,5 @@ class Request:
     task: Task
     seed: int
     effort_weight: float | None = None
+    budget: int | None = None
+    """The most user turns that the policy is told to take."""

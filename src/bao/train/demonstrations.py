@@ -161,22 +161,31 @@ def skill_base(count: int, skill: float) -> int:
 
 
 def demonstration(
-    system: str, play: Trajectory, loss: Sequence[bool], price: float | None = None, *, thinking: bool = True
+    system: str,
+    play: Trajectory,
+    loss: Sequence[bool],
+    price: float | None = None,
+    left: Sequence[int] | None = None,
+    *,
+    thinking: bool = True,
 ) -> Demonstration:
-    """A trajectory as texts, with `price` restated in the thinking where one is given; without `thinking` its actions alone."""
-
-    def thought(text: str) -> str:
-        return "" if not thinking else text if price is None else restated(text, price)
-
-    texts = [render(thought(turn.thinking), turn.action) for turn in play.turns]
+    """A trajectory as texts. `price`, and the user turns that are `left` before each turn, are restated in the thinking where
+    they are given; without `thinking` its actions alone."""
+    before = [None] * len(play.turns) if left is None else left
+    thoughts = [restated(turn.thinking, price, each) for turn, each in zip(play.turns, before, strict=True)]
+    texts = [render(thought if thinking else "", turn.action) for thought, turn in zip(thoughts, play.turns, strict=True)]
     replies = [turn.reply for turn in play.turns]
     return Demonstration(system, play.opening, tuple(zip(texts, replies, loss, strict=True)))
 
 
-def restated(thinking: str, price: float) -> str:
-    """Thinking with the price of a user turn said once more, in percent, before the decision: what was told, no verdict."""
+def restated(thinking: str, price: float | None = None, left: int | None = None) -> str:
+    """Thinking with what was told said once more before the decision: the price of a user turn, in percent, and the user turns
+    that are left of a budget. No verdict."""
+    if price is None and left is None:
+        return thinking
     head, decision = split_decision(thinking)
-    return CLAUSE.join(filter(None, (head, f"at {100 * price:.0f}", decision)))
+    told = ["" if price is None else f"at {100 * price:.0f}", "" if left is None else f"left {left}"]
+    return CLAUSE.join(filter(None, (head, *told, decision)))
 
 
 def _cycle(size: int, count: int, rng: np.random.Generator) -> Iterator[int]:

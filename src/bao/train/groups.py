@@ -19,10 +19,11 @@ from bao.trajectory import TokenTrace, Trajectory
 
 @dataclass(frozen=True)
 class Group:
-    """Trajectories of one task under one effort weight, with what training makes of them."""
+    """Trajectories of one task under one effort weight or budget, with what training makes of them."""
 
     task: Task
     effort_weight: float
+    """What a user turn cost; within the budget, where one was told."""
     trajectories: tuple[Trajectory, ...]
     shaped: tuple[Shaped, ...]
     advantages: FloatArray
@@ -33,6 +34,11 @@ class Group:
     """By objective, what a scale that the group does not set itself is still to divide (`bao.train.running`)."""
     intrinsic: Intrinsic | None = None
     """What InfoPO has added to the advantages; None where it is off."""
+
+    @property
+    def budget(self) -> int | None:
+        """The budget of user turns that the policy was told."""
+        return self.trajectories[0].budget
 
     @property
     def examples(self) -> list[Example]:
@@ -66,7 +72,7 @@ def make_group(
     for i, trajectory in enumerate(healthy):
         tokens[i, : len(trajectory.turns)] = [turn.tokens for turn in trajectory.turns]
     rewards = _padded([values.rewards for values in shaped], width)
-    terms = _terms(shaped, rewards, shaping.prices(weight), credit)
+    terms = _terms(shaped, rewards, shaping.prices(weight, budgeted=healthy[0].budget is not None), credit)
     if terms:
         credits = np.sum([term.price * term.differences for term in terms.values()], axis=0)
     else:
@@ -112,7 +118,7 @@ def with_intrinsic(group: Group, shifts: Sequence[FloatArray], settings: InfoPO)
 
 
 def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
-    """What the sampled groups show: returns, effort, stop reasons, penalties, and the split by effort weight."""
+    """What the sampled groups show: returns, effort, stop reasons, penalties, and the split by effort weight and budget."""
     trajectories = [trajectory for group in groups for trajectory in group.trajectories]
     shaped = [values for group in groups for values in group.shaped]
     turns = sum(len(trajectory.turns) for trajectory in trajectories)
@@ -138,10 +144,12 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
     rates = firing_rates(shaped)
     for part in (Part.INFORMATION_SEEKING, Part.OVER_THINKING, Part.INFORMATION_GAIN, Part.UNPARSABLE, Part.PREMATURE):
         metrics[f"penalty/{part}"] = rates.get(part, 0.0)
-    for weight in sorted({group.effort_weight for group in groups}):
-        members = [t for group in groups if group.effort_weight == weight for t in group.trajectories]
-        metrics[f"user_effort/w={weight:g}"] = mean([t.user_effort for t in members])
-        metrics[f"score/w={weight:g}"] = mean([t.task_return for t in members])
+    for point, members in _by_point(groups).items():
+        metrics[f"user_effort/{point}"] = mean([t.user_effort for t in members])
+        metrics[f"score/{point}"] = mean([t.task_return for t in members])
+    over = [t.over_budget for t in trajectories if t.over_budget is not None]
+    if over:
+        metrics["within_budget"] = mean([each == 0 for each in over])
     satisfied = [trajectory.satisfaction for trajectory in trajectories if trajectory.satisfaction is not None]
     if satisfied:
         metrics["satisfaction"] = mean(satisfied)
@@ -149,6 +157,15 @@ def group_metrics(groups: Sequence[Group]) -> dict[str, float]:
     stops = [str(trajectory.stop) for trajectory in trajectories]
     metrics.update({f"stop/{stop}": stops.count(stop) / len(stops) for stop in sorted(set(stops))})
     return metrics
+
+
+def _by_point(groups: Sequence[Group]) -> dict[str, list[Trajectory]]:
+    """Trajectories by ``w=`` and the effort weight, or ``b=`` and the budget, ascending."""
+    found: dict[str, list[Trajectory]] = {}
+    for group in sorted(groups, key=lambda each: (each.budget is not None, each.budget or 0, each.effort_weight)):
+        point = f"w={group.effort_weight:g}" if group.budget is None else f"b={group.budget}"
+        found.setdefault(point, []).extend(group.trajectories)
+    return found
 
 
 def _surprise(trajectories: Sequence[Trajectory]) -> float:

@@ -1,8 +1,8 @@
 """Turn-level GRPO: sample groups, shape their turn rewards, credit their turns, update.
 
-A step draws `groups` tasks and an effort weight for each, plays every task `group_size` times, and takes one optimiser update
-per mini-batch of whole groups. Everything random in step s is drawn from a generator seeded by (seed, s), so a step can be
-repeated and a run resumed exactly.
+A step draws `groups` tasks and a price or a budget for each, plays every task `group_size` times, and takes one optimiser
+update per mini-batch of whole groups. Everything random in step s is drawn from a generator seeded by (seed, s), so a step can
+be repeated and a run resumed exactly.
 
 Simplifications: sampling and updating take turns, and what other weights sampled is refused; each trajectory is learned from
 once; the baseline is the group's, there is no value model; groups with a fault lose members and are not topped up; no task is

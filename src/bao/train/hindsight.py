@@ -103,7 +103,7 @@ def measure(plays: Sequence[Play], prices: Sequence[float], *, least: int = LEAS
     Values are iterated as often as an episode has turns (`horizon`, by default the most that any play had).
     """
     told = np.asarray(prices, dtype=np.float64)
-    found = _Transitions.of(plays, least)
+    found = Transitions.of(plays, least)
     q = np.zeros((len(found.pairs), len(told)))
     v = np.zeros((len(found.rows), len(told)))
     if found.pairs:
@@ -132,8 +132,8 @@ def percents(plays: Sequence[Play], top: float | None = None, unseen: Collection
 
 
 @dataclass(frozen=True)
-class _Transitions:
-    """The measured pairs, sorted by situation, with the means of their turns."""
+class Transitions:
+    """What followed the measured pairs, which are sorted by situation: means over their turns."""
 
     pairs: dict[tuple[str, str], int]
     rows: dict[str, int]
@@ -144,9 +144,11 @@ class _Transitions:
     """[pairs]"""
     follows: csr_matrix
     """[pairs, situations]: how often each came next; the rest of a row's sum ended the episode."""
+    after_user: csr_matrix
+    """[pairs, situations]: the part of ``follows`` that is of turns which involved the user."""
 
     @classmethod
-    def of(cls, plays: Sequence[Play], least: int) -> "_Transitions":
+    def of(cls, plays: Sequence[Play], least: int) -> "Transitions":
         turns: dict[tuple[str, str], list[tuple[float, bool, str | None]]] = {}
         for play in plays:
             if play.trajectory.fault is not None:
@@ -162,19 +164,20 @@ class _Transitions:
             rows.setdefault(situation, len(rows))
         begins = np.array([0, *(i for i in range(1, len(measured)) if measured[i][0] != measured[i - 1][0])], dtype=np.intp)
         reward, effort = np.zeros(len(measured)), np.zeros(len(measured))
-        at, to, share = [], [], []
+        at, to, share, asked = [], [], [], []
         for number, pair in enumerate(measured):
             seen = turns[pair]
             reward[number] = np.mean([each[0] for each in seen])
             effort[number] = np.mean([each[1] for each in seen])
             # A next situation that is not measured ends the reckoning, as the end of the episode does.
-            for after in (each[2] for each in seen):
+            for _, involves_user, after in seen:
                 if after is not None and after in rows:
                     at.append(number)
                     to.append(rows[after])
                     share.append(1.0 / len(seen))
-        follows = csr_matrix((share, (at, to)), shape=(len(measured), len(rows)))
-        return cls({pair: i for i, pair in enumerate(measured)}, rows, begins, reward, effort, follows)
+                    asked.append(involves_user / len(seen))
+        follows, after_user = (csr_matrix((each, (at, to)), shape=(len(measured), len(rows))) for each in (share, asked))
+        return cls({pair: i for i, pair in enumerate(measured)}, rows, begins, reward, effort, follows, after_user)
 
 
 def least_regret(regrets: Sequence[Floats], price: int, rng: np.random.Generator) -> int:

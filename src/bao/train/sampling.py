@@ -1,4 +1,4 @@
-"""The groups of one step: tasks and effort weights drawn, played by the backend, shaped and credited."""
+"""The groups of one step: tasks, and an effort weight or a budget each, drawn, played by the backend, shaped and credited."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ import numpy as np
 
 from bao.gym import Gym
 from bao.rollout.information import with_information
-from bao.rollout.request import Request
 from bao.task import Task, TaskSet
 from bao.train.backend import Backend
 from bao.train.counterfactual import MaskedFeedback
@@ -17,6 +16,7 @@ from bao.train.groups import Group, make_group, with_intrinsic
 from bao.train.infopo import InfoPO
 from bao.train.settings import CreditSection, GRPOSection
 from bao.train.shaping import Shaping
+from bao.train.told import draw_told
 
 
 @dataclass
@@ -50,21 +50,16 @@ class Sampler:
     def sample(self, step: int, rng: np.random.Generator, seconds: Seconds) -> tuple[list[Group], int]:
         """Play the groups of `step` with the current weights; the groups, and the number of faulted episodes."""
         settings, size = self.settings, self.settings.group_size
-        weights = np.resize(rng.permutation(settings.weights), settings.groups)
-        drawn = [(task, float(weight)) for task, weight in zip(self._tasks_of(step), weights, strict=True)]
-        requests = [
-            Request(task, int(rng.integers(2**31)), weight if settings.conditioned else None)
-            for task, weight in drawn
-            for _ in range(size)
-        ]
+        drawn = list(zip(self._tasks_of(step), draw_told(settings, rng), strict=True))
+        requests = [told.request(task, int(rng.integers(2**31))) for task, told in drawn for _ in range(size)]
         with seconds.of("rollout"):
             trajectories = self.backend.sample(requests, unit=size)
         if self.listener is not None:
             with seconds.of("information"):
                 trajectories = with_information(trajectories, self.listener, [task for task, _ in drawn])
         groups = [
-            make_group(task, weight, trajectories[i * size : (i + 1) * size], self.shaping, self.credit)
-            for i, (task, weight) in enumerate(drawn)
+            make_group(task, told.price, trajectories[i * size : (i + 1) * size], self.shaping, self.credit)
+            for i, (task, told) in enumerate(drawn)
         ]
         return [group for group in groups if group is not None], sum(each.fault is not None for each in trajectories)
 

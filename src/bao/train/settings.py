@@ -1,7 +1,7 @@
 """How to warm-start, how to reinforce, and where training metrics go."""
 
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,7 +10,7 @@ from bao.settings import AUTO, FoundWeights, Section
 from bao.train.credit import Baseline, Estimator, Mixing, Scale
 from bao.train.infopo import GATE, PLACEHOLDER, InfoPO
 from bao.train.penalties import IS_COEFFICIENT, OT_COEFFICIENT, PenaltyVariant
-from bao.train.shaping import CostWeights, Shaping
+from bao.train.shaping import OVER_BUDGET, CostWeights, Shaping
 from bao.train.situations import Situations
 
 TRACKERS = ("mlflow", "trackio", "wandb")
@@ -45,6 +45,10 @@ class SFTSection(Section):
     """The largest price that demonstrations are made for (``hindsight``); none: the largest at which acting pays."""
     unseen_prices: tuple[float, ...] = ()
     """Prices that no demonstration tells, to judge how the policy goes on between those that it was shown (``hindsight``)."""
+    budgets: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Budgets of user turns that demonstrations are made for beside prices (``hindsight``), such as [0, 1, 2, 4]."""
+    budget_share: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the demonstrations that tell a budget, where there are ``budgets``; every other one of them a price too."""
     thinking: bool = True
     """Show what the teacher thinks; otherwise only what it does."""
     tasks: int = Field(default=4000, ge=1)
@@ -60,6 +64,19 @@ class SFTSection(Section):
     weight_decay: float = Field(default=0.01, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
 
+    @model_validator(mode="after")
+    def _tells_budgets(self) -> Self:
+        if self.budgets and self.selection is not Selection.HINDSIGHT:
+            raise ValueError(
+                f"budgets={list(self.budgets)} serve selection='hindsight' only, not {str(self.selection)!r}: leave them out"
+            )
+        if self.budgets and self.skill + self.budget_share >= 1:
+            raise ValueError(
+                f"skill={self.skill:g} and budget_share={self.budget_share:g} leave no demonstration for prices: lower one so "
+                "that their sum is below 1"
+            )
+        return self
+
 
 class GRPOSection(Section):
     steps: int = Field(default=60, ge=1)
@@ -72,6 +89,9 @@ class GRPOSection(Section):
     effort_weights: FoundWeights = (0.0, 0.05, 0.1, 0.15, 0.2)
     """Each group draws one and is told it. With a single weight the policy is trained for that trade-off alone. ``"auto"``:
     found from the gym's scripted policies before anything is trained (`bao prices` shows them)."""
+    budgets: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Each group draws one of these or an effort weight, and is told it. A user turn beyond the budget costs
+    ``shaping.over_budget``, those within it nothing."""
     conditioned: bool = True
     """Tell the policy the effort weight in its prompt."""
     optimizer: Literal["muon", "adamw"] = "adamw"
@@ -100,6 +120,15 @@ class GRPOSection(Section):
     checkpoint_every: int = Field(default=10, ge=1)
     keep_checkpoints: int = Field(default=2, ge=1)
 
+    @model_validator(mode="after")
+    def _tells_budgets(self) -> Self:
+        if self.budgets and not self.conditioned:
+            raise ValueError(
+                f"budgets={list(self.budgets)} with conditioned=false: a policy that is told nothing knows no budget; leave "
+                "them out"
+            )
+        return self
+
     @property
     def weights(self) -> tuple[float, ...]:
         """The effort weights as numbers. Raises `ConfigError` where they are still to be found."""
@@ -120,6 +149,8 @@ class ShapingSection(Section):
     verbosity: float = Field(default=0.0, ge=0)
     premature: float = Field(default=0.0, ge=0)
     unparsable: float | None = None
+    over_budget: float = Field(default=OVER_BUDGET, ge=0)
+    """What a user turn beyond a told budget costs."""
     information_gain: float = Field(default=0.0, ge=0)
     """lambda_IG: most that a query costs for what it failed to tell, in gyms that know."""
     information_bits: float = Field(default=1.0, gt=0)
@@ -131,7 +162,13 @@ class ShapingSection(Section):
     infopo_placeholder: str = Field(default=PLACEHOLDER, min_length=1)
 
     def build(self) -> Shaping:
-        costs = CostWeights(turns=self.turns, verbosity=self.verbosity, premature=self.premature, unparsable=self.unparsable)
+        costs = CostWeights(
+            turns=self.turns,
+            verbosity=self.verbosity,
+            premature=self.premature,
+            unparsable=self.unparsable,
+            over_budget=self.over_budget,
+        )
         penalties = (self.information_seeking, self.over_thinking, self.variant, self.information_gain, self.information_bits)
         return Shaping(costs, *penalties)
 

@@ -32,9 +32,12 @@ FloatArray = npt.NDArray[np.float64]
 UNPARSABLE_FLOOR = 0.05
 """Least default price of an unreadable action, so that it is no free escape where the effort weight is small."""
 
+OVER_BUDGET = 1.0
+"""The default price of a user turn beyond a told budget: a whole task, so that none is ever worth it."""
+
 
 class Part(StrEnum):
-    """What a shaped turn reward is made of; from ``user_effort`` to ``unparsable`` they are the priced costs."""
+    """What a shaped turn reward is made of; from ``user_effort`` to ``over_budget`` they are the priced costs."""
 
     TASK_REWARD = "task_reward"
     USER_EFFORT = "user_effort"
@@ -46,6 +49,8 @@ class Part(StrEnum):
     """Answers that earned nothing."""
     UNPARSABLE = "unparsable"
     """Turns whose text held no readable action."""
+    OVER_BUDGET = "over_budget"
+    """Turns that involve the user beyond the budget that the policy was told."""
     INFORMATION_SEEKING = "information_seeking"
     OVER_THINKING = "over_thinking"
     INFORMATION_GAIN = "information_gain"
@@ -67,6 +72,8 @@ class CostWeights:
     unparsable: float | None = None
     """Per unreadable action. None: as much as involving the user, and `UNPARSABLE_FLOOR` at least. An unreadable action costs
     the user nothing, so without a price it would be the cheapest turn there is."""
+    over_budget: float = OVER_BUDGET
+    """Per turn that involves the user beyond a told budget, added to ``user_effort``."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -83,6 +90,7 @@ class CostWeights:
             Part.VERBOSITY: self.verbosity,
             Part.PREMATURE: self.premature,
             Part.UNPARSABLE: max(effort, UNPARSABLE_FLOOR) if self.unparsable is None else self.unparsable,
+            Part.OVER_BUDGET: self.over_budget,
         }
 
 
@@ -108,10 +116,14 @@ class Shaping:
         if not (math.isfinite(self.ig_bits) and self.ig_bits > 0):
             raise ConfigError(f"ig_bits={self.ig_bits} must be a finite number above 0: the bits that a good query tells")
 
-    def prices(self, effort_weight: float | None = None) -> dict[Part, float]:
-        """What one unit of every part counts for: the task reward 1, a cost its price, a penalty its coefficient."""
+    def prices(self, effort_weight: float | None = None, *, budgeted: bool = False) -> dict[Part, float]:
+        """What one unit of every part counts for: the task reward 1, a cost its price, a penalty its coefficient.
+
+        Only where the policy is `budgeted` does it matter what a user turn beyond the budget costs.
+        """
         penalties = {Part.INFORMATION_SEEKING: self.is_coefficient, Part.OVER_THINKING: self.ot_coefficient}
-        return {Part.TASK_REWARD: 1.0, **self.costs.resolved(effort_weight), **penalties}
+        found = {Part.TASK_REWARD: 1.0, **self.costs.resolved(effort_weight), **penalties}
+        return {part: price for part, price in found.items() if budgeted or part is not Part.OVER_BUDGET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +159,20 @@ def shape(trajectory: Trajectory, settings: Shaping, effort_weight: float | None
 def costs_per_turn(trajectory: Trajectory) -> dict[Part, FloatArray]:
     """The unpriced costs: counts >= 0 per turn [turns], verbosity in words."""
     turns = trajectory.turns
+    involved = _per_turn(trajectory, (turn.involves_user for turn in turns))
     return {
-        Part.USER_EFFORT: _per_turn(trajectory, (turn.involves_user for turn in turns)),
+        Part.USER_EFFORT: involved,
         Part.TURNS: np.ones(len(turns)),
         Part.VERBOSITY: _per_turn(trajectory, (len(t.action.content.split()) if t.involves_user else 0 for t in turns)),
         Part.PREMATURE: _per_turn(trajectory, (t.action.kind == ActionKind.ANSWER and t.reward <= 0 for t in turns)),
         Part.UNPARSABLE: _per_turn(trajectory, (turn.parse_fault is not None for turn in turns)),
+        Part.OVER_BUDGET: _beyond(involved, trajectory.budget),
     }
+
+
+def _beyond(involved: FloatArray, budget: int | None) -> FloatArray:
+    """1 [turns] in each turn that involves the user after `budget` such turns."""
+    return np.zeros(len(involved)) if budget is None else involved * (np.cumsum(involved) > budget)
 
 
 def firing_rates(shaped: Sequence[Shaped]) -> dict[Part, float]:

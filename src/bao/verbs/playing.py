@@ -43,6 +43,7 @@ def evaluate(
     minimum_healthy: float | None = None,
     episode_timeout: float | None = None,
     effort_weight: float | None = None,
+    budget: int | None = None,
     rollouts: int = 1,
     temperature: float | None = None,
     turn_tokens: int | None = None,
@@ -85,6 +86,8 @@ def evaluate(
             fault.
         effort_weight: The price of a user turn, stated in the prompt of a conditioned policy, an openai: model, your own agent
             or scripted:rational.
+        budget: The most user turns of an episode, stated in the prompt beside a price or in place of one; not for scripted
+            policies.
         rollouts: Episodes per task.
         temperature: Sampling temperature of a local or openai: model; default 0 (greedy).
         turn_tokens: The most tokens of one turn of a local or openai: model; default of the latter 4096.
@@ -121,7 +124,7 @@ def evaluate(
     checked = check_recipe(values, "bao eval")
     played = options.tasks_of(checked.gym, str(tasks), checked.evaluation.split)
     options.check_model(checked.model)
-    job = EvaluationJob(checked.gym, played, checked.evaluation, checked.seed, name, checked.model, agent)
+    job = EvaluationJob(checked.gym, played, checked.evaluation, checked.seed, name, checked.model, agent, budget=budget)
     return play(ref, job, {effort_weight: Path(out or mkdtemp(prefix="bao-"))}, watching(progress))[0]
 
 

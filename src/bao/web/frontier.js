@@ -25,7 +25,7 @@ function frontierSection() {
           chooser("axis-x", "Horizontal axis", options, state.x, (name) => { state.x = name; again(); }), legend,
           hasAttainment ? chip("Attainment bands", true, (on) => { state.bands = on; again(); }) : null),
         host,
-        el("figcaption", {}, el("b", { class: "count-figure" }), "Filled marks are non-dominated among all policies, hollow ones are dominated", basis, ". Lines join each series' own non-dominated policies. Labels give the effort weight. ",
+        el("figcaption", {}, el("b", { class: "count-figure" }), "Filled marks are non-dominated among all policies, hollow ones are dominated", basis, ". Lines join each series' own non-dominated policies. Labels give the effort weight (w) and the budget (b). ",
           "Point at a mark, or reach it with Tab and the arrow keys, for its numbers.",
           hasAttainment ? " The bands belong to series of several policies: the dashed line bounds what half of the bootstrap resamples attain, the band lies between what 97.5 % and 2.5 % attain." : null),
         asTable("The frontier's points", ["policy", "series", "w", ...known.map(titleOf), "non-dominated"], () => policies.map((policy) => [
@@ -181,7 +181,8 @@ function pointDetails(policy, state) {
   const beaten = policy.dominated_by || [];
   return [
     el("strong", {}, policy.label),
-    el("span", { class: "sub" }, [policy.series, policy.effort_weight === null || policy.effort_weight === undefined ? "no effort weight" : `effort weight w = ${exact(policy.effort_weight)}`].join(" · ")),
+    el("span", { class: "sub" }, [policy.series, policy.effort_weight === null || policy.effort_weight === undefined ? "no effort weight" : `effort weight w = ${exact(policy.effort_weight)}`,
+      typeof policy.budget === "number" ? `budget of user turns b = ${policy.budget}` : null].filter(Boolean).join(" · ")),
     el("table", {}, rows),
     el("div", { class: "sub" }, `${policy.non_dominated ? "non-dominated" : "dominated"}${typeof chance === "number" ? `; non-dominated in ${number(100 * chance, 0)} % of resamples` : ""}`),
     beaten.length ? el("div", { class: "sub" }, `dominated by ${beaten.slice(0, 3).join(", ")}${beaten.length > 3 ? ` and ${beaten.length - 3} more` : ""}`) : null,

@@ -21,7 +21,7 @@ function measureColumns() {
   nested("Pass@U-k", "pass_at_u", (k) => titleOf(`pass_at_u_${k}`));
   nested("Stop reasons", "stop", words);
   nested("Behaviours", "behaviors", (name) => titleOf(`behavior_${name}`));
-  const named = new Set(["gym", "policy", "effort_weight", "tasks", "episodes", "faults", "pass_at_u", "stop", "behaviors", ...columns.map((column) => column.key)]);
+  const named = new Set(["gym", "policy", "effort_weight", "budget", "tasks", "episodes", "faults", "pass_at_u", "stop", "behaviors", ...columns.map((column) => column.key)]);
   const further = [...new Set(report.summaries.flatMap((row) => Object.keys(row.summary)))].filter((name) => !named.has(name));
   for (const name of further) {
     if (has(name)) columns.push(measure("Further", name, titleOf(name), (row) => measuredIn(row.summary, name)));

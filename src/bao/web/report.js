@@ -26,7 +26,8 @@ function measured(policy, name) {
   const value = (policy.values || {})[name] || policy.summary[name];
   return value && typeof value === "object" && typeof value.mean === "number" ? value : null;
 }
-const weightText = (policy) => (policy.effort_weight === null || policy.effort_weight === undefined ? null : `w ${exact(policy.effort_weight)}`);
+const weightText = (policy) =>
+  [["w", policy.effort_weight], ["b", policy.budget]].filter(([, told]) => told !== null && told !== undefined).map(([name, told]) => `${name} ${exact(told)}`).join(" ") || null;
 
 const policyName = (label) => el("span", { class: "who" }, seriesOf.has(label) ? swatch(seriesIndex(seriesOf.get(label))) : null, el("span", {}, visible(label)));
 

@@ -94,6 +94,7 @@ class EpisodePool:
         policy = self._plan.make_policy(gym, episode.policy_seed)
         happened = {"opening": "", "turns": (), "stop": StopReason.FAULT, "success": False, "system": gym.instructions()}
         late = {"fault": Fault.EPISODE_TIMEOUT, "fault_detail": self._too_long(), "seconds": self._timeout}
+        late |= {"effort_weight": self._plan.effort_weight, "budget": self._plan.budget}
         return recorded(gym, policy, episode.task, episode.seed, **happened, **late)
 
     def _too_long(self) -> str:
@@ -107,7 +108,8 @@ class EpisodePool:
         gym, plan = self._own.gym, self._plan
         task, seed, policy_seed = plan[number]
         policy = _Watched(plan.make_policy(gym, policy_seed), self)
-        return play(gym, policy, task, seed, system=plan.system(gym), effort_weight=plan.effort_weight)
+        told = plan.system(gym)
+        return play(gym, policy, task, seed, system=told, effort_weight=plan.effort_weight, budget=plan.budget)
 
     def between_turns(self) -> None:
         """Make room where it is crowded. Raises where the episode is not wanted any more, or late."""
