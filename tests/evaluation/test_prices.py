@@ -37,7 +37,8 @@ class Mute:
         return turn(ActionKind.FINISH)
 
 
-def test_travels_price_is_what_asking_earns_a_turn() -> None:
+def test_travels_price_is_what_asking_earns_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_policies(monkeypatch, Travel, rational=None)
     prices = found()
     assert [each.name for each in prices.behaviours] == ["ask_all", "ask_needed", "never_ask"]
     asks = prices.behaviours[1]
@@ -52,6 +53,7 @@ def test_travels_price_is_what_asking_earns_a_turn() -> None:
 
 
 def test_a_policy_that_reads_the_price_is_played_at_several_and_stretches_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_policies(monkeypatch, Travel, rational=None)
     before = found()
     with_policies(monkeypatch, Travel, rational=thrifty, ask_needed=Travel.scripted_policies()["ask_needed"])
     prices = found()
@@ -63,6 +65,7 @@ def test_a_policy_that_reads_the_price_is_played_at_several_and_stretches_the_ra
 
 
 def test_a_gym_whose_behaviours_never_need_the_user_has_no_price_but_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_policies(monkeypatch, Travel, rational=None)
     for name in ("ask_all", "ask_needed", "never_ask"):
         with_policies(monkeypatch, Travel, **{name: lambda gym, seed: Mute()})
     prices = found()

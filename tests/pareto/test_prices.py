@@ -130,6 +130,7 @@ def test_many_behaviours_are_spread_by_their_effort() -> None:
     assert len(prices) == 5
     efforts = [found.best(price).user_effort for price in prices]
     assert efforts == sorted(efforts, reverse=True)
+    assert max(found.spread_by_effort(5, most=0.12)) == 0.12
     assert len(set(efforts)) >= 4 > len({found.best(price).user_effort for price in found.spread(5)})
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bao.action import CHOICES
 from bao.gyms.registry import gym_class, gym_names
-from bao.measures.catalogue import interval_text
+from bao.measures.catalogue import MEASURES, interval_text
 from bao.task import Split
 
 
@@ -97,7 +97,7 @@ def prices_tables(found: Mapping[str, Any]) -> list[Table | Text]:
         f"{found['gym']}: the best of the scripted policies and silence by the price w of a user turn, {found['tasks']} tasks"
     )
     view = Table(title=about, title_justify="left")
-    for name in ("Tasks", "Best", "From w", "Up to w", "R", "U"):
+    for name in ("Tasks", "Best", "From w", "Up to w", *(MEASURES[name].symbol for name in ("score", "user_effort"))):
         view.add_column(name, justify="left" if name in ("Tasks", "Best") else "right")
     rows = {"all": found["overall"], **{f"level {level}": each for level, each in found["levels"].items()}}
     for tasks, each in rows.items():

@@ -61,6 +61,8 @@ class GymPrices:
     """Prices to suggest."""
     measured: tuple[Behaviour, ...] = ()
     """The best that can be made of a teacher's choices at each price, as measured from its plays (`bao.train.hindsight`)."""
+    told: float | None = None
+    """The largest price that a warm start on these plays tells; none: no plays were measured."""
 
     @cached_property
     def overall(self) -> PriceRange:
@@ -89,7 +91,7 @@ class GymPrices:
     def suggested(self) -> tuple[float, ...]:
         """Effort weights to train with."""
         if self.measured:
-            return self.overall.spread_by_effort(self.count)
+            return self.overall.spread_by_effort(self.count, self.told)
         return spread(self.breakpoints, self.largest, self.count)
 
     def to_json(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ CEILING = 1.0
 NEGLIGIBLE = 0.1
 """Share of the range of prices; an interval between breakpoints that is narrower need not hold a price."""
 _ROUNDING = 1e-9
+_PERCENT = 0.01
 _SAME_EFFORT = 0.02
 """Share of the effort at price 0 within which two efforts count as one."""
 
@@ -64,17 +65,18 @@ class PriceRange:
                 effort = after.user_effort
         return tuple(kept)
 
-    def spread_by_effort(self, count: int) -> tuple[float, ...]:
+    def spread_by_effort(self, count: int, most: float | None = None) -> tuple[float, ...]:
         """As `spread`, but so that what is best at the prices takes efforts as far apart as can be.
 
-        For many behaviours, of which most change hands within a few percent.
+        For many behaviours, of which most change hands within a few percent. `most`: no price above this one.
 
         The efforts aimed at are ``U(0) (1 - k / count)``; for each the price in the middle of those at which the best effort is
         nearest to it. Where several fall together, further prices go where they are widest apart.
         """
         if count < 1:
             raise ValueError(f"count={count} must be at least 1")
-        percents = _percents(0.0, self.largest) or [0]
+        top = self.largest if most is None else min(self.largest, most + _PERCENT)
+        percents = _percents(0.0, top) or [0]
         efforts = np.array([self.best(percent / 100).user_effort for percent in percents])
         chosen = {0}
         for step in range(1, count):

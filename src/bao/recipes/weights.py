@@ -15,7 +15,7 @@ from bao.pareto.prices import same_interval
 from bao.policies.scripted import ORACLE
 from bao.progress import Progress, Silent
 from bao.recipes.recipe import Recipe
-from bao.recipes.teaching import in_hindsight, measured_behaviours
+from bao.recipes.teaching import in_hindsight, measured, measured_behaviours
 from bao.rollout.episodes import play_all
 from bao.settings import AUTO
 from bao.storage.folder import CONFIG
@@ -45,7 +45,7 @@ def resolve(recipe: Recipe, progress: Progress, *folders: Path) -> Recipe:
         found = prices_of(recipe, progress)
         if in_hindsight(recipe):
             # What the teacher's plays tell is finer than any script: where each single decision changes hands.
-            found = replace(found, measured=measured_behaviours(recipe))
+            found = replace(found, measured=measured_behaviours(recipe), told=measured(recipe).values.prices[-1])
         weights = found.suggested
         if found.largest == 0:
             progress.warn(

@@ -35,6 +35,7 @@ PAYS = 0.005
 """What acting has to earn above silence, in units of R, to count as paying."""
 MARGINAL = 0.1
 """Share of the effort at price 0."""
+BEYOND = 1.15
 LEAST = 5
 """Turns from which the value of a choice in a situation is measured."""
 UNMEASURED = 1.0
@@ -118,15 +119,16 @@ def percents(plays: Sequence[Play], top: float | None = None, unseen: Collection
     """Every whole percent from 0 up to `top`, without those in `unseen`.
 
     None: up to the largest price at which acting best, by the values measured from `plays`, still pays, and takes more than
-    `MARGINAL` of the effort that it takes at price 0. Beyond it the user is involved in a few easy tasks only, and a student
-    would be shown little else than how to stop.
+    `MARGINAL` of the effort that it takes at price 0; and `BEYOND` that, so that what comes next is shown too. At still larger
+    prices the user is involved in a few easy tasks only, and a student would be shown little else than how to stop.
     """
     grid = [percent / 100 for percent in range(round(100 * top) + 1 if top else MOST_PERCENT + 2)]
     if top is None:
         start = measure(plays, grid).start(plays)
         effort = -np.diff(start)
         acting = np.flatnonzero((start[:-1] > PAYS) & (effort > MARGINAL * effort[0]))
-        grid = grid[: int(acting[-1]) + 1 if len(acting) else 1]
+        pays = np.flatnonzero(start[:-1] > PAYS)
+        grid = grid[: min(int(acting[-1] * BEYOND), int(pays[-1])) + 1 if len(acting) else 1]
     hidden = {round(100 * price) for price in unseen}
     return tuple(price for price in grid if round(100 * price) not in hidden)
 
