@@ -186,21 +186,23 @@ class Rational(Planner):
     """Knows the rules of the gym and the price of a user turn that it is told, and takes for each aspect what earns most.
 
     With value v of an aspect, m wishes open and price w: asking for all of them and recommending earns ``v - w (m + 1)``,
-    guessing ``v / 4^m - w``, finishing 0. It takes the user at their word: that they answer every question, and rightly.
+    guessing ``v / 4^m - w``, finishing 0. Where the convention leaves questions free, they cost nothing. It takes the user at their word: that they answer every question, and rightly.
     """
 
     def __init__(self, gym: Gym, seed: int) -> None:
         super().__init__("rational", Habits(), gym, seed)
+        self._involving = gym.user_kinds
 
     def begin(self, system: str, opening: str) -> None:
         super().begin(system, opening)
-        self._price = told_price(system) or 0.0
+        price = told_price(system) or 0.0
+        self._question, self._answer = (price * (kind in self._involving) for kind in (ActionKind.ACTION, ActionKind.ANSWER))
 
     def choose(self, aspect: str, missing: int) -> Choice:
         value = 1.0 / len(self._belief.known)
         earned = {
-            Choice.ASK: value - self._price * (missing + 1),
-            Choice.GUESS: value / VALUES_PER_ATTRIBUTE**missing - self._price,
+            Choice.ASK: value - self._question * missing - self._answer,
+            Choice.GUESS: value / VALUES_PER_ATTRIBUTE**missing - self._answer,
             Choice.FINISH: 0.0,
         }
         return max(earned, key=lambda choice: earned[choice])
