@@ -186,7 +186,8 @@ class Rational(Planner):
     """Knows the rules of the gym and the price of a user turn that it is told, and takes for each aspect what earns most.
 
     With value v of an aspect, m wishes open and price w: asking for all of them and recommending earns ``v - w (m + 1)``,
-    guessing ``v / 4^m - w``, finishing 0. Where the convention leaves questions free, they cost nothing. It takes the user at their word: that they answer every question, and rightly.
+    guessing ``v / 4^m - w``, finishing 0. Where the convention leaves questions free, they cost nothing. It takes the user at
+    their word: that they answer every question, and rightly.
     """
 
     def __init__(self, gym: Gym, seed: int) -> None:
