@@ -83,13 +83,19 @@ GOOD = {0.0: 3, 0.1: 3, 0.2: 3, 0.4: 0}
         (Behaving({0.0: 3, 0.1: 3, 0.2: 0, 0.4: 0}), [Collapse.PRICED_OUT]),
         # Fewer turns for as much, or more, are no silence.
         (Behaving({0.0: 1, 0.1: 1, 0.2: 1, 0.4: 0}), []),
-        (Behaving(dict.fromkeys(SCRIPTS, 20), earns=0.5, varies=0.1, stop=StopReason.MAX_TURNS), [Collapse.ASKING]),
-        (Behaving(dict.fromkeys(SCRIPTS, 20), earns=0.5, varies=0.1, stop=StopReason.USER_LEFT), [Collapse.ASKING]),
-        (Behaving(dict.fromkeys(SCRIPTS, 5), earns=0.5, varies=0.1), []),
+        (
+            Behaving(dict.fromkeys(SCRIPTS, 20), earns=0.5, varies=0.1, stop=StopReason.MAX_TURNS),
+            [Collapse.ASKING, Collapse.FLAT],
+        ),
+        (
+            Behaving(dict.fromkeys(SCRIPTS, 20), earns=0.5, varies=0.1, stop=StopReason.USER_LEFT),
+            [Collapse.ASKING, Collapse.FLAT],
+        ),
+        (Behaving(dict.fromkeys(SCRIPTS, 5), earns=0.5, varies=0.1), [Collapse.FLAT]),
         (Behaving(GOOD, varies=0.1, unreadable=ParseFault.NO_ACTION), [Collapse.BABBLE]),
-        (Behaving(dict.fromkeys(SCRIPTS, 3), earns=0.7, entropy=0.001), [Collapse.NO_EXPLORATION]),
-        (Behaving(dict.fromkeys(SCRIPTS, 3), earns=0.7, entropy=0.001, varies=0.2), []),
-        (Behaving(dict.fromkeys(SCRIPTS, 3), earns=0.2), [Collapse.FROZEN]),
+        (Behaving(dict.fromkeys(SCRIPTS, 3), earns=0.7, entropy=0.001), [Collapse.FLAT, Collapse.NO_EXPLORATION]),
+        (Behaving(dict.fromkeys(SCRIPTS, 3), earns=0.7, entropy=0.001, varies=0.2), [Collapse.FLAT]),
+        (Behaving(dict.fromkeys(SCRIPTS, 3), earns=0.2), [Collapse.FLAT, Collapse.FROZEN]),
         # As good as the scripts, there is nothing left to explore.
         (Behaving(GOOD, entropy=0.001), []),
     ],

@@ -27,6 +27,8 @@ class Collapse(StrEnum):
     """Most turns hold no readable action."""
     NO_EXPLORATION = "no exploration"
     """It samples the same again and again, so that no group differs within itself."""
+    FLAT = "the same at every price"
+    """It involves the user as much at the greatest price as at the least, where much less would be worth more."""
     FROZEN = "frozen"
     """No group differs within itself, so nothing can be learned from them, while the score is poor."""
 
@@ -37,6 +39,8 @@ ADVICE: Mapping[Collapse, str] = {
     Collapse.ASKING: "raise the greatest of grpo.effort_weights, or lower grpo.learning_rate",
     Collapse.BABBLE: "lower grpo.learning_rate, or strengthen the warm start (sft.demonstrations)",
     Collapse.NO_EXPLORATION: "raise grpo.temperature or grpo.entropy, or a warm start that is less sure (sft.epochs)",
+    Collapse.FLAT: "stop and mend the warm start (sft.demonstrations, or a teacher whose thinking tells situations apart): "
+    "reinforcement from one that heeds no price finds what is best on average",
     Collapse.FROZEN: "raise grpo.temperature or grpo.entropy, or use harder tasks (gym.levels)",
 }
 
@@ -44,6 +48,8 @@ WINDOW = 3
 """Steps that have to agree."""
 _SILENT = 0.1
 """Share of the reference's effort below which a policy counts as silent."""
+_BENDS = 0.2
+"""Share of the difference in effort between the best at the least and at the greatest price that a policy has to show."""
 _SLACK = 0.01
 """What a policy may lack of its reference and still count as good as that."""
 _SURE = 0.02
@@ -99,6 +105,12 @@ def collapses(
         found[kind] = f"hardly a user turn, where {would} would pay"
     if worse and all(_asks_on(row) for row in recent):
         found[Collapse.ASKING] = f"{_mean(recent, 'user_effort'):.1f} of {_mean(recent, 'turns'):.1f} turns involve the user"
+    if reference and len(known) > 1 and known[-1] in worse:
+        wanted = goal[known[0]].user_effort - goal[known[-1]].user_effort
+        shown = _effort(recent, known[0]) - _effort(recent, known[-1])
+        if wanted > 0 and shown < _BENDS * wanted and not silent:
+            efforts = f"{_effort(recent, known[0]):.1f} user turns at {known[0]:g} and {_effort(recent, known[-1]):.1f} at"
+            found[Collapse.FLAT] = f"{efforts} {known[-1]:g}, where {wanted:.1f} fewer would be best"
     good = bool(reference) and not worse
     if all(row["zero_variance"] > 0.95 for row in recent) and not good:
         if all(row.get("sampled_entropy", 1.0) < _SURE and row["score"] < 0.95 for row in recent):
