@@ -23,6 +23,17 @@ def test_only_the_agents_tokens_of_turns_that_are_no_slips_carry_loss() -> None:
             assert trace.ids[trace.turn == k].tolist() == (template.turn_ids(text) if loss else [])
 
 
+def test_observations_carry_loss_where_they_are_to_be_learned() -> None:
+    template, demonstration = small_local().template, travel_demonstrations(1)[0]
+    alone, both = encode(demonstration, template), encode(demonstration, template, observations=True)
+    assert (alone.ids == both.ids).all()
+    own = alone.turn >= 0
+    assert (both.turn[own] == alone.turn[own]).all()
+    replies = template.tokenizer.decode(both.ids[(both.turn >= 0) & ~own].tolist())
+    for _, reply, _ in demonstration.turns[:-1]:
+        assert reply in replies
+
+
 def test_a_demonstration_is_encoded_as_the_conversation_that_the_chat_template_renders() -> None:
     template = small_local().template
     demonstration = travel_demonstrations(1)[0]

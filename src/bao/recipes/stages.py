@@ -49,7 +49,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     logger.info("%d demonstrations; %s", len(kept), lessons.about)
     start = _initial_model(recipe, kept)
     with progress.task("encoding", None):
-        traces = [encode(demonstration, start.template) for demonstration in kept]
+        traces = [encode(demonstration, start.template, observations=recipe.sft.observations) for demonstration in kept]
     count = worker_count(recipe.model)
     with (
         progress.task("warm start", None) as update,

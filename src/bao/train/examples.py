@@ -19,8 +19,11 @@ class Example:
     advantages: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
-def encode(demonstration: Demonstration, template: Template) -> TokenTrace:
-    """A demonstration as a trace: ``turn`` is -1 on observations and on turns that carry no loss."""
+def encode(demonstration: Demonstration, template: Template, *, observations: bool = False) -> TokenTrace:
+    """A demonstration as a trace: ``turn`` is -1 where there is no loss.
+
+    That is on turns that carry none, and on observations unless `observations`, which then count to the turn before them.
+    """
     ids: list[int] = []
     turn: list[int] = []
     for index, (text, reply, loss) in enumerate(demonstration.turns):
@@ -30,7 +33,7 @@ def encode(demonstration: Demonstration, template: Template) -> TokenTrace:
         if index < len(demonstration.turns) - 1:
             observation = template.observation_ids(reply, True)
             ids += observation
-            turn += [-1] * len(observation)
+            turn += [index if observations else -1] * len(observation)
     return TokenTrace(
         np.array(template.prompt_ids(demonstration.system, demonstration.opening), np.int32),
         np.array(ids, np.int32),

@@ -49,6 +49,9 @@ class SFTSection(Section):
     """Budgets of user turns that demonstrations are made for beside prices (``hindsight``), such as [0, 1, 2, 4]."""
     budget_share: float = Field(default=0.3, gt=0, lt=1)
     """Share of the demonstrations that tell a budget, where there are ``budgets``; every other one of them a price too."""
+    observations: bool = False
+    """Learn to predict what the agent is told, too: for a model that is trained from scratch, since replies repeat words, which
+    teaches it to copy, where its own turns alone may not."""
     thinking: bool = True
     """Show what the teacher thinks; otherwise only what it does."""
     tasks: int = Field(default=4000, ge=1)
