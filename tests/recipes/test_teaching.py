@@ -68,3 +68,10 @@ def test_acting_best_by_the_measured_values_takes_less_of_the_user_at_higher_pri
     assert efforts[-1] < 1.0
     assert all(before >= after - 1e-6 for before, after in pairwise(efforts))
     assert found[0].task_return > 0.95
+
+
+def test_episodes_that_would_not_be_imitated_are_refused(plays: Path) -> None:
+    with pytest.raises(ConfigError, match=r"episodes=.* serves selection='hindsight' only, not 'success'"):
+        recipe(episodes=str(plays), selection="success")
+    with pytest.raises(ConfigError, match=r"sft\.episodes=.* with grpo\.conditioned=false"):
+        check_recipe({"grpo": {"conditioned": False, "effort_weights": [0.0]}, "sft": {"episodes": str(plays)}})

@@ -104,6 +104,7 @@ def test_prices_are_whole_percents_up_to_the_largest_that_pays() -> None:
     assert percents(plays)[-1] == 0.44  # asking earns .9 - 2 w, so .02 at .44 and nothing at .45
     assert percents(plays, top=0.1) == tuple(i / 100 for i in range(11))
     assert percents(plays, top=0.05, unseen=[0.02, 0.04]) == (0.0, 0.01, 0.03, 0.05)
+    assert percents(plays, top=0.01, unseen=[0.0, 0.01]) == (0.0,)
     assert percents([play(("open", "finish", 0.0))] * 10) == (0.0,)
 
 

@@ -50,6 +50,15 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _episodes_are_measured(self) -> Self:
+        if self.sft.episodes is not None and not self.grpo.conditioned:
+            raise ValueError(
+                f"sft.episodes={self.sft.episodes!r} with grpo.conditioned=false: plays are measured for a policy that is told "
+                "prices; leave it out, and name a scripted teacher"
+            )
+        return self
+
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from a TOML file or by the name of a bundled one, with ``section.key=value`` overrides (values in TOML).

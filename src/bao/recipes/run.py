@@ -47,7 +47,7 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
     settings = recipe.model_dump(mode="json", exclude={"logging"}, exclude_none=True)
     open_folder(out, settings)
     scripts = scripts_of(recipe)
-    check_scripted(recipe.gym, [recipe.sft.teacher, *scripts])
+    check_scripted(recipe.gym, [*scripts] if recipe.sft.episodes else [recipe.sft.teacher, *scripts])
     progress.say(f"{recipe.name}: {_estimate(recipe, out)}; results go to {out}")
     prices = check_effort_weights(recipe, progress)
     progress.say(f"involving the user pays up to an effort weight of {prices.largest:.2f}, by the scripted policies")

@@ -22,7 +22,7 @@ from bao.gym import Gym
 from bao.measures.intervals import Floats
 from bao.policies.prompt import PromptForm, system_text
 from bao.train.demonstrations import Demonstration, demonstration
-from bao.train.hindsight import LEAST, PAYS, SLIGHT, UNMEASURED, Play, Transitions, least_regret
+from bao.train.hindsight import LEAST, PAYS, SLIGHT, UNMEASURED, Play, Transitions, least_regret, mean_at_start
 
 PRICE = 0.001
 """The price of a user turn where a budget alone is told: of plays worth the same, that of less effort is imitated."""
@@ -62,9 +62,7 @@ class BudgetValues:
 
     def start(self, plays: Sequence[Play]) -> Floats:
         """The mean value [budgets, prices] of the situations that `plays` began in."""
-        first = [self.rows[play.situations[0]] for play in plays if play.situations and play.situations[0] in self.rows]
-        mean: Floats = self.situation_values[first].mean(axis=0) if first else np.zeros(self.situation_values.shape[1:])
-        return mean
+        return mean_at_start(self.situation_values, self.rows, plays)
 
 
 def left(play: Play, budget: int) -> list[int]:

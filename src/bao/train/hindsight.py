@@ -18,7 +18,7 @@ behaviour cloning filtered by a measured advantage (Wang et al., Critic Regulari
 relabelled in hindsight (Andrychowicz et al., Hindsight Experience Replay, arXiv 1707.01495).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,8 +34,9 @@ MOST_PERCENT = 100
 PAYS = 0.005
 """What acting has to earn above silence, in units of R, to count as paying."""
 MARGINAL = 0.1
-"""Share of the effort at price 0."""
+"""Share of the effort at price 0 from which on acting still counts: prices are told as far as that, and `BEYOND`."""
 BEYOND = 1.15
+"""How many times the largest price at which acting counts is still told, so that what comes next is shown too."""
 LEAST = 5
 """Turns from which the value of a choice in a situation is measured."""
 UNMEASURED = 1.0
@@ -94,9 +95,14 @@ class Values:
 
     def start(self, plays: Sequence[Play]) -> Floats:
         """The mean value [prices] of the situations that `plays` began in: what acting best by these values earns."""
-        first = [self.rows[play.situations[0]] for play in plays if play.situations and play.situations[0] in self.rows]
-        mean: Floats = self.situation_values[first].mean(axis=0) if first else np.zeros(len(self.prices))
-        return mean
+        return mean_at_start(self.situation_values, self.rows, plays)
+
+
+def mean_at_start(values: Floats, rows: Mapping[str, int], plays: Sequence[Play]) -> Floats:
+    """The mean of `values` [situations, ..] over the situations that `plays` began in; 0 where none is known."""
+    first = [rows[play.situations[0]] for play in plays if play.situations and play.situations[0] in rows]
+    mean: Floats = values[first].mean(axis=0) if first else np.zeros(values.shape[1:])
+    return mean
 
 
 def measure(plays: Sequence[Play], prices: Sequence[float], *, least: int = LEAST, horizon: int | None = None) -> Values:
@@ -117,7 +123,7 @@ def measure(plays: Sequence[Play], prices: Sequence[float], *, least: int = LEAS
 
 
 def percents(plays: Sequence[Play], top: float | None = None, unseen: Collection[float] = ()) -> tuple[float, ...]:
-    """Every whole percent from 0 up to `top`, without those in `unseen`.
+    """Every whole percent from 0 up to `top`, without those in `unseen`; 0 is there in any case.
 
     None: up to the largest price at which acting best, by the values measured from `plays`, still pays, and takes more than
     `MARGINAL` of the effort that it takes at price 0; and `BEYOND` that, so that what comes next is shown too. At still larger
@@ -130,7 +136,7 @@ def percents(plays: Sequence[Play], top: float | None = None, unseen: Collection
         acting = np.flatnonzero((start[:-1] > PAYS) & (effort > MARGINAL * effort[0]))
         pays = np.flatnonzero(start[:-1] > PAYS)
         grid = grid[: min(int(acting[-1] * BEYOND), int(pays[-1])) + 1 if len(acting) else 1]
-    hidden = {round(100 * price) for price in unseen}
+    hidden = {round(100 * price) for price in unseen} - {0}
     return tuple(price for price in grid if round(100 * price) not in hidden)
 
 

@@ -68,6 +68,14 @@ class SFTSection(Section):
     max_grad_norm: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")
+    def _imitates_in_hindsight(self) -> Self:
+        if self.episodes is not None and self.selection is not Selection.HINDSIGHT:
+            raise ValueError(
+                f"episodes={self.episodes!r} serves selection='hindsight' only, not {str(self.selection)!r}: leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tells_budgets(self) -> Self:
         if self.budgets and self.selection is not Selection.HINDSIGHT:
             raise ValueError(

@@ -8,6 +8,7 @@ that matter, how many things may be meant, how many answers were wrong and how m
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -34,7 +35,7 @@ class Choice(StrEnum):
     STOP = "stop"
 
 
-class Seeker:
+class Seeker(ABC):
     """Plays the search gym by a scheme; `decide` says what to do where there is a choice."""
 
     name = "seeker"
@@ -53,8 +54,9 @@ class Seeker:
         """The thing whose relation is wanted next, where a candidate is being followed."""
         self._searched = False
 
+    @abstractmethod
     def decide(self, choices: Sequence[Choice]) -> Choice:
-        raise NotImplementedError
+        """One of the choices that there are."""
 
     def act(self, observation: str) -> Parsed:
         if self._asked is None:

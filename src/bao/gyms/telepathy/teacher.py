@@ -8,6 +8,7 @@ decision, with the things that are left once they are few. The guess is the firs
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -39,7 +40,7 @@ class Choice(StrEnum):
     STOP = "stop"
 
 
-class Descender:
+class Descender(ABC):
     """Goes down the tree of questions; `decide` says what to do at each node."""
 
     name = "descender"
@@ -63,8 +64,9 @@ class Descender:
         """The things that it may be: those of the node that were not guessed in vain."""
         return [place for place in self.node.left if place not in self._guessed]
 
+    @abstractmethod
     def decide(self, choices: Sequence[Choice]) -> Choice:
-        raise NotImplementedError
+        """One of the choices that there are."""
 
     def act(self, observation: str) -> Parsed:
         if self._asked_last:
