@@ -6,7 +6,7 @@ import pytest
 
 from bao.errors import ConfigError
 from bao.policies.prompt import PromptForm
-from bao.recipes.ablation import is_ablation, load_ablation, over_seeds
+from bao.recipes.ablation import is_ablation, load_ablation
 from bao.recipes.recipe import Recipe, check_recipe, load_recipe, recipe_names
 from bao.train.penalties import PenaltyVariant
 
@@ -19,11 +19,11 @@ def recipe_file(tmp_path: Path) -> Path:
 
 
 def test_every_bundled_recipe_loads() -> None:
-    assert {"quickstart", "ablation", "regularisers", "penalties"} <= set(recipe_names())
+    assert {"quickstart", "small", "ablation", "behaviours", "regularisers", "penalties", "scale"} <= set(recipe_names())
     for name in recipe_names():
         if is_ablation(name):
             ablation = load_ablation(name)
-            assert all(isinstance(ablation.recipe(arm, seed), Recipe) for arm in ablation.arms for seed in ablation.seeds)
+            assert all(isinstance(ablation.recipe(arm, seed), Recipe) for arm in ablation.changes for seed in ablation.seeds)
         else:
             assert isinstance(load_recipe(name), Recipe)
 
@@ -35,8 +35,8 @@ def test_a_recipe_of_arms_is_sent_to_the_command_that_runs_it() -> None:
 
 def test_arms_differ_in_the_named_settings_only() -> None:
     ablation = load_ablation("ablation")
-    base = ablation.recipe("bao", 1).model_dump()
-    plain = ablation.recipe("without_be", 1).model_dump()
+    base = ablation.recipe("thinking+turn_credit+told_price", 1).model_dump()
+    plain = ablation.recipe("turn_credit+told_price", 1).model_dump()
     assert plain["sft"].pop("thinking") is False
     assert base["sft"].pop("thinking") is True
     assert {k: v for k, v in plain.items() if k != "name"} == {k: v for k, v in base.items() if k != "name"}
@@ -48,16 +48,11 @@ def test_the_regularisers_are_compared_at_one_setting_of_everything_else() -> No
     base = recipes["none"].model_dump(exclude={"name", "shaping"})
     assert all(recipe.model_dump(exclude={"name", "shaping"}) == base for recipe in recipes.values())
     built = {arm: (recipe.shaping.build(), recipe.shaping.intrinsic()) for arm, recipe in recipes.items()}
-    assert [arm for arm, (_, infopo) in built.items() if infopo] == ["infopo"]
+    assert [arm for arm, (_, infopo) in built.items() if infopo] == ["infopo", "infopo_open"]
     assert [arm for arm, (shaping, _) in built.items() if shaping.ig_coefficient] == ["information_gain"]
     assert [arm for arm, (shaping, _) in built.items() if shaping.is_coefficient] == ["paper", "reference_code"]
     assert {shaping.variant for shaping, _ in built.values()} == set(PenaltyVariant)
-    assert len({repr(each) for each in built.values()}) == 5
-
-
-def test_the_interval_over_seeds_is_students() -> None:
-    # mean 2, standard deviation 1, three seeds: 2 +- 4.302653 / sqrt(3)
-    assert over_seeds([1.0, 2.0, 3.0]) == pytest.approx({"mean": 2.0, "low": 2 - 2.484138, "high": 2 + 2.484138}, abs=1e-5)
+    assert len({repr(each) for each in built.values()}) == len(built) == 6
 
 
 def test_what_a_file_does_not_set_keeps_its_default(recipe_file: Path) -> None:

@@ -11,6 +11,8 @@ from bao.measures.comparison import Comparison, Difference
 from bao.measures.transfer import Ratio, Transfer
 from bao.pareto.regret import ENVELOPE
 
+CONTRASTS = "*: differs (p < .05, Holm over the rows of a kind); =: any difference is within the margin (5 %, one-sided twice)"
+
 
 def ablation_table(result: Mapping[str, Any]) -> Table:
     """The arms side by side, from the content of an ``ablation.json``."""
@@ -18,12 +20,23 @@ def ablation_table(result: Mapping[str, Any]) -> Table:
     view = Table(
         "Arm",
         *(name.replace("_", " ") for name in names),
-        title=f"Means over seeds with 95 % t intervals, and how much more {first} has, seed by seed",
+        title=Text(f"Means over seeds with 95 % t intervals, and how much more {first} has, seed by seed"),
+        caption=Text(CONTRASTS) if len(result["seeds"]) > 1 else None,
+        caption_justify="left",
     )
-    rows = {**result["means"], **{f"{first} less {arm}": values for arm, values in result["differences"].items()}}
-    for label, values in rows.items():
-        view.add_row(label, *(interval_text(values[name]) for name in names))
+    for arm, values in result["means"].items():
+        view.add_row(arm, *(interval_text(values[name]) for name in names))
+    contrasts = {f"{first} less {arm}": values for arm, values in result["differences"].items()}
+    for title, rows in (("", contrasts), ("effect of ", result["effects"])):
+        view.add_section()
+        for label, values in rows.items():
+            view.add_row(title + label, *(_contrast_text(values[name]) for name in names))
     return view
+
+
+def _contrast_text(found: Mapping[str, float]) -> str:
+    marks = "*" * (found.get("p_holm", 1.0) < 0.05) + "=" * (found.get("equivalent", 0.0) > 0)
+    return f"{interval_text(found, '+.3f')} {marks}".rstrip()
 
 
 def sweep_table(result: Mapping[str, Any]) -> Table:

@@ -66,7 +66,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises `ConfigError` naming the key, the value and the fix.
     """
     values = read_values(source)
-    if "arms" in values:
+    if has_arms(values):
         raise ConfigError(f"{source} describes arms of a comparison, not a single run: use bao run {source}")
     for override in overrides:
         override_setting(values, override)
@@ -92,6 +92,11 @@ def read_values(source: str | Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source} is no valid TOML: {error}") from error
+
+
+def has_arms(values: Mapping[str, Any]) -> bool:
+    """Whether a file's values describe arms of a comparison (`bao.recipes.ablation`)."""
+    return "arms" in values or "factors" in values
 
 
 def recipe_names() -> list[str]:

@@ -74,7 +74,7 @@ def teach(recipe: Recipe, progress: Progress) -> Lessons:
     settings, gym = recipe.sft, make_gym(recipe.gym)
     found = measured(recipe)
     rng = np.random.default_rng([recipe.seed, 3])
-    how: dict[str, Any] = {"form": recipe.model.prompt, "thinking": settings.thinking}
+    how: dict[str, Any] = {"form": recipe.model.prompt, "shown": settings.shown}
     count, base = settings.demonstrations, skill_base(settings.demonstrations, settings.skill)
     limited = round(settings.budget_share * count) if settings.budgets else 0
     skill = base / (count - limited)
@@ -168,7 +168,7 @@ def _successful(recipe: Recipe) -> Lessons:
     teacher, tasks = gym.scripted_policies()[recipe.sft.teacher], task_set(recipe.gym, Split.TRAIN, recipe.sft.tasks)
     rng, told = np.random.default_rng([recipe.seed, 1]), recipe.grpo.weights if recipe.grpo.conditioned else ()
     how: dict[str, Any] = {"effort_weights": told, "form": recipe.model.prompt, "rejected": rejected}
-    found = demonstrations(gym, teacher, tasks, recipe.sft.demonstrations, rng, thinking=recipe.sft.thinking, **how)
+    found = demonstrations(gym, teacher, tasks, recipe.sft.demonstrations, rng, shown=recipe.sft.shown, **how)
     try:
         return Lessons(list(found), 0, f"rejected: {counts(rejected)}")
     except ValueError as error:

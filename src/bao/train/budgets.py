@@ -23,6 +23,7 @@ from bao.measures.intervals import Floats
 from bao.policies.prompt import PromptForm, system_text
 from bao.train.demonstrations import Demonstration, demonstration
 from bao.train.hindsight import LEAST, PAYS, SLIGHT, UNMEASURED, Play, Transitions, least_regret, mean_at_start
+from bao.train.shown import Shown, everything
 
 PRICE = 0.001
 """The price of a user turn where a budget alone is told: of plays worth the same, that of less effort is imitated."""
@@ -108,7 +109,7 @@ def budget_demonstrations(
     rng: np.random.Generator,
     *,
     form: PromptForm = PromptForm.FULL,
-    thinking: bool = True,
+    shown: Shown = everything,
 ) -> Iterator[Demonstration]:
     """`count` demonstrations from the plays of each task (`played`) for the `budgets` in turn, a share `BESIDE` of them at one
     of `prices` too.
@@ -136,7 +137,7 @@ def budget_demonstrations(
         play, worth = row[chosen], regrets[chosen] <= SLIGHT
         loss = [bool(good) and not slip for good, slip in zip(worth, play.slipped, strict=True)]
         system = system_text(gym, form, told, budget)
-        yield demonstration(system, play.trajectory, loss, told, left(play, budget), thinking=thinking)
+        yield demonstration(system, play.trajectory, loss, told, left(play, budget), shown=shown)
 
 
 def budget_warnings(played: Sequence[Sequence[Play]], budgets: Sequence[int]) -> Iterator[str]:

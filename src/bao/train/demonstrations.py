@@ -23,6 +23,7 @@ from bao.policy import Policy
 from bao.rollout.episode import play
 from bao.task import Task, TaskSet
 from bao.train.hindsight import SLIGHT, Play, Values, least_regret
+from bao.train.shown import Shown, everything
 from bao.train.situations import split_decision
 from bao.trajectory import StopReason, Trajectory
 
@@ -80,14 +81,13 @@ def demonstrations(
     *,
     effort_weights: tuple[float, ...] = (),
     form: PromptForm = PromptForm.FULL,
-    thinking: bool = True,
+    shown: Shown = everything,
     rejected: Counter[Rejection] | None = None,
 ) -> Iterator[Demonstration]:
     """`count` kept demonstrations on `tasks` in random order, tasks repeating with new choices of the teacher.
 
     With `effort_weights` each prompt names one of them at random: the student learns to read the line, but not what to make of
-    it, which is left to reinforcement. Without `thinking` only the actions are shown. `rejected` collects why others were not
-    kept.
+    it, which is left to reinforcement. Of the thinking there is what is `shown`. `rejected` collects why others were not kept.
 
     Raises `DataError` without tasks, `ValueError` where hardly a trajectory is kept.
     """
@@ -108,7 +108,7 @@ def demonstrations(
                 if rejected is not None:
                     rejected[reason] += 1
                 continue
-            yield demonstration(system, trajectory, [not slip for slip in slipped], thinking=thinking)
+            yield demonstration(system, trajectory, [not slip for slip in slipped], shown=shown)
             kept += 1
             if kept == count:
                 return
@@ -131,13 +131,13 @@ def hindsight_demonstrations(
     *,
     skill: float = 0.0,
     form: PromptForm = PromptForm.FULL,
-    thinking: bool = True,
+    shown: Shown = everything,
 ) -> Iterator[Demonstration]:
     """`count` demonstrations from the plays of each task (`played`), at prices drawn from those of `values`.
 
     The first are the skill base, a share `skill`: told no price, and the play of least regret at price 0, which does all there
-    is to do. At high prices a play is short, and a student of such alone would hardly learn to act. Without `thinking` only the
-    actions are shown, of the same plays. Raises `ValueError` where no task has a usable play.
+    is to do. At high prices a play is short, and a student of such alone would hardly learn to act. Of the thinking there is
+    what is `shown`, of the same plays. Raises `ValueError` where no task has a usable play.
     """
     usable = [[play for play in plays if play.usable] for plays in played]
     usable = [plays for plays in usable if plays]
@@ -152,7 +152,7 @@ def hindsight_demonstrations(
         play = usable[place][chosen]
         worth = regrets[place][chosen][:, price] <= SLIGHT
         loss = [bool(good) and not slip for good, slip in zip(worth, play.slipped, strict=True)]
-        yield demonstration(system_text(gym, form, told), play.trajectory, loss, told, thinking=thinking)
+        yield demonstration(system_text(gym, form, told), play.trajectory, loss, told, shown=shown)
 
 
 def skill_base(count: int, skill: float) -> int:
@@ -167,13 +167,13 @@ def demonstration(
     price: float | None = None,
     left: Sequence[int] | None = None,
     *,
-    thinking: bool = True,
+    shown: Shown = everything,
 ) -> Demonstration:
     """A trajectory as texts. `price`, and the user turns that are `left` before each turn, are restated in the thinking where
-    they are given; without `thinking` its actions alone."""
+    they are given; of both there is what is `shown`."""
     before = [None] * len(play.turns) if left is None else left
     thoughts = [restated(turn.thinking, price, each) for turn, each in zip(play.turns, before, strict=True)]
-    texts = [render(thought if thinking else "", turn.action) for thought, turn in zip(thoughts, play.turns, strict=True)]
+    texts = [render(shown(thought), turn.action) for thought, turn in zip(thoughts, play.turns, strict=True)]
     replies = [turn.reply for turn in play.turns]
     return Demonstration(system, play.opening, tuple(zip(texts, replies, loss, strict=True)))
 

@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bao.errors import ConfigError, suggest
+from bao.measures.behaviors import Behavior
 from bao.settings import AUTO, FoundWeights, Section
 from bao.train.credit import Baseline, Estimator, Mixing, Scale
 from bao.train.infopo import GATE, PLACEHOLDER, InfoPO
 from bao.train.penalties import IS_COEFFICIENT, OT_COEFFICIENT, PenaltyVariant
 from bao.train.shaping import OVER_BUDGET, CostWeights, Shaping
+from bao.train.shown import Shown, all_but, nothing
 from bao.train.situations import Situations
 
 TRACKERS = ("mlflow", "trackio", "wandb")
@@ -54,6 +56,8 @@ class SFTSection(Section):
     teaches it to copy, where its own turns alone may not."""
     thinking: bool = True
     """Show what the teacher thinks; otherwise only what it does."""
+    leave_out: tuple[Behavior, ...] = ()
+    """Behaviours whose clauses of the thinking are not shown, such as ["memory_management"]."""
     tasks: int = Field(default=4000, ge=1)
     """Training tasks that the demonstrations are played on."""
     epochs: int = Field(default=1, ge=1)
@@ -74,6 +78,19 @@ class SFTSection(Section):
                 f"episodes={self.episodes!r} serves selection='hindsight' only, not {str(self.selection)!r}: leave it out"
             )
         return self
+
+    @model_validator(mode="after")
+    def _leaves_out(self) -> Self:
+        if self.leave_out and not self.thinking:
+            raise ValueError(
+                "leave_out serves thinking=true only, since without it no behaviour is shown: leave one of them out"
+            )
+        return self
+
+    @property
+    def shown(self) -> Shown:
+        """What is shown of the thinking."""
+        return all_but(self.leave_out) if self.thinking else nothing
 
     @model_validator(mode="after")
     def _tells_budgets(self) -> Self:

@@ -13,7 +13,7 @@ from bao.pareto.frontier import HypervolumeDifference
 from bao.pareto.objective import DEFAULT
 from bao.pareto.regret import ENVELOPE, RegretTable
 from bao.policies.scripted import RATIONAL
-from bao.recipes.ablation import over_seeds
+from bao.recipes.contrasts import over_seeds
 from bao.recipes.run import told_prices
 from bao.recipes.sweep.plan import Plan, Point
 
