@@ -1,10 +1,12 @@
 """Judge a policy: play tasks with it into folders, and summarize what is there.
 
-What is there already is not played again, so an evaluation that was stopped goes on where it stopped.
+What is there already is not played again: an evaluation that was stopped goes on where it stopped, and a finished one may ask
+for more tasks, for more rollouts of each, or for new tries of what ended in a fault.
 """
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ from bao.policy import PolicyRef
 from bao.progress import Progress
 from bao.rollout.plan import tasks_digest
 from bao.rollout.preflight import check_playable
+from bao.rollout.runner import LOG as RUN_LOG
 from bao.rollout.runner import discard_log
-from bao.storage.episodes import iterate_episodes
+from bao.storage.episodes import count_episodes, iterate_episodes
 from bao.storage.folder import CONFIG, LOG, logger, open_folder, relative_to
 from bao.trajectory import Fault
 
@@ -40,7 +43,7 @@ def evaluate(policy: Any, job: EvaluationJob, folders: Folders, progress: Progre
     series = job.series or player.name
     for weight, out in folders.items():
         _open(out, ref, player, job, series, weight)
-    missing = {weight: out for weight, out in folders.items() if not _is_finished(out)}
+    missing = {weight: out for weight, out in folders.items() if not _is_finished(out, job)}
     if missing:
         player.play(missing, series, progress)
     for out in missing.values():
@@ -73,14 +76,34 @@ def _open(out: Path, ref: PolicyRef, player: Player, job: EvaluationJob, series:
                 mode="json", exclude={"tasks", "effort_weights", "scripted", *RUNNING, *player.unused}
             ),
         },
+        partial(_has_grown, out, job),
     )
 
 
-def _is_finished(out: Path) -> bool:
-    finished = (out / SUMMARY).is_file() and (out / EPISODES).is_file()
-    if finished:
-        discard_log(out)  # of a run that was killed between its last two steps
-    return finished
+def _has_grown(out: Path, job: EvaluationJob, there: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether the folder's finished episodes are among those asked for: its tasks are the first of these, all else is alike.
+
+    One that is at work is none: its log is of one plan.
+    """
+    if (out / RUN_LOG).is_dir() or not (out / EPISODES).is_file():
+        return False
+    count, rollouts = there.get("tasks", 0), there.get("evaluation", {}).get("rollouts", 0)
+    if not (1 <= count <= len(job.tasks) and 1 <= rollouts <= job.settings.rollouts):
+        return False
+    first = job.tasks.tasks[:count]
+    before = {"tasks": count, "last_task": first[-1].id, "tasks_digest": tasks_digest(first)}
+    return there == {**now, **before, "evaluation": {**now["evaluation"], "rollouts": rollouts}}
+
+
+def _is_finished(out: Path, job: EvaluationJob) -> bool:
+    if not ((out / SUMMARY).is_file() and (out / EPISODES).is_file()):
+        return False
+    if count_episodes(out / EPISODES) != len(job.tasks) * job.settings.rollouts:
+        return False
+    if job.settings.retry_faults and EvaluationResult(out).summary["episodes"] < len(job.tasks) * job.settings.rollouts:
+        return False
+    discard_log(out)  # of a run that was killed between its last two steps
+    return True
 
 
 def _summarize(out: Path, job: EvaluationJob, progress: Progress) -> None:

@@ -1,7 +1,7 @@
 """Who plays the episodes of an evaluation: policies that are asked turn by turn, and local models, which play in batches."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from bao.rollout.executors.base import ExecutionSettings
 from bao.rollout.plan import MakePolicy, Plan
 from bao.rollout.request import GymLimits, Limits, OnEpisode, Request
 from bao.rollout.runner import run
+from bao.task import Task
 
 if TYPE_CHECKING:
     from bao.policies.agents import Agent
@@ -219,9 +220,7 @@ class LocalPlayer:
         identity |= {"limits": tokens, "temperature": settings.temperature, "dtype": section.dtype, "sampler": draw.VERSION}
         batches = {}
         for weight, out in folders.items():
-            rng = np.random.default_rng([job.seed, 2])  # the same seeds at every weight: points can be compared in pairs
-            told = (weight, job.budget)
-            requests = [Request(task, int(rng.integers(2**31)), *told) for task in job.tasks for _ in range(settings.rollouts)]
+            requests = [Request(*each, weight, job.budget) for each in _seeded(job)]
             batches[out] = FolderRequests(requests, identity)
 
         def play(requests: Sequence[Request], note: OnEpisode) -> None:
@@ -232,6 +231,13 @@ class LocalPlayer:
 
         with progress.task(f"evaluating {series}", sum(map(len, batches.values()))) as update:
             run_batches(batches, EPISODES, make_gym(job.gym), play, failures, update)
+
+
+def _seeded(job: EvaluationJob) -> Iterator[tuple[Task, int]]:
+    """Each task with the seed of each of its rollouts: the same at every weight, so that points can be compared in pairs, and
+    whatever comes after."""
+    rngs = [np.random.default_rng([job.seed, 2, *([rollout] if rollout else [])]) for rollout in range(job.settings.rollouts)]
+    return ((task, int(rng.integers(2**31))) for task in job.tasks for rng in rngs)
 
 
 def check_told(weights: Sequence[float | None], budget: int | None) -> None:

@@ -12,7 +12,9 @@ from bao.rollout.failures import FailurePolicy, Failures
 from bao.settings import EffortWeights, Section
 from bao.task import TaskSet
 
-RUNNING = frozenset({"concurrency", "workers", "ray", "failures", "retries", "minimum_healthy", "episode_timeout"})
+RUNNING = frozenset(
+    {"concurrency", "workers", "ray", "failures", "retries", "retry_faults", "minimum_healthy", "episode_timeout"}
+)
 """Settings of an evaluation that say how episodes are played, and change none."""
 
 
@@ -39,6 +41,8 @@ class EvaluationSection(Section):
     """What is made of an episode that ends in a fault."""
     retries: int = Field(default=2, ge=0)
     """Further tries of such an episode, but under ``fail_fast``."""
+    retry_faults: bool = False
+    """Play those of a finished folder that ended in a fault again; one that has not finished does so in any case."""
     minimum_healthy: float = Field(default=0.9, ge=0, le=1)
     """The share of episodes that has to be healthy under ``minimum_viable``."""
     episode_timeout: float = Field(default=3600.0, gt=0)

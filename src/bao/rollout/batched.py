@@ -17,7 +17,7 @@ from bao.rollout.failures import FailurePolicy, FaultCounter
 from bao.rollout.information import with_information_gain
 from bao.rollout.plan import digest_of
 from bao.rollout.request import OnEpisode, Request
-from bao.rollout.runner import LOG, Meter, count, missing, write_finished
+from bao.rollout.runner import LOG, Meter, count, missing, recall, write_finished
 from bao.storage.episodes import episode_row
 from bao.storage.folder import folder_lock
 from bao.storage.log import LogFile
@@ -42,10 +42,15 @@ class FolderRequests:
         """A digest of all that the episode depends on."""
         request = self.requests[index]
         told = [request.effort_weight, *([] if request.budget is None else [{"budget": request.budget}])]
-        return digest_of(self._identity, request.task.to_json(), index, request.seed, *told)
+        return digest_of(self.identity, request.task.to_json(), index, request.seed, *told)
+
+    def name(self, index: int) -> tuple[str, int]:
+        """The episode's task and seed."""
+        return self.requests[index].task.id, self.requests[index].seed
 
     @cached_property
-    def _identity(self) -> str:
+    def identity(self) -> str:
+        """A digest of `settings`."""
         return digest_of(self.settings)
 
 
@@ -54,13 +59,15 @@ def run_batches(
 ) -> None:
     """Have played what the folders lack of their batches, then write the `file` of each.
 
-    An episode that had ended in a fault before is played again. `listener`: a gym for what the episodes told. Raises
+    An episode that had ended in a fault before is played again; the healthy ones of a `file` that is there count as played.
+    `listener`: a gym for what the episodes told. Raises
     `ConfigError` and `bao.rollout.failures.FaultsError` as `bao.rollout.runner.run` does. `discard_log` after the files have
     been put to use.
     """
     with ExitStack() as stack:
         for out in batches:
             stack.enter_context(folder_lock(out / LOG))
+            recall(out / LOG, batches[out], out / file, traced=True)
         lacking = [(out, index) for out, batch in batches.items() for index in missing(out / LOG, batch)]
         parts = {out: stack.enter_context(closing(LogFile(out / LOG))) for out in dict.fromkeys(out for out, _ in lacking)}
         whole = sum(map(len, batches.values()))

@@ -57,10 +57,15 @@ class Plan:
     def key(self, index: int) -> str:
         """A digest of all that the episode depends on."""
         seed, number = self.seeds[index // len(self.tasks)], index % len(self.tasks)
-        return digest_of(self._identity, self._contents[number], seed)
+        return digest_of(self.identity, self._contents[number], seed)
+
+    def name(self, index: int) -> tuple[str, int]:
+        """The episode's task and seed."""
+        return self.tasks[index % len(self.tasks)].id, self.seeds[index // len(self.tasks)]
 
     @cached_property
-    def _identity(self) -> str:
+    def identity(self) -> str:
+        """A digest of `settings`."""
         return digest_of(self.settings or {})
 
     @cached_property

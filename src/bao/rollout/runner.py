@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from bao.errors import ConfigError
 from bao.progress import Update
 from bao.rollout.executors.base import ExecutionSettings, Executor, Warn
 from bao.rollout.executors.threads import ThreadExecutor
 from bao.rollout.failures import FaultCounter
 from bao.rollout.plan import Plan
+from bao.storage.episodes import episode_row, identity_of, iterate_episodes
 from bao.storage.folder import folder_lock, logger
-from bao.storage.log import Keys, compact, finished
+from bao.storage.log import Keys, LogFile, compact, finished
 from bao.task import Task
 from bao.trajectory import Fault
 
@@ -28,12 +30,14 @@ def run(
 ) -> Mapping[str, int]:
     """Play what `out` lacks of `plan`, then write all of it to `path`; the faults of this call, by name.
 
-    An episode that had ended in a fault before is played again. `out` may hold a log of this plan only (`ConfigError`), and one
-    process at a time may work there. Raises `bao.rollout.failures.FaultsError` where the failure policy stops it; what is done
-    is kept then too. `discard_log` after `path` has been put to use.
+    An episode that had ended in a fault before is played again; the healthy ones of a file at `path` count as played. `out`
+    may hold a log of this plan only (`ConfigError`), and one process at a time may work there. Raises
+    `bao.rollout.failures.FaultsError` where the failure policy stops it; what is done is kept then too. `discard_log` after
+    `path` has been put to use.
     """
     folder = out / LOG
     with folder_lock(folder):
+        recall(folder, plan, path)
         lacking, whole = missing(folder, plan), len(plan)
         done = whole - len(lacking)
         counter = FaultCounter(running.failures, whole)
@@ -56,12 +60,37 @@ def missing(folder: Path, keys: Keys) -> list[int]:
     return [index for index in range(len(keys)) if index not in found or found[index].fault is not None]
 
 
+def recall(folder: Path, keys: Keys, path: Path, *, traced: bool = False) -> None:
+    """Put the healthy episodes of a finished file back into the log, as far as it lacks them, so that the others can be played.
+
+    Raises `ConfigError` where they were played by another policy or under other settings than `keys` tell.
+    """
+    if not path.is_file():
+        return
+    there = {number for number, record in finished(folder, keys).items() if record.fault is None}
+    lacking = {keys.name(number): number for number in range(len(keys)) if number not in there}
+    kept = (
+        (lacking[name], episode)
+        for episode in iterate_episodes(path, traces=traced)
+        if episode.fault is None and (name := (episode.task_id, episode.seed)) in lacking
+    )
+    if identity_of(path) != keys.identity and next(kept, None) is not None:
+        raise ConfigError(
+            f"{path} holds episodes of another configuration (the policy, its weights or the gym changed since, or an earlier "
+            "version wrote it): name another --out"
+        )
+    if lacking:
+        with closing(LogFile(folder)) as log:
+            for number, episode in kept:
+                log.append(number, keys.key(number), None, episode_row(episode, traced=traced))
+
+
 def write_finished(folder: Path, keys: Keys, path: Path, *, traced: bool = False) -> None:
     """Write a log that holds every episode to `path`, with token traces where `traced`."""
     records = finished(folder, keys)
     if len(records) != len(keys):
         raise RuntimeError(f"{folder} holds {len(records)} of {len(keys)} episodes after all were played")
-    compact(records, path, traced=traced)
+    compact(records, path, traced=traced, identity=keys.identity)
 
 
 def count(counter: FaultCounter, task: Task, seed: int, fault: Fault | None, detail: str) -> None:

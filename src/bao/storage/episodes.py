@@ -3,7 +3,8 @@
 The columns are the fields of `Trajectory`, its turns as ``transcript`` (a list of structs), and ``task_return``,
 ``user_effort``, ``turns`` and ``tokens`` for whoever reads the file with another tool. Token traces have columns of their own
 (``trace_*``), there only if some episode has one, as is ``budget``, what a policy was told of it. The schema's metadata holds
-the format's version under ``bao.format`` and the number of episodes under ``bao.episodes``.
+the format's version under ``bao.format``, the number of episodes under ``bao.episodes``, and under ``bao.identity`` a digest of
+what they were played by and under, where that is known.
 """
 
 import re
@@ -34,6 +35,7 @@ READABLE = ("1", "2", FORMAT)
 
 _FORMAT_KEY = b"bao.format"
 _COUNT_KEY = b"bao.episodes"
+_IDENTITY_KEY = b"bao.identity"
 _ROW_GROUP = 256
 """Episodes converted at a time: bounds memory, and keeps each text column of a group under Arrow's 2 GiB."""
 _READ = 64
@@ -99,15 +101,15 @@ def episode_row(episode: Trajectory, *, traced: bool = False) -> dict[str, Any]:
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in row.items()}
 
 
-def write_rows(path: Path | str, rows: Iterable[dict[str, Any]], *, traced: bool = False) -> int:
-    """As `stream_episodes`, from what `episode_row` gives."""
-    return _write(Path(path), rows, traced)
+def write_rows(path: Path | str, rows: Iterable[dict[str, Any]], *, traced: bool = False, identity: str = "") -> int:
+    """As `stream_episodes`, from what `episode_row` gives; `identity` is kept beside them (`identity_of`)."""
+    return _write(Path(path), rows, traced, identity=identity)
 
 
-def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, told: bool = False) -> int:
+def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, told: bool = False, identity: str = "") -> int:
     """`told`: with a column of budgets. Without, the file is begun anew where a budget comes."""
     columns = _EPISODE + (_BUDGET if told else []) + (_TRACE if traced else [])
-    schema = pa.schema(columns, metadata={_FORMAT_KEY: FORMAT.encode()})
+    schema = pa.schema(columns, metadata={_FORMAT_KEY: FORMAT.encode(), _IDENTITY_KEY: identity.encode()})
     remaining, group, count = iter(rows), [], 0
     with atomic_write(path) as file, pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
         while group := list(islice(remaining, _ROW_GROUP)):
@@ -121,7 +123,14 @@ def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, told: bool 
         return count
     with pq.ParquetFile(path) as before:  # without a count: no reader takes it for whole
         written = (row for batch in before.iter_batches(batch_size=_READ) for row in batch.to_pylist())
-        return _write(path, chain(written, group, remaining), traced, told=True)
+        return _write(path, chain(written, group, remaining), traced, told=True, identity=identity)
+
+
+def identity_of(path: Path | str) -> str:
+    """A digest of what the episodes of a file were played by and under; empty where it was written without. Raises `DataError`
+    as `read_episodes` does."""
+    with _reading(Path(path)), pq.ParquetFile(path) as file:
+        return str((file.schema_arrow.metadata or {}).get(_IDENTITY_KEY, b"").decode())
 
 
 def count_episodes(path: Path | str) -> int:

@@ -3,7 +3,7 @@
 import logging
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,16 @@ logger = logging.getLogger("bao")
 logger.addHandler(logging.NullHandler())
 
 
-def open_folder(out: Path, settings: Mapping[str, Any]) -> None:
+Grows = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+"""Whether a folder of the first settings may go on as one of the second: its results are part of what these ask for."""
+
+
+def open_folder(out: Path, settings: Mapping[str, Any], grows: Grows | None = None) -> None:
     """Make `out`, write its ``config.toml`` and log to its ``log.txt``; logs of the folders above it go on too.
 
     A folder that was begun with the same settings is continued. One with others is refused (`ConfigError` naming the first
-    setting that differs), so that results of two settings never mix; where it holds no result yet, it takes the new ones.
+    setting that differs), so that results of two settings never mix; where it holds no result yet, or `grows` says so, it takes
+    the new ones.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -37,7 +42,8 @@ def open_folder(out: Path, settings: Mapping[str, Any]) -> None:
     text = tomli_w.dumps(_plain(settings))
     config = out / CONFIG
     begun = config.is_file()
-    if begun and _holds_results(out):
+    kept = begun and _holds_results(out)
+    if kept and (grows is None or not grows(_read(config), _plain(settings))):
         _refuse_other(out, _read(config), _plain(settings))
     else:
         atomic_text(config, text)

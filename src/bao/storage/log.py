@@ -32,6 +32,13 @@ class Keys(Protocol):
     def key(self, index: int) -> str:
         """What tells the episode from any other."""
 
+    def name(self, index: int) -> tuple[str, int]:
+        """The episode's task and seed."""
+
+    @property
+    def identity(self) -> str:
+        """A digest of what is the same in all keys: by what and under what settings the episodes are played."""
+
 
 class Record(NamedTuple):
     """One line's head, and where its row lies."""
@@ -114,9 +121,9 @@ def finished(folder: Path, keys: Keys) -> dict[int, Record]:
     return found
 
 
-def compact(records: dict[int, Record], path: Path, *, traced: bool = False) -> None:
+def compact(records: dict[int, Record], path: Path, *, traced: bool = False, identity: str = "") -> None:
     """Write the rows of `records`, by index, as ``episodes.parquet``; one row group is held at a time."""
-    write_rows(path, _rows(records), traced=traced)
+    write_rows(path, _rows(records), traced=traced, identity=identity)
 
 
 def _rows(records: dict[int, Record]) -> Iterator[dict[str, Any]]:

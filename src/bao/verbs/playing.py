@@ -40,6 +40,7 @@ def evaluate(
     ray: str | None = None,
     failures: str | None = None,
     retries: int | None = None,
+    retry_faults: bool = False,
     minimum_healthy: float | None = None,
     episode_timeout: float | None = None,
     effort_weight: float | None = None,
@@ -81,6 +82,7 @@ def evaluate(
         failures: What happens if an episode ends in a fault. fail_fast: the run stops. retry: it is tried again, then left out.
             minimum_viable: as retry, but the run stops if too few episodes are healthy.
         retries: Further tries of an episode that ended in a fault.
+        retry_faults: Play the episodes of a finished folder that ended in a fault again.
         minimum_healthy: The share of episodes that must be healthy under minimum_viable.
         episode_timeout: Seconds that one try of an episode may take (with a local model: that its gym may take); then it is a
             fault.
@@ -111,6 +113,7 @@ def evaluate(
     sampling = {"temperature": temperature, "turn_tokens": turn_tokens, "trajectory_tokens": trajectory_tokens}
     running = {"concurrency": concurrency, "workers": workers, "ray": ray, "episode_timeout": episode_timeout}
     running |= {"failures": failures, "retries": retries, "minimum_healthy": minimum_healthy}
+    running["retry_faults"] = retry_faults or None
     values: dict[str, Any] = {
         "gym": options.gym_table(ref, gym, levels, gym_settings, user_model, judge_model, api_key_env),
         "model": options.given({"device": device}),
