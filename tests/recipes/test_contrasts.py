@@ -1,16 +1,19 @@
 """Arms compared over seeds: worked numbers, and recipes of factors."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from scipy import stats
 
+from bao.cli.judging import ablation_table
 from bao.errors import ConfigError
 from bao.recipes.ablation import load_ablation
-from bao.recipes.contrasts import contrast, differences, effects, over_seeds
+from bao.recipes.contrasts import contrast, differences, effects, means, over_seeds
 
 
 def test_the_interval_over_seeds_is_students() -> None:
@@ -59,6 +62,7 @@ def test_the_effect_of_a_factor_is_its_mean_over_the_levels_of_the_others() -> N
     assert found["b"]["worth"]["mean"] == pytest.approx(1.5)
 
 
+NAMES = ["worth", "score", "user_effort"]
 FACTORS = """
 name = "two"
 base = "quickstart"
@@ -101,3 +105,21 @@ def test_what_is_wrong_with_arms_is_said(tmp_path: Path, text: str, message: str
     (tmp_path / "bad.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_ablation(str(tmp_path / "bad.toml"))
+
+
+def test_the_table_of_arms_holds_every_number_at_80_columns() -> None:
+    arms = {"thinking+turn_credit+told_price": 0.5, "plain": 0.25}
+    runs = {arm: [dict.fromkeys(NAMES, value + seed / 100) for seed in range(3)] for arm, value in arms.items()}
+    result = {
+        "seeds": [0, 1, 2],
+        "means": means(runs, NAMES),
+        "differences": differences(runs, NAMES, {"worth": 0.3}),
+        "effects": {},
+    }
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(ablation_table(result))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    half = 4.302653 * 0.01 / 3**0.5
+    assert text.count(f"0.510 ±{half:.3f}") == text.count(f"0.260 ±{half:.3f}") == 3
+    assert f"+0.250 ±{0:.3f} *=" in text
+    assert text.count("+0.250 ±0.000 * ") == 2

@@ -11,32 +11,35 @@ from bao.measures.comparison import Comparison, Difference
 from bao.measures.transfer import Ratio, Transfer
 from bao.pareto.regret import ENVELOPE
 
-CONTRASTS = "*: differs (p < .05, Holm over the rows of a kind); =: any difference is within the margin (5 %, one-sided twice)"
+SHOWN = ("worth", "score", "user_effort")
+"""The measures of arms that fit a narrow terminal."""
 
 
 def ablation_table(result: Mapping[str, Any]) -> Table:
-    """The arms side by side, from the content of an ``ablation.json``."""
-    first, names = next(iter(result["means"])), list(next(iter(result["means"].values())))
-    view = Table(
-        "Arm",
-        *(name.replace("_", " ") for name in names),
-        title=Text(f"Means over seeds with 95 % t intervals, and how much more {first} has, seed by seed"),
-        caption=Text(CONTRASTS) if len(result["seeds"]) > 1 else None,
-        caption_justify="left",
-    )
-    for arm, values in result["means"].items():
-        view.add_row(arm, *(interval_text(values[name]) for name in names))
-    contrasts = {f"{first} less {arm}": values for arm, values in result["differences"].items()}
-    for title, rows in (("", contrasts), ("effect of ", result["effects"])):
+    """The arms of an ``ablation.json`` side by side: means, differences from the first, effects of factors."""
+    first, all_names = next(iter(result["means"])), list(next(iter(result["means"].values())))
+    names = [name for name in SHOWN if name in all_names]
+    caption = "With the half-width of the 95 % interval over seeds. worth is R - wU in the mean over the prices."
+    if len(result["seeds"]) > 1:
+        caption += " *: differs (p < .05, Holm over the rows). =: any difference is within the margin (two one-sided tests)."
+    view = Table(title=f"{len(result['seeds'])} seeds", caption=Text(f"{caption} ablation.json has the other measures."))
+    view.caption_justify = view.title_justify = "left"
+    view.add_column("Arm", overflow="fold", min_width=20)
+    for name in names:
+        view.add_column(name.replace("user_effort", "U").replace("_", " "), no_wrap=True)
+    parts = [("", "means"), (f"{first} less", "differences"), ("effect of", "effects")]
+    for place, (title, part) in enumerate(parts):
         view.add_section()
-        for label, values in rows.items():
-            view.add_row(title + label, *(_contrast_text(values[name]) for name in names))
+        if place and result[part]:
+            view.add_row(Text(title, style="italic"))
+        for label, values in result[part].items():
+            view.add_row(label, *(_half_width_text(values[name], "+.3f" if place else ".3f") for name in names))
     return view
 
 
-def _contrast_text(found: Mapping[str, float]) -> str:
+def _half_width_text(found: Mapping[str, float], digits: str) -> str:
     marks = "*" * (found.get("p_holm", 1.0) < 0.05) + "=" * (found.get("equivalent", 0.0) > 0)
-    return f"{interval_text(found, '+.3f')} {marks}".rstrip()
+    return f"{found['mean']:{digits}} ±{found['high'] - found['mean']:.3f} {marks}".rstrip()
 
 
 def sweep_table(result: Mapping[str, Any]) -> Table:
