@@ -246,9 +246,10 @@ def test_groups_are_never_mixed() -> None:
         make_group(TASKS[0], 0.1, mixed, Shaping(), CreditSection())
 
 
-def test_several_weights_need_a_policy_that_is_told_them(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"grpo\.conditioned"):
-        trainer(tmp_path, FakeBackend(), conditioned=False)
+def test_several_weights_need_a_policy_that_is_told_them() -> None:
+    with pytest.raises(ValueError, match="a policy that is told none needs a single one"):
+        GRPOSection(effort_weights=(0.0, 0.2), conditioned=False)
+    assert GRPOSection(effort_weights=(0.1,), conditioned=False).weights == (0.1,)
 
 
 def test_kl_and_entropy_terms_move_the_gradient(tmp_path: Path) -> None:

@@ -55,13 +55,8 @@ class GRPOTrainer:
         """`reference`: by price what can be reached, for naming a collapse; without it, what the first steps reached. `infopo`
         adds an intrinsic part to the advantages; `listener` says what each query told, where `shaping` asks.
 
-        Raises `ConfigError` where it cannot, and on several weights for a policy that is told none.
+        Raises `ConfigError` where it cannot.
         """
-        if not settings.conditioned and len(set(settings.weights)) > 1:
-            raise ConfigError(
-                f"grpo.effort_weights={list(settings.weights)} with grpo.conditioned=false: a policy that is not told "
-                "the weight needs a single one"
-            )
         listener = require_belief(listener, tasks) if shaping.ig_coefficient else None
         self.sampler = Sampler(backend, tasks, settings, shaping, credit, seed, infopo, listener)
         self.backend, self.settings, self.seed, self.out = backend, settings, seed, out

@@ -157,6 +157,16 @@ class GRPOSection(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _tells_weights(self) -> Self:
+        # As "auto" they are still to be found, and `bao.recipes.weights` refuses them.
+        if not self.conditioned and self.effort_weights != AUTO and len(set(self.effort_weights)) > 1:
+            raise ValueError(
+                f"effort_weights={list(self.effort_weights)} with conditioned=false: a policy that is told none needs a single "
+                "one; their mean is the same to it as each in turn"
+            )
+        return self
+
     @property
     def weights(self) -> tuple[float, ...]:
         """The effort weights as numbers. Raises `ConfigError` where they are still to be found."""
