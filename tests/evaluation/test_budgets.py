@@ -190,7 +190,7 @@ def test_a_local_model_is_told_the_budget_in_place_of_a_price(model: Callable[..
     assert {each.system for each in result.episodes(traces=False)} == {"travel, 16 turns, at most 2 user turns"}
     both = package.evaluate(model(0, 2), budget=2, effort_weight=0.1, name="mine", out="both", progress=False, **SMALL)
     (system,) = {each.system for each in both.episodes(traces=False)}
-    assert system == "travel, 16 turns, a user turn costs 10 percent, at most 2 user turns"
+    assert system == "travel, 16 turns, a user turn costs 10+0 percent, at most 2 user turns"
     assert [each.seed for each in both.episodes()] == [each.seed for each in result.episodes()]
 
 

@@ -377,7 +377,7 @@ def test_a_trained_model_is_told_what_it_was_trained_with_and_keeps_its_thoughts
         assert not [request for request in stub.requests if "tools" in request]
     (episode,) = read_episodes(tmp_path / "episodes.parquet")
     assert {turn.thinking for turn in episode.turns} == {"I think."}
-    assert last[0]["content"] == episode.system == "travel, 16 turns, a user turn costs 10 percent"
+    assert last[0]["content"] == episode.system == "travel, 16 turns, a user turn costs 10+0 percent"
     assert last[1] == {"role": "user", "content": episode.opening}
     turns = [f"<think>I think.</think>[{turn.action.kind}] {turn.action.content}" for turn in episode.turns[:-1]]
     assert [message for message in last if message["role"] == "assistant"] == [

@@ -4,7 +4,7 @@ import pytest
 
 from bao.gyms.function import Function
 from bao.gyms.travel import Travel
-from bao.policies.prompt import PromptForm, rules_text, system_text, told_budget, told_price
+from bao.policies.prompt import PromptForm, percent, rules_text, system_text, told_budget, told_price
 
 
 @pytest.mark.parametrize("gym", [Travel(), Function(), Travel(horizon=9)])
@@ -18,8 +18,20 @@ def test_the_full_form_names_every_action_and_the_horizon(gym: Travel | Function
 
 def test_the_brief_form_holds_only_what_differs_between_episodes() -> None:
     assert system_text(Travel(horizon=12), PromptForm.BRIEF) == "travel, 12 turns"
-    assert system_text(Travel(), PromptForm.BRIEF, 0.15) == "travel, 16 turns, a user turn costs 15 percent"
-    assert system_text(Travel(), PromptForm.BRIEF, 0.0) == "travel, 16 turns, a user turn costs 0 percent"
+    assert system_text(Travel(), PromptForm.BRIEF, 0.15) == "travel, 16 turns, a user turn costs 10+5 percent"
+    assert system_text(Travel(), PromptForm.BRIEF, 0.0) == "travel, 16 turns, a user turn costs 0+0 percent"
+
+
+@pytest.mark.parametrize("form", PromptForm)
+def test_every_price_in_whole_percent_is_read_back_from_either_form(form: PromptForm) -> None:
+    for whole in (*range(101), 120):
+        assert told_price(system_text(Travel(), form, whole / 100)) == whole / 100
+        assert told_price(system_text(Travel(), form, whole / 100, 3)) == whole / 100
+
+
+def test_the_brief_form_tells_a_price_by_tens_and_ones() -> None:
+    assert [percent(price, PromptForm.BRIEF) for price in (0.0, 0.07, 0.3, 1.2)] == ["0+0", "0+7", "30+0", "120+0"]
+    assert [percent(price) for price in (0.0, 0.07, 0.3, 1.2)] == ["0", "7", "30", "120"]
 
 
 def test_only_a_conditioned_policy_is_told_a_price() -> None:
@@ -36,7 +48,7 @@ def test_the_price_is_put_on_the_kinds_that_involve_the_user(convention: str, ki
 def test_a_budget_is_told_beside_a_price_or_in_place_of_one() -> None:
     assert system_text(Travel(), PromptForm.BRIEF, budget=2) == "travel, 16 turns, at most 2 user turns"
     both = system_text(Travel(), PromptForm.BRIEF, 0.07, 1)
-    assert both == "travel, 16 turns, a user turn costs 7 percent, at most 1 user turn"
+    assert both == "travel, 16 turns, a user turn costs 0+7 percent, at most 1 user turn"
     assert (told_price(both), told_budget(both)) == (0.07, 1)
     assert "user turn" not in system_text(Travel())
     assert "Involving the user ([answer]) has a limit: at most 0 user turns" in system_text(

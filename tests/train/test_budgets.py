@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bao.errors import ConfigError
 from bao.gyms.travel import Travel
-from bao.policies.prompt import PromptForm, told_budget, told_price
+from bao.policies.prompt import PromptForm, percent, told_budget, told_price
 from bao.task import Split
 from bao.train.budgets import BudgetValues, budget_demonstrations, budget_warnings, left, measure_budgets, within
 from bao.train.demonstrations import Demonstration, gather
@@ -168,7 +168,8 @@ def test_some_tell_a_price_beside_the_budget_and_restate_both(played: list[list[
     assert 60 < len(both) < 140
     assert {told_price(each.system) for each in both} == {0.05, 0.2}
     for each in both:
-        assert f"at {100 * (told_price(each.system) or 0):.0f} | left {told_budget(each.system)} | " in each.turns[0][0]
+        price = percent(told_price(each.system) or 0.0, PromptForm.BRIEF)
+        assert f"at {price} | left {told_budget(each.system)} | " in each.turns[0][0]
         assert user_turns(each) <= (told_budget(each.system) or 0)
     of_four = [
         [user_turns(each) for each in both if told_budget(each.system) == 4 and told_price(each.system) == w]

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from bao.gym import Gym
 
-_TOLD = re.compile(r"a user turn costs (\d+) percent")
+_TOLD = re.compile(r"a user turn costs (\d+)(?:\+(\d))? percent")
 _BUDGET = re.compile(r"at most (\d+) user turns?\b")
 
 
@@ -25,10 +25,10 @@ def system_text(
     """The system text for an episode in `gym`; `effort_weight` is the price of one user-involving turn, in units of R, and
     `budget` the most of them that are wanted in the episode.
 
-    The price is told in whole percent of what the task is worth: one token for a small model, where a fraction is three.
+    The price is told in whole percent of what the task is worth (`percent`).
     """
     if form is PromptForm.BRIEF:
-        return ", ".join(filter(None, (gym.name, f"{gym.horizon} turns", _price(effort_weight), _budget(budget))))
+        return ", ".join(filter(None, (gym.name, f"{gym.horizon} turns", _price(effort_weight, form), _budget(budget))))
     how = (
         "Think first, between <think> and </think>, then take exactly one action. You may also take it as a call of the tool "
         "interact(choice, content)."
@@ -41,8 +41,19 @@ def rules_text(gym: Gym, effort_weight: float | None = None, budget: int | None 
     return "\n".join(filter(None, (gym.instructions(), *_told(gym, effort_weight, budget))))
 
 
-def _price(effort_weight: float | None) -> str:
-    return "" if effort_weight is None else f"a user turn costs {100 * effort_weight:.0f} percent"
+def percent(effort_weight: float, form: PromptForm = PromptForm.FULL) -> str:
+    """A price in whole percent: ``21``, and in the brief form by tens and ones: ``20+1``.
+
+    A small model learns numbers from the demonstrations alone. Of a price that none told it knows the tens and the ones; one
+    word for the whole number it would never have seen, and restates another. Two digits with no sign between it restates in
+    either order.
+    """
+    whole = round(100 * effort_weight)
+    return str(whole) if form is PromptForm.FULL else f"{whole - whole % 10}+{whole % 10}"
+
+
+def _price(effort_weight: float | None, form: PromptForm = PromptForm.FULL) -> str:
+    return "" if effort_weight is None else f"a user turn costs {percent(effort_weight, form)} percent"
 
 
 def _budget(budget: int | None) -> str:
@@ -66,7 +77,7 @@ def _told(gym: Gym, effort_weight: float | None, budget: int | None) -> tuple[st
 def told_price(system: str) -> float | None:
     """The effort weight that a system text tells; None where it tells none."""
     found = _TOLD.search(system)
-    return int(found[1]) / 100 if found else None
+    return sum(map(int, filter(None, found.groups()))) / 100 if found else None
 
 
 def told_budget(system: str) -> int | None:

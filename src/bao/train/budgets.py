@@ -137,7 +137,7 @@ def budget_demonstrations(
         play, worth = row[chosen], regrets[chosen] <= SLIGHT
         loss = [bool(good) and not slip for good, slip in zip(worth, play.slipped, strict=True)]
         system = system_text(gym, form, told, budget)
-        yield demonstration(system, play.trajectory, loss, told, left(play, budget), shown=shown)
+        yield demonstration(system, play.trajectory, loss, told, left(play, budget), form=form, shown=shown)
 
 
 def budget_warnings(played: Sequence[Sequence[Play]], budgets: Sequence[int]) -> Iterator[str]:

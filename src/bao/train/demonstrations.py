@@ -17,7 +17,7 @@ import numpy as np
 from bao.action import ActionKind, render
 from bao.errors import DataError
 from bao.gym import Gym
-from bao.policies.prompt import PromptForm, system_text
+from bao.policies.prompt import PromptForm, percent, system_text
 from bao.policies.teacher import CLAUSE
 from bao.policy import Policy
 from bao.rollout.episode import play
@@ -108,7 +108,7 @@ def demonstrations(
                 if rejected is not None:
                     rejected[reason] += 1
                 continue
-            yield demonstration(system, trajectory, [not slip for slip in slipped], shown=shown)
+            yield demonstration(system, trajectory, [not slip for slip in slipped], form=form, shown=shown)
             kept += 1
             if kept == count:
                 return
@@ -152,7 +152,7 @@ def hindsight_demonstrations(
         play = usable[place][chosen]
         worth = regrets[place][chosen][:, price] <= SLIGHT
         loss = [bool(good) and not slip for good, slip in zip(worth, play.slipped, strict=True)]
-        yield demonstration(system_text(gym, form, told), play.trajectory, loss, told, shown=shown)
+        yield demonstration(system_text(gym, form, told), play.trajectory, loss, told, form=form, shown=shown)
 
 
 def skill_base(count: int, skill: float) -> int:
@@ -167,24 +167,25 @@ def demonstration(
     price: float | None = None,
     left: Sequence[int] | None = None,
     *,
+    form: PromptForm = PromptForm.FULL,
     shown: Shown = everything,
 ) -> Demonstration:
     """A trajectory as texts. `price`, and the user turns that are `left` before each turn, are restated in the thinking where
-    they are given; of both there is what is `shown`."""
+    they are given, the price as a prompt of this `form` tells it; of the thinking there is what is `shown`."""
     before = [None] * len(play.turns) if left is None else left
-    thoughts = [restated(turn.thinking, price, each) for turn, each in zip(play.turns, before, strict=True)]
+    thoughts = [restated(turn.thinking, price, each, form) for turn, each in zip(play.turns, before, strict=True)]
     texts = [render(shown(thought), turn.action) for thought, turn in zip(thoughts, play.turns, strict=True)]
     replies = [turn.reply for turn in play.turns]
     return Demonstration(system, play.opening, tuple(zip(texts, replies, loss, strict=True)))
 
 
-def restated(thinking: str, price: float | None = None, left: int | None = None) -> str:
+def restated(thinking: str, price: float | None = None, left: int | None = None, form: PromptForm = PromptForm.FULL) -> str:
     """Thinking with what was told said once more before the decision: the price of a user turn, in percent, and the user turns
     that are left of a budget. No verdict."""
     if price is None and left is None:
         return thinking
     head, decision = split_decision(thinking)
-    told = ["" if price is None else f"at {100 * price:.0f}", "" if left is None else f"left {left}"]
+    told = ["" if price is None else f"at {percent(price, form)}", "" if left is None else f"left {left}"]
     return CLAUSE.join(filter(None, (head, *told, decision)))
 
 
