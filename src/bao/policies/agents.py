@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from bao.endpoint.client import read_key
+from bao.endpoint.keys import read_key
 from bao.endpoint.settings import checked
 from bao.errors import ConfigError
 from bao.gym import Gym
