@@ -35,10 +35,12 @@ def agent_of(stub: StubEndpoint, **settings: Any) -> Agent:
     return open_agent(f"openai:stub@{stub.base_url}", quick | settings)
 
 
-def played(stub: StubEndpoint, count: int = 1, concurrency: int = 1, retries: int = 0, **settings: Any) -> list[Trajectory]:
+def played(
+    stub: StubEndpoint, count: int = 1, concurrency: int = 1, retries: int = 0, tasks: Any = TASKS, **settings: Any
+) -> list[Trajectory]:
     agent = agent_of(stub, **settings)
     return play_all(
-        Travel, lambda gym, seed: agent.make(gym, seed, "stub"), TASKS[:count], retries=retries, concurrency=concurrency
+        Travel, lambda gym, seed: agent.make(gym, seed, "stub"), tasks[:count], retries=retries, concurrency=concurrency
     )
 
 
