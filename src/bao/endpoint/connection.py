@@ -40,10 +40,11 @@ def _left() -> float:
 
 
 class _Timed:
-    """A socket whose waits end at the deadline."""
+    """A socket whose waits end at the deadline, and which sends what it is given between `hold` and `release` in one piece."""
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
+        self._held: list[bytes] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -51,7 +52,18 @@ class _Timed:
     def settimeout(self, seconds: float | None) -> None:
         """Of no effect: the deadline says how long."""
 
+    def hold(self) -> None:
+        self._held = []
+
+    def release(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            self.sendall(b"".join(held))
+
     def sendall(self, data: Any, flags: int = 0) -> None:
+        if self._held is not None:
+            self._held.append(bytes(data))
+            return
         self._sock.settimeout(_left())
         self._sock.sendall(data, flags)
 
@@ -97,8 +109,13 @@ class _TimedConnection(HTTPConnection):
     def request(self, *args: Any, **settings: Any) -> None:
         kept = self.sock is not None and self._used > 0
         self._again = (args, settings) if kept and self.proxy is None else None
+        sock = self.sock
+        if isinstance(sock, _Timed):
+            sock.hold()  # the head and the body, which urllib3 sends one after the other
         try:
             super().request(*args, **settings)
+            if isinstance(sock, _Timed):
+                sock.release()
         except ConnectionError:
             if self._again is None:
                 raise

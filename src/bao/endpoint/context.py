@@ -1,6 +1,5 @@
 """A model's context as it is known so far, and what was sent counted against it."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ _FEW = 256
 _SLACK = 0.05
 """The share by which an estimate of a prompt may be too small."""
 _CHARACTERS = 4.0
-"""Bytes of a request for a token, before an answer has told it better."""
+"""Of a token, before an answer has told it better."""
 _SHORT = 400
 """Tokens; a prompt that is shorter fits every model."""
 
@@ -28,12 +27,12 @@ class Context:
         self._model = model
         self._length: int | None = None
         self._asked = False
-        self._bytes_a_token = _CHARACTERS
+        self._characters_a_token = _CHARACTERS
 
     def answered(self, sent: Mapping[str, Any], completion: Completion) -> None:
-        """Learn from an answered request how many bytes a token has."""
+        """Learn from an answered request how many characters a token has."""
         if completion.tokens_in and completion.tokens_in > 32:
-            self._bytes_a_token = min(8.0, max(1.0, _size(sent) / completion.tokens_in))
+            self._characters_a_token = min(8.0, max(1.0, _size(sent) / completion.tokens_in))
 
     def is_full(self, completion: Completion) -> bool:
         """Whether a reply that was cut off ended at the context's end, and not at its own limit."""
@@ -80,12 +79,18 @@ class Context:
 
     def _estimate(self, sent: Mapping[str, Any]) -> float:
         """The tokens of a request's prompt."""
-        return _size(sent) / self._bytes_a_token
+        return _size(sent) / self._characters_a_token
 
 
 def _size(sent: Mapping[str, Any]) -> int:
-    said = {name: sent[name] for name in ("messages", "input", "tools") if name in sent}
-    return len(json.dumps(said, ensure_ascii=False).encode("utf-8", "replace"))
+    """Characters, of which a token has about as many in every request of a model."""
+    said = sent.get("messages", sent.get("input", ()))
+    calls = sum(len(str(each.get("tool_calls") or each.get("arguments") or "")) for each in said)
+    return (
+        sum(len(str(each.get("content") or each.get("output") or "")) for each in said)
+        + calls
+        + len(str(sent.get("tools", "")))
+    )
 
 
 def _fewer(found: int | None, limit: int) -> int | None:

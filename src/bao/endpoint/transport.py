@@ -12,11 +12,11 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 from http.client import HTTPException
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
-from urllib3 import PoolManager, ProxyManager, make_headers
+from urllib3 import HTTPConnectionPool, ProxyManager, make_headers
 from urllib3.exceptions import DecodeError, HTTPError, ProxyError
 from urllib3.response import BaseHTTPResponse
 
@@ -61,15 +61,18 @@ class HTTPClient:
         """
         parts = urlsplit(base_url)
         self._host = parts.hostname or ""
-        self._before = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._before = parts.path.rstrip("/")
         self._after = f"?{parts.query}" if parts.query else ""
         self._most = most_bytes
         self.proxy = proxy_for(base_url)
-        self._pool = _pool(self.proxy)
-        # Given anew for each pool, so that plain connections need no certificates.
-        self._pool.pool_classes_by_scheme = {"http": TimedPool, "https": TimedTLSPool}
-        if parts.scheme == "https" or (self.proxy or "").startswith("https:"):
-            self._pool.connection_pool_kw["ssl_context"] = _tls_context()
+        tls: dict[str, Any] = {"ssl_context": _tls_context()} if parts.scheme == "https" else {}
+        self._pool: HTTPConnectionPool | ProxyManager
+        if self.proxy is None:
+            kind = TimedTLSPool if tls else TimedPool
+            self._pool = kind(self._host, parts.port, maxsize=_KEPT, **tls)
+        else:
+            self._before = f"{parts.scheme}://{parts.netloc}{self._before}"
+            self._pool = _proxied(self.proxy, tls)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         """The answer to `body` posted to `path`, all of it within `seconds`.
@@ -125,8 +128,11 @@ class HTTPClient:
         return TransportError(f"{type(inner).__name__}: {inner}{beside}")
 
     def close(self) -> None:
-        """Close the idle connections; the client stays usable."""
-        self._pool.clear()
+        """Close the idle connections."""
+        if isinstance(self._pool, ProxyManager):
+            self._pool.clear()
+        else:
+            self._pool.close()
 
 
 def proxy_for(url: str) -> str | None:
@@ -166,15 +172,15 @@ def _is_exempt(host: str, port: int | None, proxies: dict[str, str]) -> bool:
     return False
 
 
-def _pool(proxy: str | None) -> PoolManager:
-    if proxy is None:
-        return PoolManager(maxsize=_KEPT)
+def _proxied(proxy: str, tls: dict[str, Any]) -> ProxyManager:
     parts = urlsplit(proxy)
     headers = None
     if parts.username is not None:
         headers = make_headers(proxy_basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}")
     context = _tls_context() if parts.scheme == "https" else None
-    return ProxyManager(_without_password(proxy), maxsize=_KEPT, proxy_headers=headers, proxy_ssl_context=context)
+    pool = ProxyManager(_without_password(proxy), maxsize=_KEPT, proxy_headers=headers, proxy_ssl_context=context, **tls)
+    pool.pool_classes_by_scheme = {"http": TimedPool, "https": TimedTLSPool}
+    return pool
 
 
 def _without_password(proxy: str) -> str:
