@@ -42,6 +42,15 @@ OVERFLOWS: list[tuple[int, str]] = [
     (400, "The conversation history is too long to fit into the model, shorten it"),
     (503, "Token limit exceeded: the sequence of 5123 tokens does not fit"),
     (400, "Tokens in the prompt: 5123, more than the 4096 that the model was trained with"),
+    (400, "The prompt has 5000 tokens; only 4096 are supported"),
+    (400, "Length of prompt is 5123, while max seq len is 4096"),
+    (400, "prompt length 5123 > max 4096"),
+    (422, "input_ids length 5000 must not exceed 4096"),
+    (400, "Conversation too lengthy"),
+    (400, "context shift is disabled"),
+    (500, "failed to decode: the KV cache is full"),
+    (400, "max_tokens must be at least 1, got -395"),
+    (400, "model_max_prompt_tokens_exceeded"),
     (500, "ValueError: Token indices sequence length is longer than the specified maximum sequence length for this model"),
 ]
 

@@ -32,7 +32,7 @@ class Context:
     def answered(self, sent: Mapping[str, Any], completion: Completion) -> None:
         """Learn from an answered request how many characters a token has."""
         if completion.tokens_in and completion.tokens_in > 32:
-            self._characters_a_token = min(8.0, max(1.0, _size(sent) / completion.tokens_in))
+            self._characters_a_token = min(8.0, max(0.5, _size(sent) / completion.tokens_in))
 
     def is_full(self, completion: Completion) -> bool:
         """Whether a reply that was cut off ended at the context's end, and not at its own limit."""

@@ -52,10 +52,13 @@ _LONG_MARKS = _any(
     r"context_?length|context_?window|exceed_?context|context_?size|above_max_length|max_?context",
     r"prompt_?too_?(?:long|large)|request_?too_?large|input_?too_?(?:long|large)|too_?many_?tokens|token_?limit_?exceed",
 )
-_THING = r"\b(?:context|prompt|inputs?|messages?|conversation|history|request|sequence|text|content|tokens?|chat)\b"
+_THING = (
+    r"(?<![a-z])(?:context|prompt|inputs?|messages?|conversation|history|request|sequence|text|content|tokens?|chat|payload)"
+    r"(?![a-z])"
+)
 _TOO = "|".join(
     (
-        r"too (?:long|large|many|big)|exceed\w*|surpass\w*|overflow\w*|over the (?:limit|maximum)|cut off|ran out",
+        r"too (?:long|lengthy|large|many|big)|exceed\w*|surpass\w*|overflow\w*|over the (?:limit|maximum)|cut off|ran out",
         r"(?:longer|larger|greater|more) than|(?:above|beyond) the (?:limit|max\w*)|must have (?:less|fewer) than",
         r"must be (?:less|fewer|smaller|shorter|<=|≤|at most|under|below|within)",
         r"(?:can ?not|must not|may not) (?:exceed|be (?:longer|larger|greater|more))",
@@ -64,7 +67,11 @@ _TOO = "|".join(
 )
 _LONG = _any(
     rf"{_THING}.{{0,90}}?(?:{_TOO})|(?:{_TOO}).{{0,60}}{_THING}",
-    r"\bcontext.{0,12}(?:length|window|size|limit|overflow|is full)|out of (?:context|kv)",
+    r"\bcontext.{0,12}(?:length|window|size|limit|overflow|is full)|out of (?:context|kv)|context shift",
+    r"(?:n_ctx|kv cache).{0,30}(?:exceed|full)",
+    r"max_?\w*tokens.{0,40}(?:at least|positive|greater than|>).{0,30}-\d",  # what is left beside the prompt
+    r"(?:prompt|input|tokens?|length|seq\w*)\b.{0,60}(?<!\d)\d{3,}.{0,60}"
+    r"(?:max|limit|only|supported|exceed|>|longer|allowed).{0,40}\d{3,}",
     r"max(?:imum)?[_ ](?:context|model_?len|(?:input|prompt|sequence|total)[_ ](?:length|tokens|size))",
     r"(?:reduce|shorten|trim|truncat\w*|limit) (?:the |your )?(?:\w+ )?(?:length|size|number of|prompt|messages?|inputs?)",
     r"(?:reduce|shorten|trim|truncat\w*|limit) (?:the |your )?(?:\w+ )?(?:context|conversation|history)",
@@ -72,7 +79,8 @@ _LONG = _any(
 )
 _NOT_LENGTH = _any(r"timed? ?out|deadline|\bseconds?\b|concurren|connections?\b|too many (?:tools|images|files)|\bdisk\b")
 _ABOUT_LENGTH = _any(
-    r"context|token|prompt|input|length|messages?\b|conversation|history|sequence|characters|too (?:large|long)"
+    r"context|token|prompt|input|length|messages?\b|conversation|history|sequence|characters|payload|n_ctx|kv cache",
+    r"too (?:large|long)",
 )
 _REPLY = _any(r"max_?(?:completion_?|output_?|new_?)?tokens|max_length|(?:completion|output|generated|new) tokens|num_predict")
 _PROMPT = _any(r"context|prompt|\binputs?\b|messages|model_?len|total (?:number of )?tokens")
@@ -120,6 +128,8 @@ def status_by_words(text: str) -> int:
 
 def _is_reply_limit(low: str) -> bool:
     low = _without_prefix(low)
+    if re.search(r"(?<!\w)-\d", low):  # a limit below zero is what the prompt has left of the context
+        return False
     named = _REPLY.search(low) is not None and _BOUND.search(low) is not None
     return named and not _PROMPT.search(low) and not _RATE.search(low)
 
