@@ -26,7 +26,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import bao
-from bao.endpoint.client import usages
+from bao.endpoint.shared import usages
 
 CONCURRENCY = 64
 LATENCY = 0.2

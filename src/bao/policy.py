@@ -50,15 +50,19 @@ class PolicyKind(StrEnum):
     SCRIPTED = "scripted"
     LOCAL = "local"
     OPENAI = "openai"
+    RESPONSES = "openai-responses"
+    """The same, spoken to by the Responses API."""
     OBJECT = "object"
     """An agent in Python: by ``MODULE:OBJECT`` or ``FILE.py:OBJECT``, or the object itself."""
 
 
+CHAT_KINDS = (PolicyKind.OPENAI, PolicyKind.RESPONSES)
+"""Chat models behind an endpoint."""
 _MODEL_AT = re.compile(r"(?P<name>.+?)@(?P<place>https?://.*)")
 _OBJECT_IN = re.compile(r"(?P<place>.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 _FORMS = (
-    "scripted:NAME (`bao gyms` lists them), local:PATH, openai:MODEL@BASE_URL, or your own agent as MODULE:OBJECT or "
-    "FILE.py:OBJECT"
+    "scripted:NAME (`bao gyms` lists them), local:PATH, openai:MODEL@BASE_URL, openai-responses:MODEL@BASE_URL, or your own "
+    "agent as MODULE:OBJECT or FILE.py:OBJECT"
 )
 
 
@@ -84,13 +88,13 @@ class PolicyRef:
         scheme, colon, name = policy.partition(":")
         if scheme in (PolicyKind.SCRIPTED, PolicyKind.LOCAL) and name:
             return cls(PolicyKind(scheme), name)
-        if scheme == PolicyKind.OPENAI and colon:
+        if scheme in CHAT_KINDS and colon:
             found = _MODEL_AT.fullmatch(name)
             if found is None:
                 raise ConfigError(
-                    "an openai: policy must be openai:MODEL@BASE_URL, such as openai:qwen3@http://127.0.0.1:8000/v1"
+                    f"an {scheme}: policy must be {scheme}:MODEL@BASE_URL, such as {scheme}:qwen3@http://127.0.0.1:8000/v1"
                 )
-            return cls(PolicyKind.OPENAI, **found.groupdict())
+            return cls(PolicyKind(scheme), **found.groupdict())
         if scheme == PolicyKind.OBJECT and colon:
             raise ConfigError(
                 f"policy={policy!r} was an object of a Python program that has ended: give the agent as FILE.py:OBJECT"
@@ -106,7 +110,7 @@ class PolicyRef:
         raise ConfigError(f"policy={policy!r} is unknown: {near}{' Else ' if near else ''}give {_FORMS}")
 
     def __str__(self) -> str:
-        if self.kind == PolicyKind.OPENAI:
+        if self.kind in CHAT_KINDS:
             return f"{self.kind}:{self.name}@{self.place}"
         return f"{self.place or self.kind}:{self.name}"
 
@@ -124,5 +128,5 @@ class PolicyRef:
 
 def near_scheme(scheme: str) -> str:
     """``did you mean openai:.. ?`` where `scheme` nearly is one; else empty."""
-    found = get_close_matches(scheme, ("scripted", "local", "openai"), n=1)
+    found = get_close_matches(scheme, ("scripted", "local", "openai", "openai-responses"), n=1)
     return f"did you mean {found[0]}:.. ?" if found and found[0] != scheme else ""

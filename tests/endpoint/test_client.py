@@ -54,7 +54,7 @@ def test_the_schema_is_asked_for_as_set(structured: str, sent: str | None) -> No
     [
         (("json_object",), "response_format.type json_schema is unknown", ["json_schema", "json_object", "json_object"]),
         ((), "response_format is unknown", ["json_schema", "json_object", None, None]),
-        ((), "bad request", ["json_schema", "json_object", None, None]),
+        ((), "bad request", ["json_schema", "json_object", None, "json_schema", None]),
     ],
 )
 def test_an_endpoint_that_takes_no_schema_is_asked_in_another_way_from_then_on(
@@ -86,14 +86,11 @@ def test_an_endpoint_that_wants_another_name_for_the_token_limit_gets_it_from_th
     ("status", "said", "named"),
     [
         (401, "no", r"llm\.api_key_env is not set: name the environment variable"),
-        (403, "no", r"llm\.api_key_env"),
         (402, "pay", "no credit left"),
         (404, "The model `stub` does not exist", r"llm\.model='stub' is unknown"),
         (404, "Not Found", r"llm\.base_url=.* up to /v1"),
         (405, "", r"llm\.base_url"),
         (301, "moved", r"llm\.base_url"),
-        (400, "temperature must be 1", r"llm\.temperature=0.*temperature must be 1"),
-        (422, "odd", "refuses the request"),
         (429, "insufficient_quota", "no credit left"),
     ],
 )
@@ -102,6 +99,24 @@ def test_a_refusal_names_the_setting_at_once(status: int, said: str, named: str)
         with pytest.raises(ConfigError, match=named):
             ask(stub, structured="text")
         assert len(stub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "named", "requests"),
+    [
+        (403, "no", r"llm\.api_key_env", 2),
+        (400, "top_k must be 1", r"llm\.temperature=0.*top_k must be 1", 2),
+        (422, "odd", "refuses the request", 2),
+        (400, "temperature must be 1", r"llm\.temperature=0.*temperature must be 1", 4),
+    ],
+)
+def test_a_refusal_that_may_be_of_one_request_is_of_the_settings_where_a_short_one_is_refused_too(
+    status: int, said: str, named: str, requests: int
+) -> None:
+    with StubEndpoint(healthy, refuses=lambda request: (status, said)) as stub:
+        with pytest.raises(ConfigError, match=named):
+            ask(stub, structured="text")
+        assert len(stub.requests) == requests
 
 
 def test_the_judges_settings_are_called_the_judges() -> None:
@@ -113,18 +128,31 @@ def test_the_judges_settings_are_called_the_judges() -> None:
             judge.ask(PROMPT, Verdict)
 
 
-def test_a_refused_request_is_a_fault_of_the_episode_once_others_were_answered() -> None:
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("said", "requests"),
+    [
+        ("context too long", 2),  # once more, for a short reply
+        ("the prompt was flagged by our content filter", 1),
+        ("it is Monday", 2),  # once more, with a short prompt: in the first request, or where nothing was answered before
+    ],
+)
+def test_a_request_that_is_refused_alone_is_a_fault_of_its_episode_wherever_it_stands(
+    said: str, requests: int, first: bool
+) -> None:
     def refuses(request: Any) -> tuple[int, str] | None:
-        return (400, "context too long") if len(request["messages"][1]["content"]) > 500 else None
+        return (400, said) if len(request["messages"][1]["content"]) > 500 else None
 
     with StubEndpoint(healthy, refuses=refuses) as stub:
-        user = simulator_of(stub)
-        assert user.ask(PROMPT, Verdict) == YES
-        with pytest.raises(FaultError, match="context too long") as caught:
+        user = simulator_of(stub, structured="text")
+        if not first:
+            assert user.ask(PROMPT, Verdict) == YES
+        before = len(stub.requests)
+        with pytest.raises(FaultError, match=said) as caught:
             user.ask(Prompt("You know.", {"question": "x" * 1000}), Verdict)
         assert caught.value.fault == Fault.USER_REFUSED
+        assert len(stub.requests) - before == (1 if said == "it is Monday" and not first else requests)
         assert user.ask(PROMPT, Verdict) == YES
-        assert len(stub.requests) == 3
 
 
 # What the model says.

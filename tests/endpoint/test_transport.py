@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from bao.endpoint.client import MOST_BYTES, shared_endpoint
+from bao.endpoint.client import MOST_BYTES
+from bao.endpoint.shared import shared_endpoint
 from bao.endpoint.transport import HTTPClient, TransportError
 from bao.trajectory import Fault, FaultError
 from bao.users.llm import Prompt
@@ -42,9 +43,9 @@ def test_what_may_pass_is_tried_again(kind: Kind) -> None:
     with StubEndpoint(healthy, script=[kind, kind]) as stub:
         before = usage(stub)  # of a stub of another test that had the same port
         assert ask(stub, timeout=timeout) == YES
-        counted = {name: value if name == "faults" else value - before[name] for name, value in usage(stub).items()}
+        counted = {name: value - before[name] for name, value in usage(stub).items() if isinstance(value, int)}
     assert len(stub.requests) == 3
-    assert (counted["requests"], counted["retries"], counted["re_asks"], counted["faults"]) == (3, 2, 0, {})
+    assert (counted["requests"], counted["retries"], counted["re_asks"]) == (3, 2, 0)
 
 
 @pytest.mark.parametrize("kind", PASSING)
@@ -149,14 +150,14 @@ def test_a_chunked_answer_is_read() -> None:
         assert HTTPClient(url).post("/chat/completions", b"{}", {}, 2.0).body == b"abcde"
 
 
-def test_retry_after_is_heeded_up_to_a_minute() -> None:
+def test_retry_after_is_heeded_up_to_the_longest_wait() -> None:
     with StubEndpoint(healthy, script=[Kind.RATE_LIMIT], retry_after="0.3") as stub:
         start = time.monotonic()
         assert ask(stub) == YES
         assert 0.3 <= time.monotonic() - start < 1.5
     with StubEndpoint(healthy, script=[Kind.RATE_LIMIT], retry_after="3600") as stub:
         start = time.monotonic()
-        with pytest.raises(FaultError, match="a pause of 3600 s"):
+        with pytest.raises(FaultError, match="a pause of 3600 s, more than longest_wait=300"):
             ask(stub)
         assert time.monotonic() - start < 1.0
 

@@ -447,3 +447,24 @@ def test_the_commands_there_and_back(tmp_path: Path) -> None:
     assert bao("frontier", "openai", "--out", "frontier", cwd=tmp_path)[0] == 0
     status, _, error = bao("import", "nowhere.jsonl", "--from", "openai", "--out", "x", cwd=tmp_path)
     assert (status, "no file at nowhere.jsonl" in error) == (2, True)
+
+
+def test_tool_messages_without_an_id_answer_the_calls_in_order(tmp_path: Path) -> None:
+    """As TRL writes them: no ids, arguments as objects."""
+
+    def called(choice: str, content: str) -> dict[str, Any]:
+        function = {"name": "interact", "arguments": {"choice": choice, "content": content}}
+        return {"role": "assistant", "tool_calls": [{"type": "function", "function": function}]}
+
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "Book a hotel."}]
+    for number in range(3):
+        messages += [called("search", f"hotel {number}"), {"role": "tool", "name": "interact", "content": f"H{number}"}]
+    file = tmp_path / "trl.jsonl"
+    file.write_text(json.dumps({"messages": [*messages, {"role": "assistant", "content": "[finish]"}]}))
+    (episode,) = read_openai(file, rules("travel"))
+    assert [(turn.action.content, turn.reply) for turn in episode.turns] == [
+        ("hotel 0", "H0"), ("hotel 1", "H1"), ("hotel 2", "H2"), ("", "")
+    ]  # fmt: skip
+    file.write_text(json.dumps({"messages": [*messages, {"role": "tool", "content": "more"}]}))
+    with pytest.raises(DataError, match="answers the call None"):
+        list(read_openai(file, rules("travel")))

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from bao.errors import ConfigError
 from bao.models.template import CHATML, Template
 from tests.support.small_model import small_local
 
@@ -67,3 +68,27 @@ def test_a_tokenizer_without_a_template_gets_chatml() -> None:
     tokenizer.chat_template = None
     assert Template(tokenizer).end_text == "<|im_end|>"
     assert tokenizer.chat_template == CHATML
+
+
+@pytest.mark.parametrize(
+    ("own", "why"),
+    [
+        ("{{ raise_exception('System role not supported') }}", "System role not supported"),
+        ("{% for m in messages %}{{ m.content }}", "end of template"),
+        ("{% for t in tools %}{{ t }}{% endfor %}", "not iterable"),
+        (
+            "{% for m in messages %}{% for part in m.content %}{{ part['text'] }}{% endfor %}{% endfor %}",
+            "leaves out a message",
+        ),
+    ],
+)
+def test_a_template_that_cannot_render_an_episode_is_named_with_the_remedy(own: str, why: str) -> None:
+    tokenizer = copy.deepcopy(small_local().template.tokenizer)
+    tokenizer.chat_template = own
+    tokenizer.name_or_path = "models/odd"
+    with pytest.raises(ConfigError, match=why) as caught:
+        Template(tokenizer)
+    said = str(caught.value)
+    assert said.startswith("the chat template of models/odd")
+    assert "replace chat_template.jinja" in said
+    assert "\n" not in said

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bao.action import Action, ActionKind, ParseFault
-from bao.endpoint.client import shared_endpoint
+from bao.endpoint.shared import shared_endpoint
 from bao.errors import ConfigError
 from bao.gyms.travel import Travel
 from bao.gyms.travel.agents import POLICIES
@@ -35,10 +35,12 @@ def agent_of(stub: StubEndpoint, **settings: Any) -> Agent:
     return open_agent(f"openai:stub@{stub.base_url}", quick | settings)
 
 
-def played(stub: StubEndpoint, count: int = 1, concurrency: int = 1, retries: int = 0, **settings: Any) -> list[Trajectory]:
+def played(
+    stub: StubEndpoint, count: int = 1, concurrency: int = 1, retries: int = 0, tasks: Any = TASKS, **settings: Any
+) -> list[Trajectory]:
     agent = agent_of(stub, **settings)
     return play_all(
-        Travel, lambda gym, seed: agent.make(gym, seed, "stub"), TASKS[:count], retries=retries, concurrency=concurrency
+        Travel, lambda gym, seed: agent.make(gym, seed, "stub"), tasks[:count], retries=retries, concurrency=concurrency
     )
 
 
@@ -160,10 +162,8 @@ def test_a_seed_is_one_an_episode_and_the_same_each_time() -> None:
     ("status", "said", "tries"),
     [
         (400, "stub does not support tools", 1),
-        (400, "bad request", 1),
-        (422, "extra field", 1),
         (404, "No endpoints found that support tool use", 1),
-        (500, "tools param requires --jinja flag", 3),
+        (500, "tools param requires --jinja flag", 1),
     ],
 )
 def test_where_tools_are_refused_the_model_acts_in_text_from_then_on(status: int, said: str, tries: int) -> None:
@@ -173,20 +173,35 @@ def test_where_tools_are_refused_the_model_acts_in_text_from_then_on(status: int
     assert sum("tools" in request for request in stub.requests) == tries
 
 
+@pytest.mark.parametrize(("status", "said"), [(400, "bad request"), (422, "extra field")])
+def test_a_refusal_that_does_not_name_the_tools_is_put_down_to_them_where_it_comes_again(status: int, said: str) -> None:
+    with stub_of(refuses=lambda request: (status, said) if "tools" in request else None) as stub:
+        assert worth(played(stub, 4)) == worth(scripted(4))
+    assert ["tools" in request for request in stub.requests[:5]] == [True, False, True, False, False]
+    assert sum("tools" in request for request in stub.requests) == 2
+
+
+def test_one_refusal_that_passes_changes_no_episode() -> None:
+    refusals = iter([(400, "bad request")])
+    with stub_of(refuses=lambda request: next(refusals, None)) as stub:
+        assert worth(played(stub, 4)) == worth(scripted(4))
+    assert ["tools" in request for request in stub.requests] == [True, False] + [True] * (len(stub.requests) - 2)
+
+
 def test_where_tools_are_asked_for_their_refusal_is_an_error() -> None:
     with stub_of(refuses=lambda request: (400, "no tools") if "tools" in request else None) as stub:
         with pytest.raises(ConfigError, match=r"agent: .* refuses the request.*agent\.mode='tools'.*no tools"):
             played(stub, mode="tools")
-        assert len(stub.requests) == 1
+        assert ["tools" in request for request in stub.requests] == [True, True]
 
 
 def test_what_is_refused_with_and_without_tools_is_not_put_down_to_them() -> None:
     def refuses(request: Request) -> tuple[int, str]:
-        return (400, "temperature must be 1") if "tools" in request else (400, "something else")
+        return (400, "top_k must be 1") if "tools" in request else (400, "something else")
 
-    with stub_of(refuses=refuses) as stub, pytest.raises(ConfigError, match="temperature must be 1"):
+    with stub_of(refuses=refuses) as stub, pytest.raises(ConfigError, match="top_k must be 1"):
         played(stub)
-    assert len(stub.requests) == 2
+    assert len(stub.requests) == 3
 
 
 def test_an_endpoint_that_refuses_its_own_messages_gets_them_plain_from_then_on() -> None:

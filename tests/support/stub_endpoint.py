@@ -80,10 +80,11 @@ class StubEndpoint:
         refuses: Callable[[Mapping[str, Any]], tuple[int, str] | None] = lambda request: None,
         extra: Mapping[str, Any] | None = None,
         whole: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+        models: Mapping[str, Any] | None = None,
     ) -> None:
         """`latency`: seconds before each answer. `faults`: rate of each kind. `script`: kinds of the first requests, by
         arrival. `refuses`: status and message of an error, by request. `extra`: further fields of each message. `whole`: the
-        body of a healthy answer, by request, in place of `answer`.
+        body of a healthy answer, by request, in place of `answer`. `models`: what the list of models holds.
         """
         self._answer, self._leak, self._latency, self._seed = answer, leak, latency, seed
         self._kinds = list(faults or {})
@@ -91,7 +92,7 @@ class StubEndpoint:
         if len(self._rates) and self._rates[-1] > 1:
             raise ValueError(f"the rates of faults add up to {self._rates[-1]}, above 1")
         self._script = iter(script)
-        self._whole = whole
+        self._whole, self._models = whole, models
         self._retry_after, self._refuses, self._extra = retry_after, refuses, dict(extra or {})
         self._seen: Counter[int] = Counter()
         self.requests: list[dict[str, Any]] = []
@@ -140,6 +141,10 @@ class StubEndpoint:
     # One request.
 
     def _serve(self, connection: "_Connection", path: str, headers: dict[str, str], body: bytes) -> None:
+        if not body:
+            found = self._models if path == "/v1/models" else None
+            connection.send(_response(404 if found is None else 200, found or {"error": {"message": "none"}}), None)
+            return
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         request = json.loads(body)

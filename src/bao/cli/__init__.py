@@ -1,8 +1,10 @@
 """The command line: ``bao COMMAND``. Every command that produces something takes ``--out DIR``."""
 
+import io
 import logging
 import os
 import sys
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,8 +23,11 @@ def main() -> None:
     130 after Ctrl-C.
     """
     logging.raiseExceptions = False  # a log that cannot be written must not bury the error that says so
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what the console cannot show must not end the work
     try:
-        app(sys.argv[1:])
+        app(list(arguments(sys.argv[1:])))
     except RunError as error:
         _fail(str(error), 1)
     except BaoError as error:
@@ -39,6 +44,16 @@ def main() -> None:
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped: what is done is kept, the same command goes on from there")
         sys.exit(130)
+
+
+def arguments(given: Sequence[str]) -> Iterator[str]:
+    """`given` as text: under a locale that is not UTF-8, Python hands its bytes on as they came. Paths are left as they are,
+    for files are found by them."""
+    before = ""
+    for each in given:
+        is_text = before not in ("--out", "-o") and not each.isascii() and not os.path.exists(each)
+        yield os.fsencode(each).decode("utf-8", "replace") if is_text else each
+        before = each
 
 
 def _fail(message: str, status: int) -> None:

@@ -114,9 +114,9 @@ def prices_tables(found: Mapping[str, Any]) -> list[Table | Text]:
 
 def model_usage() -> list[str]:
     """What talking to models took in this process, a line for each endpoint that was used."""
-    if "bao.endpoint.client" not in sys.modules:
+    if "bao.endpoint.shared" not in sys.modules:
         return []
-    from bao.endpoint.client import endpoints
+    from bao.endpoint.shared import endpoints
 
     lines = []
     for endpoint in endpoints():
@@ -126,4 +126,7 @@ def model_usage() -> list[str]:
             f"{endpoint.base_url}: {usage.requests} requests ({usage.retries} retries, {usage.re_asks} re-asks{faults}), "
             f"{usage.tokens_in} tokens in, {usage.tokens_out} out, {usage.cache_hits} replies from the cache"
         )
+        if usage.repairs:
+            repairs = ", ".join(f"{name} {count}" for name, count in usage.repairs)
+            lines.append(f"{endpoint.base_url}: calls read with a repair: {repairs}")
     return lines

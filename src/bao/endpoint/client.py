@@ -1,102 +1,91 @@
 """A chat endpoint as this process talks to it: one for all threads, patient with what may pass, plain about what will not.
 
-Transient errors (no reply in time, no connection, 408, 425, 429, 5xx, a reply that is no chat completion) are retried with
-exponential backoff and jitter, 429 and 503 after what ``Retry-After`` says, and end in a `FaultError`. What will not pass is a
-`RejectedError` at once. What an endpoint turns out to take is found out once and remembered.
+What may pass (no reply in time, no connection, 408, 425, 429, 5xx, a provider that fails under status 200, an answer that is no
+chat completion) is retried with exponential backoff and jitter, or after the pause that the endpoint asks for, and ends in a
+`FaultError`. What will not pass is a `RejectedError` at once. A field that is refused is asked without, or by another name
+(`bao.endpoint.dialect`); a reply too long for the context is asked for again with what room there is (`bao.endpoint.room`).
 """
 
 import json
-import math
-import os
+import logging
 import random
-import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any, NoReturn
 
-from bao.endpoint.counters import Counters, Usage
+from bao.endpoint.asking import Allowance, Blame, PassingError, RejectedError
+from bao.endpoint.context import Context
+from bao.endpoint.counters import Counters
+from bao.endpoint.dialect import Dialect, Message, adapted
+from bao.endpoint.keys import key_headers, read_key, scrubbed
+from bao.endpoint.nature import Nature
+from bao.endpoint.pause import Pause, retry_after
+from bao.endpoint.problem import Problem, problem_of
+from bao.endpoint.reply import Completion, NoCompletionError, read_reply
 from bao.endpoint.settings import EndpointSettings
-from bao.endpoint.transport import Answer, CertificateError, DeadlineError, HTTPClient, OversizeError, TransportError
-from bao.errors import ConfigError
-from bao.trajectory import Fault, FaultError
+from bao.endpoint.transport import CertificateError, DeadlineError, HTTPClient, OversizeError, TransportError
+from bao.trajectory import FaultError
 
-LONGEST_WAIT = 60.0
-"""Seconds; an endpoint that wants a longer pause counts as unavailable."""
-MOST_BYTES = 1 << 20
+MOST_BYTES = 4 << 20
 """The largest answer that is read."""
-_PASSING = frozenset({408, 425, 429})
-_KEYLIKE = re.compile(r"(?i)\b(?:sk|pk|rk|key|token|bearer)[-_ :]+\S{6,}")
+_LONGEST_BACKOFF = 60.0
+"""Seconds; where the endpoint asks for no pause."""
+_MOST_NOTES = 1000
+_PATHS = {"chat": "/chat/completions", "responses": "/responses"}
+_PROBE = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say OK."})
 
-Message = Mapping[str, Any]
-
-
-class Completion(NamedTuple):
-    text: str
-    """The content of the model's message; thoughts in fields of their own are not part of it."""
-    cut: bool
-    """The token limit ended it."""
-    message: Mapping[str, Any]
-    """The model's message as it came."""
-    tokens_in: int | None
-    tokens_out: int | None
-    """As the endpoint counts them; None where it does not."""
-
-
-class RejectedError(Exception):
-    """The endpoint refuses the request for good."""
-
-    def __init__(self, status: int, said: str, *, answered: bool) -> None:
-        super().__init__(f"{status}: {said}")
-        self.status = status
-        self.said = said
-        self.answered = answered
-        """Whether this endpoint has answered other requests."""
-
-
-class Blame(NamedTuple):
-    """Which fault it is for whoever asks."""
-
-    timeout: Fault
-    """No whole answer in time."""
-    malformed: Fault
-    """Answers that were no chat completion."""
-    unavailable: Fault
-    """No connection, or errors that did not pass."""
-
-
-@dataclass
-class Allowance:
-    """The seconds that are left to whoever asks: requests and pauses count, the wait for a free slot does not."""
-
-    seconds: float = math.inf
-
-
-class _PassingError(Exception):
-    """This try failed, and another may not."""
-
-    def __init__(self, fault: Fault, detail: str, wait: float = 0.0) -> None:
-        super().__init__(detail)
-        self.fault, self.detail, self.wait = fault, detail, wait
+log = logging.getLogger("bao.endpoint")
 
 
 class Endpoint:
-    """Safe to use from several threads. Made by `shared_endpoint`."""
+    """Safe to use from several threads. Made by `bao.endpoint.shared.shared_endpoint`."""
 
     def __init__(self, base_url: str, api_key_env: str | None, concurrency: int) -> None:
         self.base_url = base_url
         self.name = (base_url, api_key_env, concurrency)
         self.counters = Counters()
-        self._api_key_env = api_key_env
         self._client = HTTPClient(base_url, most_bytes=MOST_BYTES)
         self._slots = threading.BoundedSemaphore(concurrency)
         self._jitter = random.Random()  # unseeded on purpose: processes must not come back in step, and no result depends on it
-        self._answered = False
-        self._limit_name: dict[str, str] = {}
-        self.found: dict[tuple[str, ...], Any] = {}
-        """What whoever asks has found out about the endpoint, to go by from then on."""
+        self._pause = Pause()
+        self._lock = threading.Lock()
+        self._dialects: dict[tuple[str, str], Dialect] = {}
+        self._contexts: dict[str, Context] = {}
+        self._answered: set[tuple[Any, ...]] = set()
+        self._found: dict[tuple[str, ...], Any] = {}
+        self._told: set[str] = set()
+
+    # What whoever asks has found out about the endpoint, to go by from then on.
+
+    def found(self, *of: str) -> Any:
+        """What was proven of this; None: nothing yet."""
+        return self._found.get(of)
+
+    def prove(self, *of: str, value: Any, note: str = "") -> None:
+        """Keep what an answer has proven, and tell `note` once. What was proven before stays: nothing proves it wrong."""
+        with self._lock:
+            known = of in self._found
+            self._found.setdefault(of, value)
+        if note and not known:
+            self.tell(note)
+
+    def tell(self, note: str) -> None:
+        """A line for whoever watches, once."""
+        with self._lock:
+            new = note not in self._told
+            self._told.add(note)
+        if new:
+            log.warning("%s", note)
+
+    def _note(self, note: str) -> None:
+        """A line for the log, once."""
+        if note not in self._told and len(self._told) < _MOST_NOTES:
+            with self._lock:
+                self._told.add(note)
+            log.info("%s", note)
+
+    # Asking.
 
     def complete(
         self,
@@ -113,201 +102,148 @@ class Endpoint:
         Raises `FaultError`, as `blame` says, where none was to be had in ``settings.attempts`` tries or in the `allowance`, and
         `RejectedError` where none will be.
         """
-        most = settings.max_tokens if max_tokens is None else max_tokens
+        limit = settings.max_tokens if max_tokens is None else max_tokens
         allowance = allowance or Allowance()
-        try:
-            return self._retried(settings, self._body(settings, messages, fields, most), blame, allowance)
-        except RejectedError as error:
-            limit = self._limit_name.get(settings.model, "max_tokens")
-            if error.status != 400 or limit != "max_tokens" or "max_completion_tokens" not in error.said:
-                raise
-            self._limit_name[settings.model] = "max_completion_tokens"
-        return self._retried(settings, self._body(settings, messages, fields, most), blame, allowance)
-
-    def _body(
-        self, settings: EndpointSettings, messages: Sequence[Message], fields: Mapping[str, Any], max_tokens: int
-    ) -> bytes:
-        body: dict[str, Any] = {
-            "model": settings.model,
-            "messages": messages,
-            "temperature": settings.temperature,
-            self._limit_name.get(settings.model, "max_tokens"): max_tokens,
-        }
-        if settings.seed is not None:
-            body["seed"] = settings.seed
-        return json.dumps({**body, **fields, **settings.body}).encode("utf-8")
-
-    def _retried(self, settings: EndpointSettings, body: bytes, blame: Blame, allowance: Allowance) -> Completion:
-        for attempt in range(1, settings.attempts + 1):
+        known = (settings.api, settings.model)
+        dialect = before = self._dialects.get(known, Dialect())
+        notes: list[str] = []
+        tried, rooms = {dialect}, 0
+        while True:
+            sent = dialect.request(settings, messages, fields, limit)
             try:
-                return self._once(body, settings.timeout, blame, allowance)
-            except _PassingError as error:
-                if error.wait > LONGEST_WAIT:
-                    raise FaultError(error.fault, f"{error.detail}; it wants a pause of {error.wait:.0f} s") from None
-                wait = min(settings.backoff * 2.0 ** (attempt - 1), LONGEST_WAIT) * self._jitter.uniform(0.5, 1.0)
+                completion = self._retried(settings, sent, blame, allowance)
+            except RejectedError as error:
+                change = adapted(dialect, settings, sent, error.problem)
+                if change is not None and change.dialect not in tried:
+                    dialect = change.dialect
+                    tried.add(dialect)
+                    notes.append(f"{change.note} ({error})")
+                    continue
+                room = self._context(settings).room(error.problem, sent, limit, lambda: self._listed(settings))
+                if room is None:
+                    raise
+                if room < 1 or rooms == 2:
+                    raise error.of(Nature.OVERFLOW) from None
+                limit, rooms = room, rooms + 1
+                continue
+            break
+        if dialect != before:
+            self._learned(known, before, dialect)
+            for note in notes:
+                self.tell(f"{settings.model} at {self.base_url}: {note}")
+        self._answered.add(_shape(settings, fields))
+        self._context(settings).answered(sent, completion)
+        full = completion.full or (completion.cut and self._context(settings).is_full(completion))
+        return completion._replace(limit=limit, full=full)
+
+    def answers(self, settings: EndpointSettings, fields: Mapping[str, Any], blame: Blame) -> bool:
+        """Whether requests with these fields are answered at all: what was refused was then refused for itself alone.
+
+        Asks a short one where none was answered yet. Raises `FaultError`.
+        """
+        if _shape(settings, fields) not in self._answered:
+            try:
+                self.complete(settings, _PROBE, fields, blame)
+            except RejectedError:
+                return False
+        return True
+
+    def _learned(self, known: tuple[str, str], before: Dialect, after: Dialect) -> None:
+        """Keep what an answered request has shown, and nothing that it has not."""
+        changes = {name: value for name, value in vars(after).items() if vars(before)[name] != value}
+        with self._lock:
+            self._dialects[known] = Dialect(**{**vars(self._dialects.get(known, Dialect())), **changes})
+
+    def _context(self, settings: EndpointSettings) -> Context:
+        with self._lock:
+            return self._contexts.setdefault(settings.model, Context(settings.model))
+
+    def _listed(self, settings: EndpointSettings) -> Any:
+        """The endpoint's list of models, which may tell their contexts; None where there is none."""
+        try:
+            answer = self._client.get("/models", key_headers(settings), min(settings.timeout, 10.0))
+            return json.loads(answer.body) if answer.status == 200 else None
+        except (TransportError, CertificateError, ValueError, RecursionError):
+            return None
+
+    def _retried(self, settings: EndpointSettings, sent: Mapping[str, Any], blame: Blame, allowance: Allowance) -> Completion:
+        body = json.dumps(sent).encode("utf-8")
+        for attempt in range(1, settings.attempts + 1):
+            self._pause.hold()
+            try:
+                return self._once(settings, body, blame, allowance)
+            except PassingError as error:
+                if error.wait > settings.longest_wait:
+                    more = f"it wants a pause of {error.wait:.0f} s, more than longest_wait={settings.longest_wait:g}"
+                    raise FaultError(error.fault, f"{settings.model} at {self.base_url}: {error.detail}; {more}") from None
+                wait = min(settings.backoff * 2.0 ** (attempt - 1), _LONGEST_BACKOFF) * self._jitter.uniform(0.5, 1.0)
                 wait = max(wait, error.wait)
                 if attempt == settings.attempts or wait >= allowance.seconds:
-                    tries = f" in {attempt} tries" if attempt > 1 else ""
-                    tries += "" if attempt == settings.attempts else ", with no time left for another"
-                    raise FaultError(error.fault, f"{settings.model} at {self.base_url}: {error.detail}{tries}") from None
+                    self._give_up(settings, sent, error, attempt)
+                if error.wait >= 5.0:
+                    self.tell(
+                        f"{settings.model} at {self.base_url} asks for a pause of {error.wait:.0f} s ({error.detail}): the run "
+                        "waits as told (longest_wait bounds it)"
+                    )
+                self._note(f"{settings.model} at {self.base_url}: tried again after {error.detail}")
                 self.counters.add(retries=1)
+                self._pause.until(error.wait)
                 allowance.seconds -= wait
                 time.sleep(wait)
         raise AssertionError
 
-    def _once(self, body: bytes, timeout: float, blame: Blame, allowance: Allowance) -> Completion:
-        key = read_key(self._api_key_env)
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    def _give_up(self, settings: EndpointSettings, sent: Mapping[str, Any], error: PassingError, attempt: int) -> NoReturn:
+        if error.problem is not None and self._context(settings).is_beyond(sent, lambda: self._listed(settings)):
+            raise RejectedError(error.problem, error.detail, Nature.OVERFLOW) from None
+        tries = f" in {attempt} tries" if attempt > 1 else ""
+        tries += "" if attempt == settings.attempts else ", with no time left for another"
+        raise FaultError(error.fault, f"{settings.model} at {self.base_url}: {error.detail}{tries}") from None
+
+    def _once(self, settings: EndpointSettings, body: bytes, blame: Blame, allowance: Allowance) -> Completion:
+        headers = key_headers(settings)
         with self._slots:
             start = time.perf_counter()
             try:
-                answer = self._client.post("/chat/completions", body, headers, min(timeout, allowance.seconds))
+                answer = self._client.post(_PATHS[settings.api], body, headers, min(settings.timeout, allowance.seconds))
             except DeadlineError as error:
                 self.counters.add(pushbacks=1)
-                raise _PassingError(blame.timeout, str(error)) from None
+                raise PassingError(blame.timeout, str(error)) from None
             except OversizeError as error:
-                raise _PassingError(blame.malformed, str(error)) from None
+                raise PassingError(blame.malformed, str(error)) from None
             except TransportError as error:
-                raise _PassingError(blame.unavailable, str(error)) from None
+                raise PassingError(blame.unavailable, str(error)) from None
             except CertificateError as error:
-                raise RejectedError(0, str(error), answered=self._answered) from None
+                raise RejectedError(Problem(0, str(error)), str(error)) from None
             finally:
                 took = time.perf_counter() - start
                 allowance.seconds -= took
                 self.counters.add(requests=1, seconds=took)
+        key = read_key(settings.api_key_env)
         if answer.status == 200:
-            completion = _completion(answer.body, blame)
-            self.counters.add(tokens_in=completion.tokens_in or 0, tokens_out=completion.tokens_out or 0)
-            self._answered = True
-            return completion
-        said = _scrubbed(_error_said(answer.body), key)
-        if answer.status in (429, 503):
+            try:
+                found = read_reply(answer.body, answer.headers.get("content-type", ""))
+            except NoCompletionError as error:
+                raise PassingError(blame.malformed, scrubbed(str(error), key)) from None
+            if isinstance(found, Completion):
+                self.counters.add(tokens_in=found.tokens_in or 0, tokens_out=found.tokens_out or 0)
+                return found
+        else:
+            found = problem_of(answer.status, answer.body)
+        problem = found._replace(wait=retry_after(answer.headers, found)) if found.may_ask_to_wait else found
+        self._fail(problem, scrubbed(problem.said, key), blame, hidden=answer.status == 200)
+
+    def _fail(self, problem: Problem, shown: str, blame: Blame, *, hidden: bool) -> NoReturn:
+        """Raises what the problem is to whoever asked; `hidden`: it came in an answer with status 200."""
+        if problem.status in (429, 503):
             self.counters.add(pushbacks=1)
-        if (answer.status in _PASSING or answer.status >= 500) and "insufficient_quota" not in said:
-            raise _PassingError(blame.unavailable, f"HTTP {answer.status} {said}".strip(), _retry_after(answer))
-        raise RejectedError(answer.status, said, answered=self._answered)
+        if problem.status == 200:  # a reply that was stopped for its content: another sample may pass
+            raise PassingError(blame.refused, shown)
+        if problem.nature == Nature.PASSING:
+            under = " (in an answer with status 200)" if hidden else ""
+            raise PassingError(blame.unavailable, f"HTTP {problem.status} {shown}".strip() + under, problem.wait, problem)
+        raise RejectedError(problem, shown)
 
 
-def read_key(api_key_env: str | None) -> str | None:
-    """The key in the environment variable. Raises `ConfigError`, without the key, where there is none that can be sent."""
-    if api_key_env is None:
-        return None
-    key = os.environ.get(api_key_env, "").strip()
-    if not key:
-        raise ConfigError(f"api_key_env={api_key_env!r} is not set in the environment: export {api_key_env}=.. with the key")
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(f"the environment variable {api_key_env} holds characters that no key has: export it anew")
-    return key
-
-
-Name = tuple[str, str | None, int]
-"""What tells an endpoint from others: its address, the variable of its key, its concurrency limit."""
-_shared: dict[Name, Endpoint] = {}
-_sharing = threading.Lock()
-
-
-def shared_endpoint(settings: EndpointSettings) -> Endpoint:
-    """The endpoint of these settings in this process: one for each address, key variable and concurrency limit."""
-    return _endpoint((settings.base_url, settings.api_key_env, settings.concurrency))
-
-
-def _endpoint(name: Name) -> Endpoint:
-    with _sharing:
-        endpoint = _shared.get(name)
-        if endpoint is None:
-            endpoint = _shared[name] = Endpoint(*name)
-        return endpoint
-
-
-def usages() -> dict[Name, Usage]:
-    """What each endpoint took so far in this process."""
-    return {endpoint.name: endpoint.counters.usage() for endpoint in endpoints()}
-
-
-def include_usages(found: Mapping[Name, Usage]) -> None:
-    """Count what another process has used as used here."""
-    for name, usage in found.items():
-        _endpoint(name).counters.include(usage)
-
-
-def endpoints() -> list[Endpoint]:
-    """The endpoints that this process has used."""
-    with _sharing:
-        return list(_shared.values())
-
-
-def _after_fork() -> None:
-    """A child has the parent's connections and perhaps a lock that a thread of the parent held: it begins anew."""
-    global _sharing
-    _sharing = threading.Lock()
-    _shared.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def _completion(body: bytes, blame: Blame) -> Completion:
-    """The first choice of a chat completion. Raises `_PassingError` where it is none."""
-    try:
-        values = json.loads(body.decode("utf-8"))
-        choice = values["choices"][0]
-        message = choice["message"]
-        content = message.get("content")
-        if isinstance(content, list):
-            content = "".join(part["text"] for part in content if part.get("type") == "text")
-        if not isinstance(content, str | None):
-            raise TypeError
-        read, wrote = _counted(values.get("usage") or {})
-    except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
-        raise _PassingError(blame.malformed, "the answer was no chat completion") from None
-    return Completion(content or "", choice.get("finish_reason") == "length", message, read, wrote)
-
-
-def _counted(usage: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Tokens read and written. Hidden reasoning is written, and billed: most endpoints count it in ``completion_tokens``, some
-    beside it, which the sum in ``total_tokens`` tells."""
-    read, wrote, whole = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
-    details = usage.get("completion_tokens_details")
-    reasoned = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
-    if read is not None and wrote is not None and reasoned and whole == read + wrote + reasoned:
-        wrote += reasoned
-    return read, wrote
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _error_said(body: bytes) -> str:
-    text = body[:20_000].decode("utf-8", "replace")
-    try:
-        values = json.loads(text)
-        error = values.get("error", values)
-        if isinstance(error, dict):
-            error = " ".join(str(error[name]) for name in ("message", "code", "param", "detail") if error.get(name)) or text
-        text = str(error)
-    except (ValueError, RecursionError, AttributeError):
-        pass
-    return " ".join(text.split())
-
-
-def _scrubbed(said: str, key: str | None) -> str:
-    """What a server said, short, without the key or what looks like one (servers quote the key that they refuse)."""
-    if key is not None:
-        said = said.replace(key, "***")
-    said = _KEYLIKE.sub("***", said)
-    return "".join(character for character in said[:300] if character.isprintable())
-
-
-def _retry_after(answer: Answer) -> float:
-    """Seconds that the server asks to wait; 0 where it does not say."""
-    value = answer.headers.get("retry-after", "").strip()
-    try:
-        return max(0.0, float(value)) if re.fullmatch(r"\d+(\.\d+)?", value) else _until(value)
-    except (ValueError, TypeError):
-        return 0.0
-
-
-def _until(date: str) -> float:
-    return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
+def _shape(settings: EndpointSettings, fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What tells requests apart that an endpoint may answer or refuse for their settings."""
+    return settings.model, settings.api, settings.temperature, tuple(sorted(fields))

@@ -22,6 +22,8 @@ class Usage:
     """Replies that did not serve, and were asked for once more with the reason."""
     faults: tuple[tuple[str, int], ...] = ()
     """Asks that ended in a fault, by its name."""
+    repairs: tuple[tuple[str, int], ...] = ()
+    """Calls that were read with a repair, by its name."""
     tokens_in: int = 0
     tokens_out: int = 0
     """As the endpoint counts them; 0 where it does not."""
@@ -31,18 +33,24 @@ class Usage:
 
     def since(self, before: "Usage") -> "Usage":
         """What was added after `before`."""
-        numbers = {name: value - vars(before)[name] for name, value in vars(self).items() if name != "faults"}
-        return Usage(**numbers, faults=tuple((Counter(dict(self.faults)) - Counter(dict(before.faults))).items()))
+        found: dict[str, Any] = {name: value - vars(before)[name] for name, value in vars(self).items() if name not in _BY_NAME}
+        for name in _BY_NAME:
+            found[name] = tuple((Counter(dict(vars(self)[name])) - Counter(dict(vars(before)[name]))).items())
+        return Usage(**found)
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "faults": dict(self.faults), "seconds": round(self.seconds, 3)}
+        named = {name: dict(vars(self)[name]) for name in _BY_NAME}
+        return {**vars(self), **named, "seconds": round(self.seconds, 3)}
+
+
+_BY_NAME = ("faults", "repairs")
 
 
 class Counters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._faults: Counter[str] = Counter()
+        self._named: dict[str, Counter[str]] = {name: Counter() for name in _BY_NAME}
         self._seconds = 0.0
 
     def add(self, seconds: float = 0.0, **counts: int) -> None:
@@ -53,15 +61,21 @@ class Counters:
 
     def fault(self, fault: Fault) -> None:
         with self._lock:
-            self._faults[str(fault)] += 1
+            self._named["faults"][str(fault)] += 1
+
+    def repair(self, repair: str) -> None:
+        with self._lock:
+            self._named["repairs"][str(repair)] += 1
 
     def include(self, usage: Usage) -> None:
         """Add what another process has counted."""
-        numbers = {name: value for name, value in vars(usage).items() if name not in ("faults", "seconds")}
+        numbers = {name: value for name, value in vars(usage).items() if name not in (*_BY_NAME, "seconds")}
         self.add(usage.seconds, **numbers)
         with self._lock:
-            self._faults.update(dict(usage.faults))
+            for name, counts in self._named.items():
+                counts.update(dict(vars(usage)[name]))
 
     def usage(self) -> Usage:
         with self._lock:
-            return Usage(**self._counts, faults=tuple(sorted(self._faults.items())), seconds=self._seconds)
+            named: dict[str, Any] = {name: tuple(sorted(counts.items())) for name, counts in self._named.items()}
+            return Usage(**named, **dict[str, Any](self._counts), seconds=self._seconds)

@@ -1,24 +1,31 @@
 """HTTP for short JSON requests, bounded in time and size, over connections that are kept and shared between threads.
 
-It stands on the standard library's sockets and response parser. Gyms ask from worker threads, so a blocking client needs no
-event loop to hop to and back from, and every wait on a socket ends at the request's deadline, however slowly bytes trickle.
+urllib3 speaks it, with ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` as other programs heed them. Gyms ask from worker
+threads, so a blocking client needs no event loop to hop to and back from. A redirect is an answer like any other: what follows
+one on its own carries the key to wherever it leads.
 """
 
-import io
-import queue
-import select
+import ipaddress
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
-IDLE_SECONDS = 30.0
-"""A connection unused for longer is closed: servers and the boxes between close theirs without a word."""
+from urllib3 import HTTPConnectionPool, ProxyManager, make_headers
+from urllib3.exceptions import DecodeError, HTTPError, ProxyError
+from urllib3.response import BaseHTTPResponse
+
+from bao.endpoint.connection import TimedPool, TimedTLSPool, deadline
+from bao.errors import ConfigError
+
+_KEPT = 256
+"""The most idle connections to one server."""
+_PIECE = 65_536
 
 
 class Answer(NamedTuple):
@@ -44,186 +51,152 @@ class CertificateError(Exception):
     """The server's certificate is not trusted; asking again does not help."""
 
 
-class _Stream(io.RawIOBase):
-    """The bytes of a socket until a deadline."""
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(_left(self._deadline))
-        return self._sock.recv_into(buffer)
-
-
-class _Readable:
-    """As much of a socket as `HTTPResponse` wants."""
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._stream = _Stream(sock, deadline)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._stream, 16_384)
-
-
 class HTTPClient:
-    """Posts JSON to one server. Safe to use from several threads; a fork of the process needs one of its own."""
+    """Talks JSON to one server. Safe to use from several threads; a fork of the process needs one of its own."""
 
     def __init__(self, base_url: str, *, most_bytes: int = 1 << 20) -> None:
-        """`most_bytes`: the largest answer that is read."""
+        """`base_url` may have a query, which each request repeats. `most_bytes`: the largest answer that is read.
+
+        Raises `ConfigError` on a proxy in the environment that is none.
+        """
         parts = urlsplit(base_url)
-        self._tls = parts.scheme == "https"
         self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._tls else 80)
-        self._path = parts.path.rstrip("/")
+        self._before = parts.path.rstrip("/")
+        self._after = f"?{parts.query}" if parts.query else ""
         self._most = most_bytes
-        default = parts.port in (None, 443 if self._tls else 80)
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        self._name = host if default else f"{host}:{self._port}"
-        self._idle: list[tuple[socket.socket, float]] = []
-        self._lock = threading.Lock()
+        self.proxy = proxy_for(base_url)
+        tls: dict[str, Any] = {"ssl_context": _tls_context()} if parts.scheme == "https" else {}
+        self._pool: HTTPConnectionPool | ProxyManager
+        if self.proxy is None:
+            kind = TimedTLSPool if tls else TimedPool
+            self._pool = kind(self._host, parts.port, maxsize=_KEPT, **tls)
+        else:
+            self._before = f"{parts.scheme}://{parts.netloc}{self._before}"
+            self._pool = _proxied(self.proxy, tls)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         """The answer to `body` posted to `path`, all of it within `seconds`.
 
         Raises `DeadlineError`, `OversizeError` or `TransportError`, and `CertificateError`.
         """
-        deadline = time.monotonic() + seconds
-        lines = [f"POST {self._path}{path} HTTP/1.1", f"Host: {self._name}", "Content-Type: application/json"]
-        lines += ["Accept: application/json", "User-Agent: bao", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        message = "\r\n".join([*lines, "", ""]).encode("ascii") + body
+        return self._exchange("POST", path, body, {"Content-Type": "application/json", **headers}, seconds)
+
+    def get(self, path: str, headers: Mapping[str, str], seconds: float) -> Answer:
+        """What lies at `path`. Raises as `post` does."""
+        return self._exchange("GET", path, None, headers, seconds)
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], seconds: float) -> Answer:
+        end = time.monotonic() + seconds
+        sent = {"Accept": "application/json", "User-Agent": "bao", **headers}
+        url, how = f"{self._before}{path}{self._after}", {"redirect": False, "retries": False, "preload_content": False}
         try:
-            sock = self._kept()
-            if sock is not None:
-                answer = self._exchange(sock, message, deadline, kept=True)
-                if answer is not None:
-                    return answer
-            answer = self._exchange(self._connect(deadline), message, deadline, kept=False)
-            assert answer is not None
-            return answer
-        except TimeoutError as error:
-            raise DeadlineError(f"no whole answer within {seconds:g} s") from error
-        except ssl.SSLCertVerificationError as error:
-            raise CertificateError(error.verify_message) from error
-        except socket.gaierror as error:
-            raise TransportError(f"the host {self._host} is not found") from error
-        except (OSError, HTTPException) as error:
-            raise TransportError(f"{type(error).__name__}: {error}") from error
+            with deadline(end):
+                response = self._pool.urlopen(method, url, body=body, headers=sent, timeout=seconds, **how)
+                try:
+                    content = self._read(response)
+                except BaseException:
+                    response.close()
+                    raise
+                return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            raise self._translated(error, end, seconds) from error
+
+    def _read(self, response: BaseHTTPResponse) -> bytes:
+        announced = response.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self._most:
+            raise OversizeError(f"an answer of {announced} bytes, more than {self._most}")
+        pieces, size = [], 0
+        while piece := response.read(_PIECE, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > self._most:
+                raise OversizeError(f"an answer of more than {self._most} bytes")
+        return b"".join(pieces)
+
+    def _translated(self, error: Exception, end: float, seconds: float) -> Exception:
+        inner = _innermost(error)
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return CertificateError(inner.verify_message)
+        if time.monotonic() >= end or isinstance(inner, TimeoutError):
+            return DeadlineError(f"no whole answer within {seconds:g} s")
+        if isinstance(inner, socket.gaierror):
+            host = self._host if self.proxy is None else f"{urlsplit(self.proxy).hostname} (the proxy)"
+            return TransportError(f"the host {host} is not found")
+        if isinstance(error, DecodeError):
+            return TransportError("the answer's compression is broken")
+        beside = f" (by the proxy {_without_password(self.proxy)})" if isinstance(error, ProxyError) and self.proxy else ""
+        return TransportError(f"{type(inner).__name__}: {inner}{beside}")
 
     def close(self) -> None:
-        """Close the idle connections; the client stays usable."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for sock, _ in idle:
-            sock.close()
-
-    def _exchange(self, sock: socket.socket, message: bytes, deadline: float, *, kept: bool) -> Answer | None:
-        """None where a kept connection turns out to have been closed before the first byte of an answer."""
-        reusable = False
-        try:
-            try:
-                sock.settimeout(_left(deadline))
-                sock.sendall(message)
-                response = HTTPResponse(_Readable(sock, deadline), method="POST")  # type: ignore[arg-type]
-                response.begin()
-            except ConnectionError:  # RemoteDisconnected is one too
-                if kept:
-                    return None
-                raise
-            body = self._read(response)
-            reusable = not response.will_close
-            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
-        finally:
-            if reusable:
-                with self._lock:
-                    self._idle.append((sock, time.monotonic()))
-            else:
-                sock.close()
-
-    def _read(self, response: HTTPResponse) -> bytes:
-        announced = response.length
-        if announced is not None and announced > self._most:
-            raise OversizeError(f"an answer of {announced} bytes, more than {self._most}")
-        body = response.read(self._most + 1)
-        if len(body) > self._most:
-            raise OversizeError(f"an answer of more than {self._most} bytes")
-        if announced is not None and len(body) < announced:
-            raise TransportError(f"the connection ended after {len(body)} of {announced} bytes")
-        response.read()  # the end of a chunked body, so that the connection can be used again
-        return body
-
-    def _kept(self) -> socket.socket | None:
-        """The connection used last that is still open."""
-        while True:
-            with self._lock:
-                if not self._idle:
-                    return None
-                sock, since = self._idle.pop()
-            if time.monotonic() - since < IDLE_SECONDS and not _has_input(sock):
-                return sock
-            sock.close()
-
-    def _connect(self, deadline: float) -> socket.socket:
-        addresses = _addresses(self._host, self._port, deadline)
-        for number, (family, kind, protocol, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, protocol)
-            try:
-                # Each address gets its share, so that one that swallows packets leaves time for the next.
-                sock.settimeout(_left(deadline) / (len(addresses) - number))
-                sock.connect(address)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if self._tls:
-                    sock.settimeout(_left(deadline))
-                    sock = _tls_context().wrap_socket(sock, server_hostname=self._host)
-                return sock
-            except OSError:
-                sock.close()
-                if number == len(addresses) - 1:
-                    raise
-        raise TransportError(f"the host {self._host} has no address")
+        """Close the idle connections."""
+        if isinstance(self._pool, ProxyManager):
+            self._pool.clear()
+        else:
+            self._pool.close()
 
 
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for `url`; None: none.
+
+    ``NO_PROXY`` lists hosts, domains, ``*`` and networks such as ``10.0.0.0/8``. Raises `ConfigError` on a proxy that is no URL
+    of http or https.
+    """
+    parts = urlsplit(url)
+    proxies, host = getproxies_environment(), parts.hostname or ""
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or _is_exempt(host, parts.port, proxies):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    found = urlsplit(proxy)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ConfigError(
+            f"the proxy that the environment names for {parts.scheme}:// ({parts.scheme.upper()}_PROXY) is no http:// or "
+            "https:// URL: export one that is, or name the endpoint's host in NO_PROXY"
+        )
+    return proxy
 
 
-def _has_input(sock: socket.socket) -> bool:
-    """Whether an idle connection has something to read: its end, or bytes that nobody asked for."""
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])
-
-
-def _addresses(host: str, port: int, deadline: float) -> list[Any]:
-    """`socket.getaddrinfo` until the deadline: it has no timeout of its own, so it is left behind in its thread."""
+def _is_exempt(host: str, port: int | None, proxies: dict[str, str]) -> bool:
+    if proxy_bypass_environment(host if port is None else f"{host}:{port}", proxies):
+        return True
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        found: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
-
-    def look_up() -> None:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    for network in proxies.get("no", "").split(","):
         try:
-            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except OSError as error:
-            found.put(error)
+            if address in ipaddress.ip_network(network.strip(), strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
 
-    threading.Thread(target=look_up, daemon=True, name="bao-look-up").start()
-    try:
-        addresses = found.get(timeout=_left(deadline))
-    except queue.Empty:
-        raise TimeoutError from None
-    if isinstance(addresses, OSError):
-        raise addresses
-    return addresses
+
+def _proxied(proxy: str, tls: dict[str, Any]) -> ProxyManager:
+    parts = urlsplit(proxy)
+    headers = None
+    if parts.username is not None:
+        headers = make_headers(proxy_basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+    context = _tls_context() if parts.scheme == "https" else None
+    pool = ProxyManager(_without_password(proxy), maxsize=_KEPT, proxy_headers=headers, proxy_ssl_context=context, **tls)
+    pool.pool_classes_by_scheme = {"http": TimedPool, "https": TimedTLSPool}
+    return pool
+
+
+def _without_password(proxy: str) -> str:
+    parts = urlsplit(proxy)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What urllib3's error is made of."""
+    for _ in range(6):
+        inner = next((each for each in reversed(error.args) if isinstance(each, BaseException)), None)
+        inner = inner or getattr(error, "original_error", None) or getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            return error
+        error = inner
+    return error
 
 
 @lru_cache(maxsize=1)

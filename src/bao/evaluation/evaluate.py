@@ -118,8 +118,18 @@ def _summarize(out: Path, job: EvaluationJob, progress: Progress) -> None:
     logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
     if found := _counts(summary["faults"]):
         progress.warn(
-            f"{summary['policy']}: {sum(summary['faults'].values())} episodes are left out for their faults ({found})"
+            f"{summary['policy']}: {sum(summary['faults'].values())} episodes are left out for their faults ({found}): "
+            + "; ".join(_reasons(out))
         )
+
+
+def _reasons(out: Path) -> list[str]:
+    """The commonest reason of each kind of fault."""
+    why: dict[str, Counter[str]] = {}
+    for episode in iterate_episodes(out / EPISODES, traces=False):
+        if episode.fault is not None:
+            why.setdefault(str(episode.fault), Counter())[episode.fault_detail or "no more is known"] += 1
+    return [f"{fault}: {details.most_common(1)[0][0]}" for fault, details in sorted(why.items())]
 
 
 def setting_of(section: GymSection) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from bao.errors import ConfigError, suggest
 from bao.gyms.registry import gym_class
 from bao.gyms.section import GymSection, make_gym, task_set
 from bao.models.settings import ModelSection
-from bao.policy import PolicyKind, PolicyRef
+from bao.policy import CHAT_KINDS, PolicyKind, PolicyRef
 from bao.settings import override_setting
 from bao.task import Split, TaskSet
 from bao.users.settings import model_at
@@ -33,7 +33,7 @@ def gym_table(
         raise ConfigError(f"--user {settings['user']} and --user-model contradict each other: leave one out")
     if levels is not None and not levels:
         raise ConfigError("--levels names no level: give one or more, such as --levels 2 3, or leave it out")
-    if api_key_env is not None and policy.kind != PolicyKind.OPENAI and user_model is None and judge_model is None:
+    if api_key_env is not None and policy.kind not in CHAT_KINDS and user_model is None and judge_model is None:
         raise ConfigError(f"--api-key-env {api_key_env} is the key of an endpoint, and none is named: leave it out")
     models = {
         "llm": None if user_model is None else model_at(user_model, "--user-model", api_key_env),
@@ -63,7 +63,8 @@ def override(values: dict[str, Any], overrides: Sequence[str]) -> None:
 
 def refuse_idle(ref: PolicyRef, options: Mapping[str, Any]) -> None:
     """Raises `ConfigError` on an option that would change nothing of this policy."""
-    takes = {PolicyKind.LOCAL: {*options}, PolicyKind.OPENAI: {*options} - {"device"}}.get(ref.kind, set())
+    chat = {*options} - {"device"}
+    takes = {PolicyKind.LOCAL: {*options}, **dict.fromkeys(CHAT_KINDS, chat)}.get(ref.kind, set())
     for name in given(options).keys() - takes:
         of = "a local model" if name == "device" else "a local or an openai: model"
         raise ConfigError(f"--{name.replace('_', '-')} {options[name]} is a setting of {of}, and {ref} is none: leave it out")
@@ -74,7 +75,7 @@ def agent_table(ref: PolicyRef, values: dict[str, Any], api_key_env: str | None)
     agent = values.pop("agent")
     if not isinstance(agent, dict):
         raise ConfigError("--set agent=.. is no setting: name one of its table, such as agent.timeout=60")
-    if ref.kind != PolicyKind.OPENAI:
+    if ref.kind not in CHAT_KINDS:
         return agent
     evaluation = values["evaluation"]
     shared = {ours: evaluation.pop(theirs) for ours, theirs in _SHARED.items() if theirs in evaluation}

@@ -18,7 +18,7 @@ from bao.evaluation.settings import EvaluationJob, EvaluationSection
 from bao.gyms.registry import gym_class
 from bao.gyms.section import MODEL_TABLES, GymSection, make_gym, task_set
 from bao.models.settings import ModelSection
-from bao.policy import PolicyKind, PolicyRef
+from bao.policy import CHAT_KINDS, PolicyKind, PolicyRef
 from bao.progress import Progress
 from bao.rollout.plan import tasks_digest
 from bao.rollout.preflight import check_playable
@@ -184,7 +184,7 @@ def _policy(
     result: EvaluationResult, ref: PolicyRef, agent: dict[str, Any], api_key_env: str | None
 ) -> tuple[PolicyRef, dict[str, Any]]:
     """The policy, and the agent's settings. A path was written as seen from the evaluation's folder."""
-    if ref.kind == PolicyKind.OPENAI:
+    if ref.kind in CHAT_KINDS:
         return ref, agent | ({} if api_key_env is None else {"api_key_env": api_key_env})
     here = ref if ref.path is None else ref.at((result.folder / ref.path).resolve())
     if ref.kind == PolicyKind.OBJECT:

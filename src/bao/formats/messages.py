@@ -145,18 +145,19 @@ def cut(messages: Sequence[Any]) -> ConversationParts:
     """Cut a conversation into system text, opening and exchanges.
 
     System and developer messages come first, user messages up to the first assistant's are the opening, and what follows an
-    assistant's message, up to the next, is its reply; several are joined by line breaks. Raises `DataError` naming the message
-    (counted from 1) that does not fit: another role or order, a call without its answer, content that is no text.
+    assistant's message, up to the next, is its reply; several are joined by line breaks. A tool message without an id, as TRL
+    writes them, answers the first call that has no answer yet. Raises `DataError` naming the message (counted from 1) that does
+    not fit: another role or order, a call without its answer, content that is no text.
     """
     if not messages or not all(isinstance(message, Mapping) for message in messages):
         raise DataError("messages must be a list of at least one object with role and content")
     head: dict[str, list[str]] = {"system": [], "user": []}
-    exchanges: list[tuple[Mapping[str, Any], list[str], set[str]]] = []
+    exchanges: list[tuple[Mapping[str, Any], list[str], list[Any]]] = []
     for number, message in enumerate(messages, start=1):
         role = {"developer": "system", "function": "tool"}.get(str(message.get("role")), message.get("role"))
         if role == "assistant":
             _check_answered(exchanges)
-            exchanges.append((message, [], {str(call.get("id")) for call in tool_calls(message)}))
+            exchanges.append((message, [], [call.get("id") for call in tool_calls(message)]))
             continue
         text = content_text(message, number)
         if not exchanges and role in head and not (role == "system" and head["user"]):
@@ -165,9 +166,11 @@ def cut(messages: Sequence[Any]) -> ConversationParts:
             exchanges[-1][1].append(text)
         elif exchanges and role == "tool":
             called, answered = exchanges[-1][2], message.get("tool_call_id")
+            if answered is None and called:
+                answered = called[0]
             if message.get("role") == "tool" and answered not in called:
                 raise DataError(f"message {number} answers the call {answered!r}, which no assistant's message before it makes")
-            called.discard(str(answered))
+            called[:] = [each for each in called if each != answered] if answered is not None else called[1:]
             exchanges[-1][1].append(text)
         else:
             raise DataError(f"message {number} has the role {message.get('role')!r}, which does not fit there")
@@ -211,11 +214,10 @@ def _callable(action: Action) -> bool:
     return action.kind in CHOICES
 
 
-def _check_answered(exchanges: Sequence[tuple[Mapping[str, Any], list[str], set[str]]]) -> None:
-    if exchanges and exchanges[-1][2] - {"None"}:
-        raise DataError(
-            f"the call {min(exchanges[-1][2])!r} has no answer: each needs a message of the role 'tool' with its id"
-        )
+def _check_answered(exchanges: Sequence[tuple[Mapping[str, Any], list[str], list[Any]]]) -> None:
+    open_calls = [each for each in exchanges[-1][2] if each is not None] if exchanges else []
+    if open_calls:
+        raise DataError(f"the call {open_calls[0]!r} has no answer: each needs a message of the role 'tool' with its id")
 
 
 def _parts(content: Any) -> Iterator[Any]:

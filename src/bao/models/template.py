@@ -17,6 +17,10 @@ CHATML = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
+_REMEDY = (
+    "it must take plain texts of system, user and assistant, and no tools; replace chat_template.jinja in that folder by one "
+    "that does, or remove it (and chat_template in tokenizer_config.json), and ChatML is used"
+)
 _SYSTEM, _OPENING, _TURN, _REPLY = "@@system@@", "@@opening@@", "@@turn@@", "@@reply@@"
 
 
@@ -24,7 +28,8 @@ class Template:
     """The pieces of a tokenizer's chat template."""
 
     def __init__(self, tokenizer: Any) -> None:
-        """Raises `ConfigError` where a turn's end is not a single token, so that the sampler could not see it."""
+        """Raises `ConfigError` where the template cannot render an episode, or a turn's end is not a single token, so that the
+        sampler could not see it."""
         self.tokenizer = tokenizer
         if tokenizer.chat_template is None:
             tokenizer.chat_template = CHATML
@@ -35,15 +40,15 @@ class Template:
         self._before_turn, _, after_turn = rest.partition(_TURN)
         before, mark, self._after_reply = after_turn.partition(_REPLY)
         if not mark:
-            raise ConfigError("the tokenizer's chat template leaves out a message: it must show system, user and assistant")
+            raise ConfigError(f"{self._named} leaves out a message: {_REMEDY}")
         ids = self._encode(before)
         if not ids:
-            raise ConfigError("the tokenizer's chat template puts nothing between a turn and the reply: give it an end mark")
+            raise ConfigError(f"{self._named} puts nothing between a turn and the reply: give it an end mark")
         self.end_id: int = ids[0]
         self.end_text: str = tokenizer.decode([self.end_id])
         if not before.startswith(self.end_text) or not self.end_text.strip():
             raise ConfigError(
-                f"the chat template ends a turn with {before!r}, which is no single token: add the end mark to the tokenizer"
+                f"{self._named} ends a turn with {before!r}, which is no single token: add the end mark to the tokenizer"
             )
         self._before_reply = before[len(self.end_text) :]
         self.pad_id: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_id
@@ -87,8 +92,17 @@ class Template:
         return tuple(self._encode(("" if ended else self.end_text) + self._before_reply + reply + self._after_reply))
 
     def _render(self, talk: list[dict[str, str]]) -> str:
-        text = self.tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
-        return str(text)
+        from jinja2 import TemplateError
+
+        try:
+            return str(self.tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True))
+        except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise ConfigError(f"{self._named} cannot render an episode ({said}): {_REMEDY}") from error
+
+    @property
+    def _named(self) -> str:
+        return f"the chat template of {getattr(self.tokenizer, 'name_or_path', '') or 'the tokenizer'}"
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from bao.endpoint.client import read_key
+from bao.endpoint.keys import read_key
 from bao.endpoint.settings import checked
 from bao.errors import ConfigError
 from bao.gym import Gym
@@ -15,7 +15,7 @@ from bao.policies.loading import load_object
 from bao.policies.own import OwnAgent
 from bao.policies.prompt import PromptForm
 from bao.policies.settings import ChatSettings, OwnSettings
-from bao.policy import Policy, PolicyKind, PolicyRef, near_scheme
+from bao.policy import CHAT_KINDS, Policy, PolicyKind, PolicyRef, near_scheme
 
 _UNSAFE = re.compile(r"[^\w.+-]+")
 _SEEN: dict[int, tuple[Any, str]] = {}
@@ -44,21 +44,22 @@ def open_agent(policy: Any, settings: Mapping[str, Any]) -> Agent:
     Raises `ConfigError` on a policy of another form, a wrong setting, a missing key, and on code that cannot start.
     """
     ref = PolicyRef.parse(policy)
-    if ref.kind == PolicyKind.OPENAI:
+    if ref.kind in CHAT_KINDS:
         return _chat(ref, settings)
     assert ref.kind == PolicyKind.OBJECT, f"{ref} is no agent"
     return _own(ref, settings)
 
 
 def _chat(ref: PolicyRef, settings: Mapping[str, Any]) -> Agent:
-    chat = checked(ChatSettings, {"model": ref.name, "base_url": ref.place, **settings}, "agent")
+    api = {"api": "responses"} if ref.kind == PolicyKind.RESPONSES else {}
+    chat = checked(ChatSettings, {"model": ref.name, "base_url": ref.place, **api, **settings}, "agent")
     read_key(chat.api_key_env)
 
     def make(gym: Gym, seed: int, name: str) -> Policy:
         return ChatPolicy(chat, gym.kinds, seed, name)
 
     name = _safe(chat.model.rstrip("/").rpartition("/")[2], "model")
-    identity = {"policy": f"openai:{chat.model}@{chat.base_url}", "agent": chat.identity()}
+    identity = {"policy": f"{ref.kind}:{chat.model}@{chat.base_url}", "agent": chat.identity()}
     return Agent(name, identity, make, chat.concurrency, chat.prompt)
 
 

@@ -9,7 +9,9 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from bao.action import ActionKind, Parsed, parse
+from bao.action import ActionKind, Parsed, parse, render
+from bao.policies.repairs import Repair, function_of, read_call
+from bao.policies.written_calls import read_text, read_thoughts
 
 BY_TOOL = (
     "Take each action by calling the tool interact, one call a message: [search] above stands for the choice search, and what "
@@ -34,10 +36,17 @@ class Conversation:
         None: it acts in text, is told nothing beside `system`, and its thoughts stay part of its text, as in training.
         """
         self.tools = bool(tools)
+        self.plain = False
+        """Whether the model's messages are reduced to what every endpoint takes: no thoughts, arguments that are JSON."""
+        self.repairs: tuple[Repair, ...] = ()
+        """What it took to read the last message."""
         self._whole = tools is None
         self._kinds = kinds
         how = "" if tools is None else f"\n{BY_TOOL if tools else BY_TEXT}"
         self._messages: list[Message] = [{"role": "system", "content": system + how}, {"role": "user", "content": opening}]
+        self._system = system
+        self._turns: dict[int, Parsed] = {}
+        """What was read from the message at this place."""
         self._open_calls: list[str] = []
 
     @property
@@ -46,18 +55,23 @@ class Conversation:
         return len(self._messages) > 2
 
     def messages(self, *, plain: bool = False) -> list[Message]:
-        """All so far. `plain` reduces the model's to what every endpoint takes: no thoughts, no arguments that are not JSON."""
-        return [_plain(each) if plain and each["role"] == "assistant" else each for each in self._messages]
+        """All so far; `plain` as `Conversation.plain` means it."""
+        if not (plain or self.plain):
+            return list(self._messages)
+        return [self._plainly(place, each) for place, each in enumerate(self._messages)]
 
     @property
     def is_plain(self) -> bool:
         return self.messages(plain=True) == self._messages
 
+    @property
+    def has_calls(self) -> bool:
+        return any(message["role"] == "tool" or message.get("tool_calls") for message in self._messages)
+
     def said(self, message: Mapping[str, Any]) -> Parsed:
         """The turn in a message of the model, which joins the conversation."""
         kept = _rejoined(message) if self._whole else {**copy.deepcopy(dict(message)), "role": "assistant"}
-        calls = kept.get("tool_calls")
-        calls = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+        calls = _calls(kept)
         ids: list[str] = []
         for number, call in enumerate(calls):
             if not isinstance(call.get("id"), str) or not call["id"] or call["id"] in ids:
@@ -66,13 +80,21 @@ class Conversation:
         self._messages.append(kept)
         self._open_calls = ids
         content = _text(kept.get("content"))
+        thoughts = list(dict.fromkeys(kept[name].strip() for name in _THOUGHTS if isinstance(kept.get(name), str)))
+        beside, self.repairs = "", ()
         if calls:
-            parsed = _called(calls[0], self._kinds).keeping(_shown(calls[0]))
+            parsed, self.repairs = read_call(calls[0], self._kinds)
+            parsed = parsed.keeping(_shown(calls[0]))
             beside = content.replace("<think>", "").replace("</think>", "")
-        else:
+        elif self._whole:
             parsed = parse(content, self._kinds).keeping(content)
-            beside = ""
-        thoughts = dict.fromkeys(kept[name].strip() for name in _THOUGHTS if isinstance(kept.get(name), str))
+        elif isinstance(kept.get("function_call"), dict):
+            parsed, repairs = read_call({"function": kept["function_call"]}, self._kinds)
+            parsed, beside = parsed.keeping(_shown({"function": kept["function_call"]})), content
+            self.repairs = (Repair.CALL_FORM, *repairs) if parsed.fault is None else ()
+        else:
+            parsed, self.repairs = self._spoken(content, "\n".join(thoughts))
+        self._turns[len(self._messages) - 1] = parsed
         return parsed._replace(thinking="\n".join(filter(None, (*thoughts, beside.strip(), parsed.thinking))))
 
     def heard(self, observation: str) -> None:
@@ -84,6 +106,48 @@ class Conversation:
             self._messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
         self._open_calls = []
 
+    def to_text(self) -> None:
+        """From here on the model acts in text, and all that was said before reads as if it always had."""
+        self.tools = False
+        found = [{"role": "system", "content": f"{self._system}\n{BY_TEXT}"}]
+        turns: dict[int, Parsed] = {}
+        for place, message in enumerate(self._messages[1:], start=1):
+            if message["role"] == "tool":
+                if message["content"] != NOT_TAKEN:
+                    found.append({"role": "user", "content": message["content"]})
+            elif place in self._turns:
+                turn = self._turns[place]
+                content = _text(message.get("content")) if turn.fault is not None else render("", turn.action)
+                turns[len(found)] = turn
+                found.append({"role": "assistant", "content": content or turn.thinking or "(nothing)"})
+            else:
+                found.append(message)
+        self._messages, self._turns, self._open_calls = found, turns, []
+
+    def _spoken(self, content: str, thoughts: str) -> tuple[Parsed, tuple[Repair, ...]]:
+        """The turn of a message without a call."""
+        if not content.strip() and thoughts and (read := read_thoughts(thoughts, self._kinds)) is not None:
+            return read
+        parsed, repairs = read_text(content, self._kinds)
+        return parsed.keeping(content), repairs
+
+    def _plainly(self, place: int, message: Message) -> Message:
+        """`message` as every endpoint takes it, its call as it was read."""
+        if message["role"] != "assistant":
+            return message
+        plain: Message = {"role": "assistant", "content": _text(message.get("content"))}
+        if calls := _calls(message):
+            turn = self._turns.get(place)
+            functions = [_plain_function(call, turn if number == 0 else None) for number, call in enumerate(calls)]
+            pairs = zip(calls, functions, strict=True)
+            plain["tool_calls"] = [{"id": call["id"], "type": "function", "function": function} for call, function in pairs]
+        return plain
+
+
+def _calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    calls = message.get("tool_calls")
+    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+
 
 def _rejoined(message: Mapping[str, Any]) -> Message:
     """With the thoughts, which a server may have taken out of the text, where they were."""
@@ -92,39 +156,34 @@ def _rejoined(message: Mapping[str, Any]) -> Message:
     return {"role": "assistant", "content": f"<think>{thoughts}</think>{content}" if thoughts else content}
 
 
-def _called(call: Mapping[str, Any], kinds: Collection[ActionKind | str]) -> Parsed:
-    function = call.get("function")
-    if not isinstance(function, dict):
-        function = {}
-    return parse(json.dumps({"name": function.get("name"), "arguments": function.get("arguments")}), kinds)
-
-
 def _shown(call: Mapping[str, Any]) -> str:
-    function = call.get("function")
+    function = function_of(call)
     return f"{function.get('name')}({function.get('arguments')})" if isinstance(function, dict) else str(function)
 
 
 def _text(content: Any) -> str:
     if isinstance(content, list):
-        return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+        return "".join(
+            part if isinstance(part, str) else part["text"]
+            for part in content
+            if isinstance(part, str) or (isinstance(part, dict) and isinstance(part.get("text"), str))
+        )
     return content if isinstance(content, str) else ""
 
 
-def _plain(message: Mapping[str, Any]) -> Message:
-    plain: Message = {"role": "assistant", "content": _text(message.get("content"))}
-    calls = message.get("tool_calls")
-    if isinstance(calls, list) and (calls := [call for call in calls if isinstance(call, dict)]):
-        plain["tool_calls"] = [{"id": call["id"], "type": "function", "function": _plain_function(call)} for call in calls]
-    return plain
-
-
-def _plain_function(call: Mapping[str, Any]) -> dict[str, str]:
-    function = call.get("function")
+def _plain_function(call: Mapping[str, Any], turn: Parsed | None) -> dict[str, str]:
+    """A call's name and JSON arguments: as it stands where it is whole, else as it was read, else what can be kept."""
+    function = function_of(call)
     if not isinstance(function, dict):
-        return {"name": "interact", "arguments": "{}"}
+        function = {}
     name, arguments = function.get("name"), function.get("arguments")
     try:
         whole = isinstance(arguments, str) and isinstance(json.loads(arguments), dict)
     except (ValueError, RecursionError):
         whole = False
+    if not whole and turn is not None and turn.fault is None:
+        arguments = json.dumps({"choice": str(turn.action.kind), "content": turn.action.content})
+        return {"name": "interact", "arguments": arguments}
+    if not whole and isinstance(arguments, dict):
+        arguments, whole = json.dumps(arguments), True
     return {"name": name if isinstance(name, str) and name else "interact", "arguments": str(arguments) if whole else "{}"}

@@ -1,5 +1,6 @@
 """Progress on long work: a bar with what matters on a terminal, one line in a notebook, a line now and then elsewhere."""
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -32,12 +33,29 @@ def results_console() -> Console:
     return console if console.is_terminal else Console(width=200)
 
 
+class _Notices(logging.Handler):
+    """What endpoints tell from any thread (a pause they ask for, a field they do not take), on the console as well."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.console: Console | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.console is not None:
+            self.console.print(f"[yellow]warning:[/yellow] {escape(record.getMessage())}", highlight=False, soft_wrap=True)
+
+
+_notices = _Notices()
+
+
 class TerminalProgress:
     """Shows one task at a time on `console` (standard error); what it says is in the log too."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
         self._warned: set[str] = set()
+        _notices.console = self.console
+        logging.getLogger("bao.endpoint").addHandler(_notices)  # the same one: it is added once
 
     def say(self, message: str) -> None:
         """A line for whoever watches."""

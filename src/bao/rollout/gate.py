@@ -71,8 +71,8 @@ class Gate:
 
 def pushbacks() -> int:
     """How often the endpoints of this process have shown that they are asked too much."""
-    if "bao.endpoint.client" not in sys.modules:
+    if "bao.endpoint.shared" not in sys.modules:
         return 0
-    from bao.endpoint.client import endpoints
+    from bao.endpoint.shared import endpoints
 
     return sum(endpoint.counters.usage().pushbacks for endpoint in endpoints())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Usages = Mapping[Any, Any]
-"""`bao.endpoint.counters.Usage` by `bao.endpoint.client.Name`."""
+"""`bao.endpoint.counters.Usage` by `bao.endpoint.shared.Name`."""
 
 
 class UsageMeter:
@@ -22,9 +22,9 @@ class UsageMeter:
 
     @staticmethod
     def _now() -> dict[Any, Any]:
-        if "bao.endpoint.client" not in sys.modules:  # HTTP and TLS take long to import, and most runs do without
+        if "bao.endpoint.shared" not in sys.modules:  # HTTP and TLS take long to import, and most runs do without
             return {}
-        from bao.endpoint.client import usages
+        from bao.endpoint.shared import usages
 
         return usages()
 
@@ -32,6 +32,6 @@ class UsageMeter:
 def include(taken: Usages) -> None:
     """Count what a worker has taken as taken here."""
     if taken:
-        from bao.endpoint.client import include_usages
+        from bao.endpoint.shared import include_usages
 
         include_usages(taken)

@@ -9,7 +9,7 @@ what they were played by and under, where that is known.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
@@ -121,7 +121,7 @@ def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, told: bool 
             writer.add_key_value_metadata({_COUNT_KEY.decode(): str(count)})
     if not group:
         return count
-    with pq.ParquetFile(path) as before:  # without a count: no reader takes it for whole
+    with _opened(path) as source, pq.ParquetFile(source) as before:  # without a count: no reader takes it for whole
         written = (row for batch in before.iter_batches(batch_size=_READ) for row in batch.to_pylist())
         return _write(path, chain(written, group, remaining), traced, told=True, identity=identity)
 
@@ -135,7 +135,7 @@ def identity_of(path: Path | str) -> str:
 
 def count_episodes(path: Path | str) -> int:
     """How many episodes a file holds, from its footer alone. Raises `DataError` as `read_episodes` does."""
-    with _reading(Path(path)), pq.ParquetFile(path) as file:
+    with _reading(Path(path)), _opened(path) as source, pq.ParquetFile(source) as file:
         _check_schema(Path(path), file.schema_arrow)
         return int(file.metadata.num_rows)
 
@@ -152,7 +152,7 @@ def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Traje
     or of another version of the format.
     """
     path = Path(path)
-    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with _reading(path), _opened(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
         traced = _check_schema(path, file.schema_arrow) and traces
         known = _EPISODE + _BUDGET + (_TRACE if traced else [])
         columns = [name for name, _ in known if name in file.schema_arrow.names]
@@ -162,6 +162,15 @@ def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Traje
             yield from _trajectories(batch, traced)
         if b"%d" % count != (file.metadata.metadata or {}).get(_COUNT_KEY):
             raise DataError(f"{path} gives {count} episodes, not as many as were written: restore it or evaluate again")
+
+
+def _opened(path: Path | str) -> AbstractContextManager[Any]:
+    """What Arrow reads `path` from: an open file where its name is not UTF-8, for Arrow finds no such file."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return Path(path).open("rb")
+    return nullcontext(path)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def _log_to(path: Path) -> None:
             if folder == path.parent.absolute() or folder not in path.absolute().parents:
                 logger.removeHandler(handler)
                 handler.close()
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", errors="replace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -101,7 +101,9 @@ def _log_to(path: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Nested plain values for TOML, which has no null: what is None is left out."""
+    """Nested plain values for TOML, which has no null: what is None is left out; and no lone surrogate, which is replaced."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

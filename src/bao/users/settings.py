@@ -22,6 +22,9 @@ class LLMSettings(EndpointSettings):
     """A folder that keeps replies and gives them back to the same request; none: every reply is asked for anew."""
 
 
+_RESPONSES = "openai-responses:"
+
+
 def llm_settings(values: Any, name: str = "llm") -> LLMSettings:
     """`values` (a table, or settings already) as settings called `name` in errors.
 
@@ -31,8 +34,14 @@ def llm_settings(values: Any, name: str = "llm") -> LLMSettings:
 
 
 def model_at(text: str, option: str, api_key_env: str | None = None) -> dict[str, str]:
-    """The settings of the model that `option` gives as MODEL@BASE_URL. Raises `ConfigError` on another form."""
+    """The settings of the model that `option` gives as MODEL@BASE_URL, or openai-responses:MODEL@BASE_URL.
+
+    Raises `ConfigError` on another form.
+    """
     model, _, base_url = text.rpartition("@")
+    by_responses = model.startswith(_RESPONSES)
+    model = model.removeprefix(_RESPONSES).removeprefix("openai:")
     if not model or not base_url.startswith(("http://", "https://")):
         raise ConfigError(f"{option} must be MODEL@BASE_URL, such as {option} qwen3@http://127.0.0.1:8000/v1")
-    return {"model": model, "base_url": base_url} | ({} if api_key_env is None else {"api_key_env": api_key_env})
+    api = {"api": "responses"} if by_responses else {}
+    return {"model": model, "base_url": base_url, **api} | ({} if api_key_env is None else {"api_key_env": api_key_env})

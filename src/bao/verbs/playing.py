@@ -57,8 +57,9 @@ def evaluate(
     """Evaluate an agent; leaves episodes.parquet and summary.json.
 
     Args:
-        policy: scripted:NAME (`bao gyms` lists them), local:PATH of a model folder, openai:MODEL@BASE_URL of an
-            OpenAI-compatible endpoint, or your own agent in Python as MODULE:OBJECT or FILE.py:OBJECT (docs/agents.md).
+        policy: scripted:NAME (`bao gyms` lists them), local:PATH of a model folder, openai:MODEL@BASE_URL (or
+            openai-responses:..) of an OpenAI-compatible endpoint, or your own agent in Python as MODULE:OBJECT or
+            FILE.py:OBJECT (docs/agents.md).
         out: Folder for the result; default: a temporary one.
         name: The agent's name in tables and plots; default: the policy's own name.
         gym: The gym to play.
