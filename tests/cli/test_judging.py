@@ -59,12 +59,14 @@ def test_what_was_not_finished_says_so(bao: Bao, evaluated: Path, tmp_path: Path
     refused(bao("compare", tmp_path / "begun", evaluated / "oracle"), "no finished evaluation", "the same `bao eval` again")
 
 
-def test_compare_prints_differences_and_gives_them_as_json(bao: Bao, evaluated: Path) -> None:
-    done = bao("compare", evaluated / "ask_all", evaluated / "oracle")
+def test_compare_prints_differences_and_gives_them_as_json(bao: Bao, tmp_path: Path) -> None:
+    for name in ("ask_all", "oracle"):
+        bao("eval", f"scripted:{name}", "--gym", "telepathy", "--tasks", "10", "--out", tmp_path / name)
+    done = bao("compare", tmp_path / "ask_all", tmp_path / "oracle")
     assert done.status == 0, done.error
-    for part in ("B = oracle", "A = ask_all", "10 tasks, 10 of them paired by seed", "user_effort", "settled"):
+    for part in ("B = oracle", "A = ask_all", "10 tasks in 10 clusters, 10 tasks paired by seed", "user_effort", "settled"):
         assert part in done.out
-    told = json.loads(bao("compare", evaluated / "ask_all", evaluated / "oracle", "--measure", "user_effort", "--json").out)
+    told = json.loads(bao("compare", tmp_path / "ask_all", tmp_path / "oracle", "--measure", "user_effort", "--json").out)
     ((row,),) = [pair["differences"] for pair in told["comparisons"]]
     assert (row["measure"], row["better"], row["tasks"]) == ("user_effort", "oracle", 10)
     assert row["difference"]["high"] < 0

@@ -21,7 +21,8 @@ from bao.measures import (
     summarize,
     task_means,
 )
-from bao.measures.intervals import means, percentile_interval, rate_interval, resampled_means
+from bao.measures.bootstrap import means, resampled_means
+from bao.measures.intervals import percentile_interval, rate_interval
 from bao.reporting.tables import table
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
@@ -115,6 +116,7 @@ def test_a_summary_has_the_documented_shape():
         "effort_weight",
         "setting",
         "tasks",
+        "clusters",
         "episodes",
         "faults",
         "score",

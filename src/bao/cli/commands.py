@@ -189,16 +189,14 @@ def transfer(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = Fal
     """
     from bao.cli.judging import transfers_table
     from bao.errors import ConfigError
-    from bao.evaluation.comparison import task_scores
+    from bao.evaluation.comparison import transferred
     from bao.evaluation.results import find_results
-    from bao.measures import transfer as transferred
     from bao.reporting.terminal import results_console
 
     if not others:
         raise ConfigError(f"bao transfer needs the evaluations under another user too: name their folder after {trained}")
-    base = task_scores(find_results([trained]))
-    scores = [(str(other), task_scores(find_results([other]))) for other in others]
-    found = [transferred.transfer(base, each, (str(trained), name), seed=seed) for name, each in scores]
+    base = find_results([trained])
+    found = [transferred(base, find_results([other]), (str(trained), str(other)), seed=seed) for other in others]
     if as_json:
         print(json.dumps({"transfers": [each.to_json() for each in found]}, indent=1))
     else:

@@ -12,6 +12,7 @@ from bao.errors import ConfigError, RunError
 from bao.evaluation.players import Folders, Player, check_told, open_player
 from bao.evaluation.results import EPISODES, SUMMARY, EvaluationResult, write_summary
 from bao.evaluation.settings import RUNNING, EvaluationJob
+from bao.evaluation.tasks import records_of, write_records
 from bao.gyms.registry import gym_class
 from bao.gyms.section import GymSection, make_gym
 from bao.measures import summarize
@@ -86,9 +87,15 @@ def _is_finished(out: Path) -> bool:
 def _summarize(out: Path, job: EvaluationJob, progress: Progress) -> None:
     """``summary.json`` from ``episodes.parquet``; the log of the run has served then."""
     _check_healthy(out)
+    records = records_of(gym_class(job.gym.name), job.tasks)
+    write_records(records, out)
     # With the token traces: a local model's counts are theirs.
     summary = summarize(
-        iterate_episodes(out / EPISODES), seed=job.seed, resamples=job.settings.resamples, setting=setting_of(job.gym)
+        iterate_episodes(out / EPISODES),
+        seed=job.seed,
+        resamples=job.settings.resamples,
+        setting=setting_of(job.gym),
+        records=records,
     )
     write_summary(out, summary)
     discard_log(out)

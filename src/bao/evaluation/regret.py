@@ -18,7 +18,7 @@ REGRET = "regret.json"
 def played(result: EvaluationResult) -> Played:
     """Its return and effort by task."""
     measured = measure_tasks(result.episodes(traces=False), only=("score", "user_effort"))
-    return Played(measured.task_ids, measured.values["score"], measured.values["user_effort"])
+    return Played(measured.task_ids, measured.values["score"], measured.values["user_effort"], result.records)
 
 
 def regret_table(

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Union, overload
 
 from bao.errors import DataError
 from bao.evaluation.settings import EvaluationSection
+from bao.evaluation.tasks import read_records
 from bao.measures import MEASURES, PASS_AT_U, summarize
 from bao.measures.catalogue import BEHAVIORS
+from bao.measures.clusters import Records
 from bao.measures.comparison import Side
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
@@ -115,23 +117,33 @@ class EvaluationResult:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
             return {}
 
+    @cached_property
+    def records(self) -> Records:
+        """What its tasks were and what they share; empty where that was not recorded."""
+        return read_records(self.folder)
+
+    @cached_property
+    def setting(self) -> Mapping[str, Any]:
+        """Under what it was played; an older summary's is taken from its folder's settings as far as they tell."""
+        known = self.settings.get("gym", {}).get("settings", {})
+        older = {key: known[key] for key in ("convention", "user") if key in known}
+        return {**older, **self.summary.get("setting", {})}
+
     @property
     def model(self) -> str:
         """The name by which it has a price: its model's, or its policy's."""
         return str(self.settings.get("agent", {}).get("model") or self.series)
 
     def side(self) -> Side:
-        """As a side of a comparison; an older summary's setting is taken from its folder's settings as far as they tell."""
-        known = self.settings.get("gym", {}).get("settings", {})
+        """As a side of a comparison."""
         episodes = list(self.episodes())
-        setting = {key: known[key] for key in ("convention", "user") if key in known}
-        if episodes:
-            setting["horizon"] = max(episode.horizon for episode in episodes)
-        return Side(self.label, episodes, {**setting, **self.summary.get("setting", {})})
+        horizon = {"horizon": max(episode.horizon for episode in episodes)} if episodes else {}
+        return Side(self.label, episodes, {**horizon, **self.setting}, self.records)
 
     def candidate(self, only: Collection[str] | None = None) -> Candidate:
         """As a point of a frontier; of the measures named in `only` at least."""
-        return Candidate.of(self.episodes(traces=False), label=self.label, series=self.series, only=only)
+        episodes, records = self.episodes(traces=False), self.records
+        return Candidate.of(episodes, label=self.label, series=self.series, only=only, records=records, setting=self.setting)
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -150,6 +162,7 @@ def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode:
         prices=prices,
         encode=encode,
         setting=before.get("setting", {}),
+        records=result.records,
         resamples=settings.get("evaluation", {}).get("resamples", EvaluationSection().resamples),
         seed=int(settings.get("seed", 0)),
     )

@@ -15,10 +15,11 @@ import numpy as np
 
 from bao.errors import DataError
 from bao.measures.behaviors import Behavior, behavior_rates
+from bao.measures.bootstrap import task_means
 from bao.measures.catalogue import BEHAVIORS, MEASURES
 from bao.measures.cost import Prices, costs
 from bao.measures.diversity import Encode, diversity
-from bao.measures.intervals import Floats, task_means
+from bao.measures.intervals import Floats
 from bao.measures.outcomes import outcomes
 from bao.measures.redundancy import redundancy
 from bao.trajectory import Fault, StopReason, Trajectory

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from bao.errors import DataError
+from bao.measures.bootstrap import bootstrap_intervals
 from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_AT_U, RATES
+from bao.measures.clusters import Records, cluster_numbers, count_clusters
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
-from bao.measures.intervals import bootstrap_intervals
 from bao.measures.metrics import measure_tasks
 from bao.trajectory import Trajectory
 
@@ -31,10 +32,12 @@ def summarize(
     prices: Prices | None = None,
     encode: Encode | None = None,
     setting: Mapping[str, Any] | None = None,
+    records: Records | None = None,
 ) -> dict[str, Any]:
-    """Every measure of one policy's episodes with its 95 % interval, clustered by task.
+    """Every measure of one policy's episodes with its 95 % interval, by clusters of tasks, which `records` tell.
 
-    ``episodes`` and ``tasks`` count healthy ones; ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
+    ``episodes`` and ``tasks`` count healthy ones, ``clusters`` those of these tasks (None without records);
+    ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
     reasons that occur; a measure without a figure is None, ``satisfaction`` is there only for users with a persona, and
     ``budget``, ``within_budget`` and ``over_budget`` only where a budget was told.
     ``prices`` names the price table that ``money`` was reckoned with; `setting` says under what the episodes were played (gym
@@ -47,8 +50,9 @@ def summarize(
     if len(policies) > 1:
         raise DataError(f"the episodes are of several policies ({', '.join(policies)}): summarize each policy's on their own")
     names = list(measured.values)
+    numbers = cluster_numbers(measured.task_ids, records or {})
     per_task = np.column_stack(list(measured.values.values()))
-    found = bootstrap_intervals(per_task, [name in RATES for name in names], resamples=resamples, seed=seed)
+    found = bootstrap_intervals(per_task, [name in RATES for name in names], numbers=numbers, resamples=resamples, seed=seed)
     values = {name: interval.to_json() for name, interval in zip(names, found, strict=True)}
     return {
         "gym": measured.gym,
@@ -57,6 +61,7 @@ def summarize(
         **({"budget": next(iter(budgets))} if len(budgets) == 1 and None not in budgets else {}),
         "setting": dict(setting or {}),
         "tasks": len(measured.task_ids),
+        "clusters": count_clusters(numbers) if records else None,
         "episodes": measured.episodes,
         "faults": dict(measured.faults),
         **{name: values[name] for name in _ALWAYS[:3]},

@@ -1,21 +1,24 @@
 """The Pareto frontier of evaluated policies, and how sure it is.
 
-Every policy is a point: its mean over tasks in each objective. Certainty comes from one bootstrap over tasks, with the same
-resample for all policies: where they were measured on the same tasks they are compared on them, and what is hard for all
-cancels out.
+Every policy is a point: its mean over tasks in each objective. Certainty comes from one bootstrap over clusters of tasks
+(`bao.measures.clusters`), with the same resample for all policies: where they were measured on the same tasks they are compared
+on them, and what is hard for all cancels out. Tasks of one id but other contents are other tasks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from bao.errors import ConfigError, DataError, suggest
+from bao.measures.bootstrap import intervals, means, resampled_means
 from bao.measures.catalogue import RATES, Direction
+from bao.measures.clusters import Numbers, caveat, cluster_numbers, count_clusters, effective_clusters
 from bao.measures.frame import data_frame
-from bao.measures.intervals import Floats, Interval, intervals, means, percentile_interval, resampled_means
+from bao.measures.intervals import Floats, Interval, percentile_interval
+from bao.measures.setting import other_settings
 from bao.pareto.attainment import LEVELS, attainment_surfaces
 from bao.pareto.candidate import Candidate
 from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
@@ -40,6 +43,8 @@ class FrontierPoint:
     series: str
     effort_weight: float | None
     tasks: int
+    clusters: int
+    """Of these tasks."""
     episodes: int
     values: Mapping[str, Interval]
     non_dominated: bool
@@ -84,6 +89,11 @@ class Frontier:
     hull_hypervolume_differences: tuple[HypervolumeDifference, ...]
     attainment: Mapping[str, tuple[Floats, ...]]
     """By series, with two objectives: the corners [corners, 2], in their units, of the surface at each of `LEVELS`."""
+    tasks: int
+    """Of all points together."""
+    clusters: int
+    warnings: tuple[str, ...] = ()
+    """Where the evaluations differ in more than their policies, and what is to be known of the intervals."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -91,6 +101,9 @@ class Frontier:
             "gym": self.gym,
             "objectives": [objective.to_json() for objective in self.objectives],
             "reference_point": dict(self.reference_point),
+            "tasks": self.tasks,
+            "clusters": self.clusters,
+            "warnings": list(self.warnings),
             "points": [point.to_json() for point in self.points],
             "hypervolume": {series: value.to_json() for series, value in self.hypervolume.items()},
             "hypervolume_all": self.hypervolume_all.to_json(),
@@ -138,15 +151,16 @@ def frontier(
     chosen = resolve(objectives)
     _check(evaluations, chosen)
     reference = _reference(evaluations, chosen, dict(reference_point or {}))
-    per_task, tasks = _joined(evaluations, chosen)
-    replicates = resampled_means(per_task, resamples, np.random.default_rng(seed))
-    found = intervals(per_task, replicates, [objective.name in RATES for objective in chosen] * len(evaluations))
+    joined = _joined(evaluations, chosen)
+    per_task, numbers = joined.values, joined.numbers
+    replicates = resampled_means(per_task, resamples, np.random.default_rng(seed), numbers)
+    found = intervals(per_task, replicates, [objective.name in RATES for objective in chosen] * len(evaluations), numbers)
 
     shape = (len(evaluations), len(chosen))
     worst, ideal = np.array(list(reference.values())), np.array([objective.ideal for objective in chosen])
     centre = normalise(means(per_task).reshape(shape), worst, ideal)
     cloud = normalise(replicates.reshape(-1, *shape), worst, ideal)
-    points = _points(evaluations, list(reference), found, dominates(centre), dominates(cloud))
+    points = _points(evaluations, list(reference), found, dominates(centre), dominates(cloud), joined.own_clusters)
 
     members = {series: [e.series == series for e in evaluations] for series in dict.fromkeys(e.series for e in evaluations)}
     for union in unions:
@@ -159,11 +173,11 @@ def frontier(
         here = {series: float(volumes(centre[None, rows])[0]) for series, rows in members.items()}
         resampled = {series: volumes(cloud[:, rows]) for series, rows in members.items()}
         differences = (
-            (a, b, percentile_interval(here[a] - here[b], resampled[a] - resampled[b], tasks, reflect=True))
+            (a, b, percentile_interval(here[a] - here[b], resampled[a] - resampled[b], joined.fewest, reflect=True))
             for a, b in combinations(members, 2)
         )
         return (
-            {series: _share(here[series], resampled[series], tasks) for series in members},
+            {series: _share(here[series], resampled[series], joined.fewest) for series in members},
             tuple(HypervolumeDifference(*each) for each in differences),
         )
 
@@ -179,11 +193,14 @@ def frontier(
         reference_point=reference,
         points=points,
         hypervolume=volume,
-        hypervolume_all=_share(float(hypervolumes(centre[None])[0]), hypervolumes(cloud), tasks),
+        hypervolume_all=_share(float(hypervolumes(centre[None])[0]), hypervolumes(cloud), joined.fewest),
         hypervolume_differences=differences,
         hull_hypervolume=hull,
         hull_hypervolume_differences=hull_differences,
         attainment={series: surfaces(rows) for series, rows in members.items()} if len(chosen) == 2 else {},
+        tasks=len(per_task),
+        clusters=count_clusters(numbers),
+        warnings=_warnings(evaluations, joined),
     )
 
 
@@ -203,8 +220,8 @@ def distinct_points(result: Frontier, objective: str) -> tuple[FrontierPoint, ..
     return tuple(kept)
 
 
-def _share(estimate: float, replicates: Floats, tasks: int) -> Interval:
-    interval = percentile_interval(estimate, replicates, tasks, reflect=True)
+def _share(estimate: float, replicates: Floats, clusters: float) -> Interval:
+    interval = percentile_interval(estimate, replicates, clusters, reflect=True)
     return Interval(estimate, max(interval.low, 0.0), min(interval.high, 1.0))
 
 
@@ -251,19 +268,67 @@ def _reference(
     return reference
 
 
-def _joined(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> tuple[Floats, int]:
-    """[union of tasks, evaluations x objectives], NaN where an evaluation lacks a task; and the fewest tasks of one."""
-    ids = sorted({task for evaluation in evaluations for task in evaluation.task_ids})
+class _Joined(NamedTuple):
+    """The evaluations' tasks together."""
+
+    values: Floats
+    """[tasks, evaluations x objectives], NaN where an evaluation lacks a task."""
+    numbers: Numbers
+    """[tasks] of their clusters."""
+    own_clusters: tuple[int, ...]
+    """Those of each evaluation."""
+    fewest: float
+    """Effective clusters of the evaluation that has the fewest."""
+    others: int
+    """Ids that stand for tasks of different contents."""
+
+
+def _joined(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> _Joined:
+    digests: dict[str, set[str]] = {}
+    for each in evaluations:
+        for task in each.task_ids:
+            if task in each.records:
+                digests.setdefault(task, set()).add(each.records[task].digest)
+    twofold = {task for task, found in digests.items() if len(found) > 1}
+
+    def name(each: Candidate, task: str) -> str:
+        return f"{task} {each.records[task].digest}" if task in twofold and task in each.records else task
+
+    records = {name(each, task): each.records[task] for each in evaluations for task in each.task_ids if task in each.records}
+    named = [[name(each, task) for task in each.task_ids] for each in evaluations]
+    ids = sorted({task for tasks in named for task in tasks})
     row = {task: index for index, task in enumerate(ids)}
+    numbers = cluster_numbers(ids, records)
     joined = np.full((len(ids), len(evaluations), len(objectives)), np.nan)
-    for index, evaluation in enumerate(evaluations):
-        rows = [row[task] for task in evaluation.task_ids]
-        joined[rows, index] = np.column_stack([evaluation.values[objective.name] for objective in objectives])
-    return joined.reshape(len(ids), -1), min(len(evaluation.task_ids) for evaluation in evaluations)
+    for index, (each, tasks) in enumerate(zip(evaluations, named, strict=True)):
+        joined[[row[task] for task in tasks], index] = np.column_stack(
+            [each.values[objective.name] for objective in objectives]
+        )
+    own = [numbers[[row[task] for task in tasks]] for tasks in named]
+    fewest = min(effective_clusters(found, len(found)) for found in own)
+    return _Joined(joined.reshape(len(ids), -1), numbers, tuple(map(count_clusters, own)), fewest, len(twofold))
+
+
+def _warnings(evaluations: Sequence[Candidate], joined: _Joined) -> tuple[str, ...]:
+    found = other_settings({each.label: each.setting for each in evaluations})
+    if joined.others:
+        found.append(f"{joined.others} ids name tasks of different contents in some evaluations: these are not paired")
+    elif any(set(each.task_ids) != set(evaluations[0].task_ids) for each in evaluations):
+        counts = ", ".join(dict.fromkeys(str(len(each.task_ids)) for each in evaluations))
+        found.append(f"the tasks differ ({counts} by evaluation): points are paired only where they share tasks")
+    known = any(each.records for each in evaluations)
+    if told := caveat(len(joined.values), count_clusters(joined.numbers), known):
+        found.append(told)
+    return tuple(found)
 
 
 def _points(
-    candidates: Sequence[Candidate], names: Sequence[str], found: Sequence[Interval], dominance: Bools, resampled: Bools
+    candidates: Sequence[Candidate],
+    names: Sequence[str],
+    found: Sequence[Interval],
+    dominance: Bools,
+    resampled: Bools,
+    clusters: Sequence[int],
 ) -> tuple[FrontierPoint, ...]:
     """`dominance` [a, b] by the means, `resampled` [resamples, a, b]."""
     shares = resampled.mean(axis=0)
@@ -272,7 +337,7 @@ def _points(
     for index, each in enumerate(candidates):
         values = dict(zip(names, found[len(names) * index :], strict=False))
         above = tuple(other.label for other, share in zip(candidates, shares[:, index], strict=True) if share >= CERTAIN)
-        about = (each.label, each.series, each.effort_weight, len(each.task_ids), each.episodes)
+        about = (each.label, each.series, each.effort_weight, len(each.task_ids), clusters[index], each.episodes)
         shown = (not dominance[:, index].any(), float(free[index]), above)
         points.append(FrontierPoint(*about, values, *shown, each.budget))
     return tuple(points)

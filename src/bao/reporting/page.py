@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bao.measures.catalogue import MEASURES
+from bao.measures.clusters import Records
 from bao.reporting.aggregates import differences, distributions, effort_by_turn
 from bao.reporting.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
 from bao.reporting.gallery import Pick, Room, gallery
@@ -56,6 +57,8 @@ class ReportData:
     notes: Sequence[str] = ()
     regret: Mapping[str, Any] = field(default_factory=dict)
     """The content of ``regret.json``."""
+    records: Mapping[str, Records] = field(default_factory=dict)
+    """By policy label: what its tasks were and what they share."""
     folders: Mapping[str, str] = field(default_factory=dict)
     """By policy label: the folder of its episodes, as the page names it to `bao show transcript`."""
     transcript_mb: float = TRANSCRIPT_MB
@@ -98,8 +101,8 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "frontier": data.frontier,
         "summaries": [{"label": label, "series": series, "summary": summary} for label, series, summary in data.summaries],
         "curves": {label: _columns(rows) for label, rows in data.curves.items()},
-        "differences": differences(archive.rows),
-        "effort_by_turn": effort_by_turn(archive.rows),
+        "differences": differences(archive.rows, data.records),
+        "effort_by_turn": effort_by_turn(archive.rows, data.records),
         "distributions": distributions(archive.rows),
         "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
         "episodes": len(archive.rows),

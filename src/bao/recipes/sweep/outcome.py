@@ -76,6 +76,7 @@ def _candidates(points: Mapping[str, Sequence[Point]], suffix: str = "") -> list
             series=f"{name}{suffix}",
             effort_weight=point.price,
             only=DEFAULT,
+            records=point.result().records,
         )
         for name, each in points.items()
         for point in each
