@@ -1,8 +1,8 @@
 """What the intervals and the test of `bao compare` hold where tasks share strong effects: by clusters, and by task.
 
-``python -m benchmarks.coverage --parts clusters``. Clusters of 10 tasks each, or of 1 to many as unequal as intention's frames
-(geometric) and tau's customers (Pareto, up to 40). A cluster's chance of success is beta of a correlation within clusters, so that
-two equal policies with chances of their own differ by whole clusters; turns are Poisson about a log-normal level of the cluster.
+``python -m benchmarks.coverage --parts clusters``. Clusters of 10 tasks each, of unequal sizes (geometric) or very unequal ones
+(Pareto, up to 40). A cluster's chance of success is beta with a correlation within clusters, so that two equal policies with
+chances of their own differ by whole clusters; turns are Poisson about a log-normal level of the cluster.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,8 @@ def simulate(draws: int) -> Iterator[Case]:
             p, naive = (float(sign_flip_p(gap[:, None], each, permutations=999, seed=draw)[0]) for each in (numbers, None))
             hits.append((
                 _holds(rate_interval(a, numbers), rate), _holds(count, 4 * float(np.exp(_SPREAD**2 / 2))),
-                _holds(difference_interval(gap, numbers, bounded=True), 0.0), _holds(difference_interval(gap, bounded=True), 0.0),
+                _holds(difference_interval(gap, numbers, bounded=True), 0.0),
+                _holds(difference_interval(gap, bounded=True), 0.0),
                 p < _LEVEL, naive < _LEVEL,
             ))  # fmt: skip
         found: Floats = np.array(hits, dtype=float).mean(axis=0)

@@ -17,10 +17,15 @@ def test_frontier_leaves_its_numbers_and_figures(evaluated: Path, tmp_path: Path
     assert done.status == 0, done.error
     assert {"config.toml", "frontier.json", "frontier.png", "frontier.svg", "log.txt"} == {p.name for p in tmp_path.iterdir()}
     points = {point["label"]: point for point in json.loads((tmp_path / "frontier.json").read_text())["points"]}
-    assert set(points) == {"ask_all", "oracle"}
-    assert points["oracle"]["non_dominated"]
+    assert set(points) == {"ask_all"}, "the oracle is a bound"
+    assert points["ask_all"]["non_dominated"]
     assert "hypervolume" in done.out
+    assert re.search(r"oracle .* a bound: knows the task", done.out)
+    done = bao("frontier", evaluated, "--bounds", "none", "--out", tmp_path / "unbound")
     assert re.search(r"ask_all .* no .* oracle", done.out)
+    assert (
+        "--bounds nobody is none of these policies" in bao("frontier", evaluated, "--bounds", "nobody", "--out", tmp_path).error
+    )
 
 
 def test_frontier_takes_any_two_measures(evaluated: Path, tmp_path: Path, bao: Bao) -> None:

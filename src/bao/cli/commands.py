@@ -96,6 +96,7 @@ def add_to(app: App) -> None:
         evaluations=list[Path],
         out=Out,
         objectives=tuple[str, ...],
+        bounds=Annotated[tuple[str, ...] | None, Several],
     )
     add(
         "prices",
@@ -114,6 +115,7 @@ def add_to(app: App) -> None:
         evaluations=list[Path],
         out=Out,
         curves=list[Path] | None,
+        bounds=Annotated[tuple[str, ...] | None, Several],
         transcript_mb=Annotated[float | None, Parameter(validator=validators.Number(gte=0))],
     )
     add(
@@ -231,8 +233,10 @@ def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, as_
 
 def _show_frontier(found: "Frontier", *, out: Path) -> None:
     from bao.cli.listing import frontier_table
-    from bao.reporting.terminal import results_console
+    from bao.reporting.terminal import TerminalProgress, results_console
 
+    for warning in found.warnings:
+        TerminalProgress().warn(warning)
     results_console().print(frontier_table(found.to_json()))
     print(f"results: {out}")
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from bao.action import CHOICES
 from bao.gyms.registry import gym_class, gym_names
 from bao.measures.catalogue import MEASURES, interval_text
+from bao.measures.clusters import count_text
 from bao.task import Split
 
 
@@ -67,7 +68,11 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 def frontier_table(result: Mapping[str, Any]) -> Table:
     """The points of a ``frontier.json`` as a table, its hypervolumes below (`volume_lines`)."""
     names = [objective["name"] for objective in result["objectives"]]
-    view = Table(title="means with 95 % intervals over tasks", title_justify="left", caption_justify="left")
+    view = Table(
+        title=f"means with 95 % intervals, {count_text(result['tasks'], result['clusters'])}",
+        title_justify="left",
+        caption_justify="left",
+    )
     view.caption = Text("\n".join(volume_lines(result)))
     view.add_column("Policy", overflow="fold")
     for name in names:
@@ -78,6 +83,9 @@ def frontier_table(result: Mapping[str, Any]) -> Table:
         values = [interval_text(point["values"][name]) for name in names]
         share = f"{'yes' if point['non_dominated'] else 'no'} ({point['non_dominated_probability']:.2f})"
         view.add_row(Text(point["label"]), *values, share, Text(", ".join(point["dominated_by"])))
+    for bound in result["bounds"]:
+        values = [interval_text(bound["values"][name]) for name in names]
+        view.add_row(Text(bound["label"], style="dim"), *values, Text("a bound: knows the task", style="dim"), "")
     return view
 
 

@@ -6,25 +6,44 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bao.errors import ConfigError, suggest
 from bao.evaluation.results import EvaluationResult
 from bao.pareto import Frontier, frontier
 from bao.pareto.objective import DEFAULT
 from bao.storage.atomic import atomic_text
 
 FRONTIER, REPORT = "frontier.json", "report.html"
+NO_BOUNDS = "none"
 
 
 def draw_frontier(
     results: Sequence[EvaluationResult],
     objectives: Sequence[str] = DEFAULT,
     *,
+    bounds: Sequence[str] | None = None,
     unions: Sequence[tuple[str, ...]] = (),
     seed: int = 0,
     resamples: int = 1000,
 ) -> Frontier:
-    """The frontier of evaluated policies; `unions` as for `bao.pareto.frontier`."""
-    candidates = [each.candidate(objectives) for each in results]
+    """The frontier of evaluated policies; `unions` as for `bao.pareto.frontier`, `bounds` as for `chosen_bounds`."""
+    among = chosen_bounds(results, bounds)
+    candidates = [each.candidate(objectives, bound=each.label in among) for each in results]
     return frontier(candidates, objectives, unions=unions, seed=seed, resamples=resamples)
+
+
+def chosen_bounds(results: Sequence[EvaluationResult], named: Sequence[str] | None) -> frozenset[str]:
+    """The labels of those that are drawn as bounds: those that know the task; where policies are `named` (by label or name),
+    these instead, and none for `NO_BOUNDS`. Raises `ConfigError` on a name that is none of theirs.
+    """
+    if named is None:
+        return frozenset(each.label for each in results if each.is_bound)
+    if list(named) == [NO_BOUNDS]:
+        return frozenset()
+    known = {name for each in results for name in (each.label, each.series)}
+    for name in named:
+        if name not in known:
+            raise ConfigError(f"--bounds {name} is none of these policies: {suggest(name, [*known, NO_BOUNDS])}")
+    return frozenset(each.label for each in results if {each.label, each.series} & set(named))
 
 
 def write_frontier(found: Frontier, out: Path) -> None:
@@ -47,13 +66,18 @@ def make_report(
     transcript_mb: float | None = None,
     notes: Sequence[str] = (),
     regret: Mapping[str, Any] | None = None,
+    reference: str | None = None,
 ) -> Path:
     """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.reporting.page.TRANSCRIPT_MB`).
 
-    `notes` stand at its top; `regret` is the content of a ``regret.json``.
+    `notes` stand at its top; `regret` is the content of a ``regret.json``; `reference` is the policy that others are compared
+    with at first. Raises `ConfigError` where that is none of the policies.
     """
     from bao.reporting.page import TRANSCRIPT_MB, ReportData, write_report
 
+    labels = [each.label for each in results]
+    if reference is not None and reference not in labels:
+        raise ConfigError(f"--reference {reference} is none of these policies: {suggest(reference, labels)}")
     path = out / REPORT
     write_report(
         path,
@@ -68,6 +92,8 @@ def make_report(
             folders={each.label: shlex.quote(_from_here(each.folder)) for each in results},
             notes=[*notes, *found.warnings],
             regret=regret or {},
+            bounds=[each.label for each in found.bounds],
+            reference=reference,
             transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
         ),
     )

@@ -21,6 +21,7 @@ from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.frame import data_frame
 from bao.pareto import Candidate
+from bao.policies.scripted import ORACLE
 from bao.rollout.runner import LOG as UNFINISHED
 from bao.storage.atomic import atomic_text
 from bao.storage.episodes import count_episodes, episode_row, iterate_episodes
@@ -117,6 +118,12 @@ class EvaluationResult:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
             return {}
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is a scripted policy that knows the task; of an older folder, whether it is the oracle."""
+        older = self.settings.get("policy", f"scripted:{self.series}") == f"scripted:{ORACLE}"
+        return bool(self.summary.get("bound", older))
+
     @cached_property
     def records(self) -> Records:
         """What its tasks were and what they share; empty where that was not recorded."""
@@ -140,10 +147,17 @@ class EvaluationResult:
         horizon = {"horizon": max(episode.horizon for episode in episodes)} if episodes else {}
         return Side(self.label, episodes, {**horizon, **self.setting}, self.records)
 
-    def candidate(self, only: Collection[str] | None = None) -> Candidate:
-        """As a point of a frontier; of the measures named in `only` at least."""
-        episodes, records = self.episodes(traces=False), self.records
-        return Candidate.of(episodes, label=self.label, series=self.series, only=only, records=records, setting=self.setting)
+    def candidate(self, only: Collection[str] | None = None, *, bound: bool | None = None) -> Candidate:
+        """As a point of a frontier, or as a `bound` (`is_bound` where not given); of the measures named in `only` at least."""
+        return Candidate.of(
+            self.episodes(traces=False),
+            label=self.label,
+            series=self.series,
+            only=only,
+            records=self.records,
+            setting=self.setting,
+            bound=self.is_bound if bound is None else bound,
+        )
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -170,6 +184,8 @@ def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode:
         summary |= {name: before[name] for name in ("money", "prices") if name in before}
     if encode is None:
         summary["embedding_diversity"] = before.get("embedding_diversity")
+    if "bound" in before:
+        summary["bound"] = before["bound"]
     write_summary(result.folder, summary)
     return replace(result)
 

@@ -35,6 +35,8 @@ class Candidate:
     """What the tasks were and what they share, as far as is known."""
     setting: Mapping[str, Any] = field(default_factory=dict)
     """Under what it was played, as for `bao.measures.comparison.Side`."""
+    bound: bool = False
+    """It knows what no agent can: it is shown, and takes part in nothing."""
 
     @classmethod
     def of(
@@ -47,6 +49,7 @@ class Candidate:
         only: Collection[str] | None = None,
         records: Records | None = None,
         setting: Mapping[str, Any] | None = None,
+        bound: bool = False,
     ) -> "Candidate":
         """From episodes; the names default to the policy's and the weight to the episodes'. `only` as for `measure_tasks`.
 
@@ -74,7 +77,7 @@ class Candidate:
         label = label or point_label(policy, weight, budget)
         measures = (measured.task_ids, measured.values, measured.episodes)
         known = (records or {}, {"horizon": horizon, **(setting or {})})
-        return cls(label, series or policy, measured.gym, horizon, *measures, weight, budget, *known)
+        return cls(label, series or policy, measured.gym, horizon, *measures, weight, budget, *known, bound)
 
     @classmethod
     def of_arrays(

@@ -6,126 +6,25 @@ on them, and what is hard for all cancels out. Tasks of one id but other content
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from bao.errors import ConfigError, DataError, suggest
-from bao.measures.bootstrap import intervals, means, resampled_means
+from bao.measures.bootstrap import bootstrap_intervals, intervals, means, resampled_means
 from bao.measures.catalogue import RATES, Direction
-from bao.measures.clusters import Numbers, caveat, cluster_numbers, count_clusters, effective_clusters
-from bao.measures.frame import data_frame
+from bao.measures.clusters import cluster_numbers, count_clusters
 from bao.measures.intervals import Floats, Interval, percentile_interval
-from bao.measures.setting import other_settings
-from bao.pareto.attainment import LEVELS, attainment_surfaces
+from bao.pareto.attainment import attainment_surfaces
 from bao.pareto.candidate import Candidate
 from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
 from bao.pareto.hull import hull_hypervolumes
+from bao.pareto.joining import join, joining_warnings
 from bao.pareto.objective import DEFAULT, Objective, Worst, resolve
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-VERSION = 1
-"""Of the JSON that `Frontier.to_json` gives."""
+from bao.pareto.result import Bound, Frontier, FrontierPoint, HypervolumeDifference
 
 CERTAIN = 0.95
 """Share of the resamples from which on a dominance is reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrontierPoint:
-    """One policy on the frontier's plot."""
-
-    label: str
-    series: str
-    effort_weight: float | None
-    tasks: int
-    clusters: int
-    """Of these tasks."""
-    episodes: int
-    values: Mapping[str, Interval]
-    non_dominated: bool
-    """By the means."""
-    non_dominated_probability: float
-    """Share of the resamples in which no other point dominates it."""
-    dominated_by: tuple[str, ...]
-    """Labels of the points that dominate it in at least 95 % of the resamples."""
-    budget: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """With ``budget`` only where one was told."""
-        values = {**asdict(self), "dominated_by": list(self.dominated_by)}
-        return {name: value for name, value in values.items() if name != "budget" or value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class HypervolumeDifference:
-    """Hypervolume of series `a` minus that of series `b`, paired by task."""
-
-    a: str
-    b: str
-    difference: Interval
-
-
-@dataclass(frozen=True)
-class Frontier:
-    """The result of `frontier`; `to_json` gives the content of ``frontier.json``."""
-
-    gym: str
-    objectives: tuple[Objective, ...]
-    reference_point: Mapping[str, float]
-    points: tuple[FrontierPoint, ...]
-    hypervolume: Mapping[str, Interval]
-    """By series: the share of the box between the reference point (0) and the ideal (1) that it dominates. The more points a
-    series has, the more of the box its staircase takes."""
-    hypervolume_all: Interval
-    hypervolume_differences: tuple[HypervolumeDifference, ...]
-    hull_hypervolume: Mapping[str, Interval]
-    """By series, with two objectives: the share that mixtures of its points dominate (`bao.pareto.hull`). A point that a
-    mixture of others reaches adds nothing, so series of different numbers of points can be compared."""
-    hull_hypervolume_differences: tuple[HypervolumeDifference, ...]
-    attainment: Mapping[str, tuple[Floats, ...]]
-    """By series, with two objectives: the corners [corners, 2], in their units, of the surface at each of `LEVELS`."""
-    tasks: int
-    """Of all points together."""
-    clusters: int
-    warnings: tuple[str, ...] = ()
-    """Where the evaluations differ in more than their policies, and what is to be known of the intervals."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "version": VERSION,
-            "gym": self.gym,
-            "objectives": [objective.to_json() for objective in self.objectives],
-            "reference_point": dict(self.reference_point),
-            "tasks": self.tasks,
-            "clusters": self.clusters,
-            "warnings": list(self.warnings),
-            "points": [point.to_json() for point in self.points],
-            "hypervolume": {series: value.to_json() for series, value in self.hypervolume.items()},
-            "hypervolume_all": self.hypervolume_all.to_json(),
-            "hypervolume_differences": [asdict(difference) for difference in self.hypervolume_differences],
-            "hull_hypervolume": {series: value.to_json() for series, value in self.hull_hypervolume.items()},
-            "hull_hypervolume_differences": [asdict(difference) for difference in self.hull_hypervolume_differences],
-            "attainment": {
-                "levels": list(LEVELS),
-                "surfaces": {series: [each.round(6).tolist() for each in levels] for series, levels in self.attainment.items()},
-            },
-        }
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """A row for each point: its objectives' means with their 95 % intervals, and whether it is dominated."""
-        rows = []
-        for point in self.points:
-            row: dict[str, Any] = {"label": point.label, "series": point.series, "effort_weight": point.effort_weight}
-            for name, value in point.values.items():
-                row |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
-            certainty = {"non_dominated_probability": point.non_dominated_probability}
-            rows.append({**row, "non_dominated": point.non_dominated, **certainty})
-        return data_frame(rows)
 
 
 def frontier(
@@ -139,10 +38,10 @@ def frontier(
 ) -> Frontier:
     """Points, dominance and hypervolume of `evaluations` under `objectives`, each with its certainty.
 
-    `reference_point` replaces the objectives' own worst values by name. Raises `DataError` on no evaluation, several gyms, a
-    repeated label or a measure that one of them lacks, and `ConfigError` on wrong objectives or a reference value that is not
-    worse than the ideal. Each of `unions` names series whose points get a hypervolume together, beside each series' own, under
-    their names joined by " + ".
+    `reference_point` replaces the objectives' own worst values by name. Raises `DataError` on no evaluation, on bounds alone,
+    several gyms, a repeated label or a measure that one of them lacks, and `ConfigError` on wrong objectives or a reference
+    value that is not worse than the ideal. Each of `unions` names series whose points get a hypervolume together, beside each
+    series' own, under their names joined by " + ".
 
     The hypervolume of noisy points is biased upwards (every lucky point counts, no unlucky one does). Its interval corrects
     for that once, but not fully where many policies are equal: simulated on 60 tasks it covers the truth in about 94 % for
@@ -150,8 +49,12 @@ def frontier(
     """
     chosen = resolve(objectives)
     _check(evaluations, chosen)
+    bounds, evaluations = [each for each in evaluations if each.bound], [each for each in evaluations if not each.bound]
+    if not evaluations:
+        named = ", ".join(each.label for each in bounds)
+        raise DataError(f"{named} know the tasks and are bounds: give the evaluation of a policy too, or --bounds none")
     reference = _reference(evaluations, chosen, dict(reference_point or {}))
-    joined = _joined(evaluations, chosen)
+    joined = join(evaluations, chosen)
     per_task, numbers = joined.values, joined.numbers
     replicates = resampled_means(per_task, resamples, np.random.default_rng(seed), numbers)
     found = intervals(per_task, replicates, [objective.name in RATES for objective in chosen] * len(evaluations), numbers)
@@ -200,8 +103,18 @@ def frontier(
         attainment={series: surfaces(rows) for series, rows in members.items()} if len(chosen) == 2 else {},
         tasks=len(per_task),
         clusters=count_clusters(numbers),
-        warnings=_warnings(evaluations, joined),
+        bounds=tuple(_bound(each, chosen, seed, resamples) for each in bounds),
+        warnings=joining_warnings(evaluations, joined),
     )
+
+
+def _bound(each: Candidate, objectives: Sequence[Objective], seed: int, resamples: int) -> Bound:
+    names = [objective.name for objective in objectives]
+    table, numbers = np.column_stack([each.values[name] for name in names]), cluster_numbers(each.task_ids, each.records)
+    rates = [name in RATES for name in names]
+    found = bootstrap_intervals(table, rates, numbers=numbers, seed=seed, resamples=resamples)
+    counts = (len(each.task_ids), count_clusters(numbers), each.episodes)
+    return Bound(each.label, each.series, *counts, dict(zip(names, found, strict=True)))
 
 
 def distinct_points(result: Frontier, objective: str) -> tuple[FrontierPoint, ...]:
@@ -266,60 +179,6 @@ def _reference(
             )
         reference[objective.name] = float(value)
     return reference
-
-
-class _Joined(NamedTuple):
-    """The evaluations' tasks together."""
-
-    values: Floats
-    """[tasks, evaluations x objectives], NaN where an evaluation lacks a task."""
-    numbers: Numbers
-    """[tasks] of their clusters."""
-    own_clusters: tuple[int, ...]
-    """Those of each evaluation."""
-    fewest: float
-    """Effective clusters of the evaluation that has the fewest."""
-    others: int
-    """Ids that stand for tasks of different contents."""
-
-
-def _joined(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> _Joined:
-    digests: dict[str, set[str]] = {}
-    for each in evaluations:
-        for task in each.task_ids:
-            if task in each.records:
-                digests.setdefault(task, set()).add(each.records[task].digest)
-    twofold = {task for task, found in digests.items() if len(found) > 1}
-
-    def name(each: Candidate, task: str) -> str:
-        return f"{task} {each.records[task].digest}" if task in twofold and task in each.records else task
-
-    records = {name(each, task): each.records[task] for each in evaluations for task in each.task_ids if task in each.records}
-    named = [[name(each, task) for task in each.task_ids] for each in evaluations]
-    ids = sorted({task for tasks in named for task in tasks})
-    row = {task: index for index, task in enumerate(ids)}
-    numbers = cluster_numbers(ids, records)
-    joined = np.full((len(ids), len(evaluations), len(objectives)), np.nan)
-    for index, (each, tasks) in enumerate(zip(evaluations, named, strict=True)):
-        joined[[row[task] for task in tasks], index] = np.column_stack(
-            [each.values[objective.name] for objective in objectives]
-        )
-    own = [numbers[[row[task] for task in tasks]] for tasks in named]
-    fewest = min(effective_clusters(found, len(found)) for found in own)
-    return _Joined(joined.reshape(len(ids), -1), numbers, tuple(map(count_clusters, own)), fewest, len(twofold))
-
-
-def _warnings(evaluations: Sequence[Candidate], joined: _Joined) -> tuple[str, ...]:
-    found = other_settings({each.label: each.setting for each in evaluations})
-    if joined.others:
-        found.append(f"{joined.others} ids name tasks of different contents in some evaluations: these are not paired")
-    elif any(set(each.task_ids) != set(evaluations[0].task_ids) for each in evaluations):
-        counts = ", ".join(dict.fromkeys(str(len(each.task_ids)) for each in evaluations))
-        found.append(f"the tasks differ ({counts} by evaluation): points are paired only where they share tasks")
-    known = any(each.records for each in evaluations)
-    if told := caveat(len(joined.values), count_clusters(joined.numbers), known):
-        found.append(told)
-    return tuple(found)
 
 
 def _points(

@@ -57,6 +57,10 @@ class ReportData:
     notes: Sequence[str] = ()
     regret: Mapping[str, Any] = field(default_factory=dict)
     """The content of ``regret.json``."""
+    bounds: Sequence[str] = ()
+    """Labels of the policies that know the task: never in the gallery, and not what others are compared with at first."""
+    reference: str | None = None
+    """The label of the policy that others are compared with at first; none: the one that is most surely non-dominated."""
     records: Mapping[str, Records] = field(default_factory=dict)
     """By policy label: what its tasks were and what they share."""
     folders: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +86,7 @@ def _pieces(data: ReportData, folder: Path | None = None) -> Iterator[str]:
     with Archive(folder) as archive:
         for label, episodes in data.episodes.items():
             archive.add(label, episodes)
-        rooms = gallery(archive.rows)
+        rooms = gallery(archive.rows, without=data.bounds)
         by_rank = chain.from_iterable(zip_longest(*rooms.values()))
         archive.keep((index for pick in by_rank if pick for index in pick.episodes), 1e6 * data.transcript_mb)
     style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
@@ -106,6 +110,7 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "distributions": distributions(archive.rows),
         "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
         "episodes": len(archive.rows),
+        "reference": data.reference,
         "folders": data.folders,
         "measures": {
             name: {field: getattr(measure, field) for field in ("label", "symbol", "unit", "about", "direction")}
