@@ -15,7 +15,8 @@ from tests.cli.support import Bao, refused
 def test_frontier_leaves_its_numbers_and_figures(evaluated: Path, tmp_path: Path, bao: Bao) -> None:
     done = bao("frontier", evaluated / "ask_all", evaluated / "oracle", "--out", tmp_path)
     assert done.status == 0, done.error
-    assert {"config.toml", "frontier.json", "frontier.png", "frontier.svg", "log.txt"} == {p.name for p in tmp_path.iterdir()}
+    files = {"config.toml", "frontier.json", "frontier.png", "frontier.svg", "worth.json", "log.txt"}
+    assert files == {path.name for path in tmp_path.iterdir()}
     points = {point["label"]: point for point in json.loads((tmp_path / "frontier.json").read_text())["points"]}
     assert set(points) == {"ask_all"}, "the oracle is a bound"
     assert points["ask_all"]["non_dominated"]
@@ -24,7 +25,8 @@ def test_frontier_leaves_its_numbers_and_figures(evaluated: Path, tmp_path: Path
     done = bao("frontier", evaluated, "--bounds", "none", "--out", tmp_path / "unbound")
     assert re.search(r"ask_all .* no .* oracle", done.out)
     assert (
-        "--bounds nobody is none of these policies" in bao("frontier", evaluated, "--bounds", "nobody", "--out", tmp_path).error
+        "--bounds nobody is none of these policies"
+        in bao("frontier", evaluated, "--bounds", "nobody", "--out", tmp_path / "nobody").error
     )
 
 

@@ -231,13 +231,20 @@ def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, as_
         print(f"results: {out}")
 
 
-def _show_frontier(found: "Frontier", *, out: Path) -> None:
-    from bao.cli.listing import frontier_table
+def _show_frontier(found: "Frontier", *, out: Path, as_json: JSON = False) -> None:
+    from bao.cli.listing import answer_lines, frontier_table
+    from bao.evaluation.overview import WORTH
     from bao.reporting.terminal import TerminalProgress, results_console
 
+    users = json.loads((out / WORTH).read_text(encoding="utf-8"))["users"]
+    if as_json:
+        print(json.dumps({**found.to_json(), "worth": users}, indent=1))
+        return
     for warning in found.warnings:
         TerminalProgress().warn(warning)
     results_console().print(frontier_table(found.to_json()))
+    for line in answer_lines(users):
+        print(line)
     print(f"results: {out}")
 
 
@@ -254,7 +261,7 @@ def _show_prices(found: "GymPrices", *, as_json: JSON = False) -> None:
 
 def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
     from bao.cli.judging import ablation_table, regret_view
-    from bao.cli.listing import volume_lines
+    from bao.cli.listing import answer_lines, volume_lines
     from bao.reporting.terminal import results_console
 
     console = results_console()
@@ -262,7 +269,7 @@ def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
         console.print(ablation_table(result))
         return
     _print_summaries(result.evaluations)
-    for line in volume_lines(result.frontier.to_json()):
+    for line in [*volume_lines(result.frontier.to_json()), *answer_lines([each.to_json() for each in result.worths])]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(regret_view(result.regret))
     console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from bao.action import CHOICES
 from bao.gyms.registry import gym_class, gym_names
 from bao.measures.catalogue import MEASURES, interval_text
 from bao.measures.clusters import count_text
+from bao.pareto.prices import SILENCE
 from bao.task import Split
 
 
@@ -87,6 +88,26 @@ def frontier_table(result: Mapping[str, Any]) -> Table:
         values = [interval_text(bound["values"][name]) for name in names]
         view.add_row(Text(bound["label"], style="dim"), *values, Text("a bound: knows the task", style="dim"), "")
     return view
+
+
+def answer_lines(users: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which policy to take at each price, and by how much, from entries of ``worth.json``, for each kind of user."""
+    lines = []
+    for kind in users:
+        about = f" with the user {kind['user']}" if len(users) > 1 else ""
+        lines.append(f"by the price w of a user turn{about} (R - wU, {count_text(kind['tasks'], kind['clusters'])}):")
+        for each in kind["answers"]:
+            tied = [_taken(label) for label in each["not_told_apart"]]
+            more = f" and {len(tied) - 3} more" if len(tied) > 3 else ""
+            apart = f"; not told apart from {', '.join(tied[:3])}{more}" if tied else ""
+            best = f"{_taken(each['best'])} {interval_text(each['worth'])}, none worth more in {each['sure']:.0%} of resamples"
+            lead = f"{interval_text(each['lead'], '+.3f')} over {_taken(each['runner_up'])}{apart}"
+            lines += [f"  w = {each['price']:g}: {best}", f"      {lead}"]
+    return lines
+
+
+def _taken(label: str) -> str:
+    return "finishing at once" if label == SILENCE else label
 
 
 def volume_lines(result: Mapping[str, Any]) -> list[str]:

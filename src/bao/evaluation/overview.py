@@ -8,11 +8,12 @@ from typing import Any
 
 from bao.errors import ConfigError, suggest
 from bao.evaluation.results import EvaluationResult
-from bao.pareto import Frontier, frontier
+from bao.pareto import Candidate, Frontier, frontier
 from bao.pareto.objective import DEFAULT
+from bao.pareto.worth import Worth, told_prices, worth
 from bao.storage.atomic import atomic_text
 
-FRONTIER, REPORT = "frontier.json", "report.html"
+FRONTIER, REPORT, WORTH = "frontier.json", "report.html", "worth.json"
 NO_BOUNDS = "none"
 
 
@@ -46,6 +47,32 @@ def chosen_bounds(results: Sequence[EvaluationResult], named: Sequence[str] | No
     return frozenset(each.label for each in results if {each.label, each.series} & set(named))
 
 
+def worth_by_user(
+    results: Sequence[EvaluationResult], *, bounds: Sequence[str] | None = None, seed: int = 0, resamples: int = 1000
+) -> tuple[Worth, ...]:
+    """What policies are worth at each price (`bao.pareto.worth`), for each kind of user that they were played with.
+
+    Prices are those that any of them was told. A kind of user whose policies share no task, or know the tasks, is left out.
+    """
+    among = chosen_bounds(results, bounds)
+    candidates = {each.label: each.candidate(DEFAULT, bound=each.label in among) for each in results}
+    prices = told_prices(list(candidates.values()))
+    rules = {each.label for each in results if each.is_rule}
+    kinds: dict[str | None, list[Candidate]] = {}
+    for each in results:
+        kinds.setdefault(each.setting.get("user"), []).append(candidates[each.label])
+    found = []
+    for user, own in kinds.items():
+        if any(not each.bound for each in own) and set.intersection(*(set(each.task_ids) for each in own if not each.bound)):
+            found.append(worth(own, prices, rules, user=user, seed=seed, resamples=resamples))
+    return tuple(found)
+
+
+def write_worth(found: Sequence[Worth], out: Path) -> None:
+    """Leave ``worth.json`` in `out`."""
+    atomic_text(out / WORTH, json.dumps({"version": 1, "users": [each.to_json() for each in found]}, indent=1))
+
+
 def write_frontier(found: Frontier, out: Path) -> None:
     """Leave a frontier in `out` as ``frontier.json``, ``frontier.png`` and ``frontier.svg``."""
     from bao.reporting.figure import write_frontier_figures  # the plotting library takes long to import
@@ -67,11 +94,12 @@ def make_report(
     notes: Sequence[str] = (),
     regret: Mapping[str, Any] | None = None,
     reference: str | None = None,
+    worths: Sequence[Worth] = (),
 ) -> Path:
     """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.reporting.page.TRANSCRIPT_MB`).
 
     `notes` stand at its top; `regret` is the content of a ``regret.json``; `reference` is the policy that others are compared
-    with at first. Raises `ConfigError` where that is none of the policies.
+    with at first; `worths` make the answer that it begins with. Raises `ConfigError` where that is none of the policies.
     """
     from bao.reporting.page import TRANSCRIPT_MB, ReportData, write_report
 
@@ -94,6 +122,7 @@ def make_report(
             regret=regret or {},
             bounds=[each.label for each in found.bounds],
             reference=reference,
+            worth=[each.to_json() for each in worths],
             transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
         ),
     )

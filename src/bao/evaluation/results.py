@@ -21,7 +21,8 @@ from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.frame import data_frame
 from bao.pareto import Candidate
-from bao.policies.scripted import ORACLE
+from bao.policies.scripted import ORACLE, RATIONAL, fixed_behaviours
+from bao.policy import PolicyKind
 from bao.rollout.runner import LOG as UNFINISHED
 from bao.storage.atomic import atomic_text
 from bao.storage.episodes import count_episodes, episode_row, iterate_episodes
@@ -74,6 +75,8 @@ class EvaluationResult:
     folder: Path
     alias: str | None = None
     """What a comparison calls it where another has the same label."""
+    under: str = ""
+    """Under which user it was played, where another one of the same label was played under another."""
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
@@ -92,12 +95,13 @@ class EvaluationResult:
     @property
     def series(self) -> str:
         """What tables call the policy."""
-        return str(self.summary["policy"])
+        return f"{self.summary['policy']}{self.under}"
 
     @property
     def label(self) -> str:
         """The policy with its effort weight and its budget, where it was told one."""
-        return self.alias or point_label(self.series, self.summary["effort_weight"], self.summary.get("budget"))
+        told = point_label(str(self.summary["policy"]), self.summary["effort_weight"], self.summary.get("budget"))
+        return self.alias or f"{told}{self.under}"
 
     def episodes(self, *, traces: bool = True) -> Episodes:
         """Its episodes. Without `traces` token traces are left unread."""
@@ -123,6 +127,13 @@ class EvaluationResult:
         """Whether it is a scripted policy that knows the task; of an older folder, whether it is the oracle."""
         older = self.settings.get("policy", f"scripted:{self.series}") == f"scripted:{ORACLE}"
         return bool(self.summary.get("bound", older))
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether it is a scripted policy that goes by what an agent sees: what learning has to beat."""
+        kind, _, name = str(self.settings.get("policy", "")).partition(":")
+        behaves = name == RATIONAL or name in fixed_behaviours([name])
+        return kind == PolicyKind.SCRIPTED and behaves and not self.is_bound
 
     @cached_property
     def records(self) -> Records:
@@ -200,9 +211,19 @@ def load_result(folder: "str | os.PathLike[str]") -> EvaluationResult:
 
 
 def find_results(sources: Iterable[Source]) -> list[EvaluationResult]:
-    """The evaluations in these folders and below them, in the order of their names. Raises `DataError` on two of one label."""
+    """The evaluations in these folders and below them, in the order of their names.
+
+    Those of one label that were played under other users are told apart by the user. Raises `DataError` on two of one label
+    else.
+    """
+    listed = [result for source in sources for result in _below(source)]
+    users: dict[str, set[str]] = {}
+    for each in listed:
+        users.setdefault(each.label, set()).add(str(each.setting.get("user")))
     found: dict[str, EvaluationResult] = {}
-    for each in (result for source in sources for result in _below(source)):
+    for each in listed:
+        if len(users[each.label]) > 1:
+            each = replace(each, under=f" ({each.setting.get('user', 'user not recorded')})")
         if each.label in found:
             raise DataError(
                 f"{found[each.label].folder} and {each.folder} both hold {each.label!r}: leave one out, or evaluate with "

@@ -32,7 +32,7 @@ CURVE_LIMIT = 600
 TRANSCRIPT_MB = 12.0
 """With 10,000 episodes the page then stays below 14 MB, which mail servers still take (they count a file by 4/3)."""
 
-_SCRIPTS = "plot panel report frontier regret pairs curves spread measures archive transcript episodes gallery page"
+_SCRIPTS = "plot panel report answer frontier regret pairs curves spread measures archive transcript episodes gallery page"
 SCRIPTS = tuple(f"{name}.js" for name in _SCRIPTS.split())
 """In the order in which they are joined: each uses what those before it define."""
 
@@ -57,6 +57,8 @@ class ReportData:
     notes: Sequence[str] = ()
     regret: Mapping[str, Any] = field(default_factory=dict)
     """The content of ``regret.json``."""
+    worth: Sequence[Mapping[str, Any]] = ()
+    """What policies are worth at each price, one entry of ``worth.json`` for each kind of user."""
     bounds: Sequence[str] = ()
     """Labels of the policies that know the task: never in the gallery, and not what others are compared with at first."""
     reference: str | None = None
@@ -111,6 +113,7 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
         "episodes": len(archive.rows),
         "reference": data.reference,
+        "worth": data.worth,
         "folders": data.folders,
         "measures": {
             name: {field: getattr(measure, field) for field in ("label", "symbol", "unit", "about", "direction")}

@@ -85,7 +85,7 @@ def frontier(
     bounds: Sequence[str] | None = None,
     seed: int = 0,
 ) -> "Frontier":
-    """Draw the Pareto frontier over evaluated policies: frontier.json, frontier.png, frontier.svg.
+    """Draw the Pareto frontier over evaluated policies: frontier.json, frontier.png, frontier.svg, worth.json.
 
     Args:
         evaluations: Folders of `bao eval`, or folders of such folders.
@@ -95,7 +95,7 @@ def frontier(
             the task, such as the oracle.
         seed: Seed of the bootstrap.
     """
-    from bao.evaluation.overview import draw_frontier, write_frontier
+    from bao.evaluation.overview import draw_frontier, worth_by_user, write_frontier, write_worth
     from bao.evaluation.results import find_results, source_names
     from bao.storage.folder import open_folder
 
@@ -107,6 +107,7 @@ def frontier(
     found = draw_frontier(results, objectives, bounds=chosen, seed=seed)
     if out is not None:
         write_frontier(found, Path(out))
+        write_worth(worth_by_user(results, bounds=chosen, seed=seed), Path(out))
     return found
 
 
@@ -134,7 +135,7 @@ def report(
             of tasks. The page names the command that prints any other.
     """
     from bao.errors import ConfigError
-    from bao.evaluation.overview import draw_frontier, make_report, write_frontier
+    from bao.evaluation.overview import draw_frontier, make_report, worth_by_user, write_frontier, write_worth
     from bao.evaluation.results import find_results, source_names
     from bao.storage.folder import open_folder
     from bao.train.tracking.metrics_log import read_metrics
@@ -150,8 +151,12 @@ def report(
     )
     found = draw_frontier(results, bounds=chosen)
     write_frontier(found, folder)
+    worths = worth_by_user(results, bounds=chosen)
+    write_worth(worths, folder)
     drawn = {file.parent.name: read_metrics(file) for file in files}
-    return make_report(title, results, found, folder, curves=drawn, transcript_mb=transcript_mb, reference=reference)
+    return make_report(
+        title, results, found, folder, curves=drawn, transcript_mb=transcript_mb, reference=reference, worths=worths
+    )
 
 
 def _several(evaluations: "Source | Sequence[Source]") -> "Sequence[Source]":
