@@ -14,7 +14,7 @@ from bao.errors import DataError
 from bao.evaluation.settings import EvaluationSection
 from bao.evaluation.tasks import read_records
 from bao.measures import MEASURES, PASS_AT_U, summarize
-from bao.measures.catalogue import BEHAVIORS
+from bao.measures.catalogue import BEHAVIORS, PASS_HAT
 from bao.measures.clusters import Records
 from bao.measures.comparison import Side
 from bao.measures.cost import Prices
@@ -110,6 +110,7 @@ class EvaluationResult:
     def to_pandas(self) -> "pd.DataFrame":
         """A row for each measure that has a figure: its mean and its 95 % interval."""
         nested = {f"pass_at_u_{k}": self.summary.get("pass_at_u", {}).get(str(k)) for k in PASS_AT_U}
+        nested |= {f"pass_hat_{k}": self.summary.get("pass_hat", {}).get(str(k)) for k in PASS_HAT}
         nested |= {name: self.summary.get("behaviors", {}).get(str(behavior)) for behavior, name in BEHAVIORS.items()}
         found = {name: nested.get(name) or self.summary.get(name) for name in MEASURES}
         return data_frame({"measure": name, **value} for name, value in found.items() if value)

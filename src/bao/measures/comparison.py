@@ -7,7 +7,7 @@ difference is the mean over its pairs, B's less A's. The interval and the p-valu
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -15,21 +15,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bao.errors import ConfigError, DataError, suggest
-from bao.measures.catalogue import MEASURES, Direction
+from bao.measures.catalogue import MEASURES, PASS_AT_U, PASS_HAT, Direction
 from bao.measures.clusters import Numbers, Records, caveat, cluster_numbers, count_clusters, same_task
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.intervals import Floats, Interval, difference_interval
-from bao.measures.metrics import episode_measures, healthy
+from bao.measures.metrics import episode_measures, healthy, task_pass_hat
 from bao.measures.permutation import LEVEL, holm, more_tasks, sign_flip_p
 from bao.measures.setting import other_settings
 from bao.trajectory import Trajectory
 
 HEADLINE = (
-    "score", "success", "pass_at_u_1", "user_effort", "user_involvement_rate", "idle_searches", "repeated_questions",
+    "score", "success", "pass_at_u", "pass_hat", "user_effort", "user_involvement_rate", "idle_searches", "repeated_questions",
     "satisfaction", "turns", "tokens", "unparsable", "money", "repeated", "zero_information", "embedding_diversity",
 )  # fmt: skip
-"""What is compared where no measure is named; those that a run has no figure for are left out."""
+"""What is compared where no measure is named; those that a run has no figure for are left out. Of ``pass_at_u`` and
+``pass_hat`` it is the one of the smallest k that can be reached (`headline`)."""
 
 EVERY = "all"
 """In place of names of measures: all that both runs have a figure for."""
@@ -157,6 +158,9 @@ class _Measured:
     def by_task(self, chosen: Sequence[Sequence[int]]) -> dict[str, Floats]:
         """[tasks] by measure: the mean over each task's `chosen` rows, NaN where none has a figure."""
         found = {name: np.array([_mean(column[list(rows)]) for rows in chosen]) for name, column in self.columns.items()}
+        counted = [(task, row) for task, rows in enumerate(chosen) for row in rows]
+        success = self.columns["success"][[row for _, row in counted]]
+        found |= task_pass_hat(success, [f"{task:09}" for task, _ in counted])
         found["best_score"] = np.array([self.columns["score"][list(rows)].max() for rows in chosen])
         return found
 
@@ -181,12 +185,30 @@ def _pair(
     for name in measures or ():
         if name not in common:
             raise DataError(f"--measure {_why_absent(name, a, b)}: leave it out")
-    chosen = [name for name in HEADLINE if name in common] if measures is None else list(measures) or common
+    figures = [{name: float(np.nanmean(column)) for name, column in side.items()} for side in (left, right)]
+    chosen = headline(common, figures) if measures is None else list(measures) or common
     test = _Test(numbers, seed, permutations, comparisons)
     differences = [_difference(name, left[name], right[name], a.run, b.run, test) for name in chosen]
     known, clusters = tuple(each for each in differences if each is not None), count_clusters(numbers)
     warnings = _warnings(a, b, tasks, len(named) - len(tasks), clusters)
     return Comparison(a.run.label, b.run.label, len(tasks), clusters, sum(map(bool, seeds)), known, tuple(warnings))
+
+
+def headline(known: Collection[str], figures: Sequence[Mapping[str, float]]) -> list[str]:
+    """`HEADLINE` as far as it is `known`, its families by the smallest k that can be reached, by the means `figures` of
+    policies: Pass@U-k at the first k at which one of them solves anything, pass^k at the first k that tasks were played.
+    """
+    found = []
+    for name in HEADLINE:
+        if name == "pass_at_u":
+            members = [f"pass_at_u_{k}" for k in PASS_AT_U if f"pass_at_u_{k}" in known]
+            reached = [each for each in members if any(values.get(each, 0.0) > 0 for values in figures)]
+            found += (reached or members)[:1]
+        elif name == "pass_hat":
+            found += [f"pass_hat_{k}" for k in PASS_HAT if f"pass_hat_{k}" in known][:1]
+        elif name in known:
+            found.append(name)
+    return found
 
 
 class _Test(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from bao.errors import DataError
 from bao.measures.bootstrap import bootstrap_intervals
-from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_AT_U, RATES
+from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_AT_U, PASS_HAT, RATES
 from bao.measures.clusters import Records, cluster_numbers, count_clusters
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
@@ -39,7 +39,8 @@ def summarize(
     ``episodes`` and ``tasks`` count healthy ones, ``clusters`` those of these tasks (None without records);
     ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
     reasons that occur; a measure without a figure is None, ``satisfaction`` is there only for users with a persona, and
-    ``budget``, ``within_budget`` and ``over_budget`` only where a budget was told.
+    ``budget``, ``within_budget`` and ``over_budget`` only where a budget was told, ``pass_hat`` only where tasks were played
+    more than once.
     ``prices`` names the price table that ``money`` was reckoned with; `setting` says under what the episodes were played (gym
     version, horizon, convention, user) and is passed through. A few hundred episodes are held at a time.
 
@@ -66,6 +67,11 @@ def summarize(
         "faults": dict(measured.faults),
         **{name: values[name] for name in _ALWAYS[:3]},
         "pass_at_u": {str(k): values[f"pass_at_u_{k}"] for k in PASS_AT_U},
+        **(
+            {"pass_hat": hats}
+            if (hats := {str(k): values[f"pass_hat_{k}"] for k in PASS_HAT if f"pass_hat_{k}" in values})
+            else {}
+        ),
         **{name: values[name] for name in (*_ALWAYS[3:], *_WHERE_THERE) if name in values},
         **{name: values.get(name) for name in _WHERE_KNOWN},
         "prices": {model: asdict(price) for model, price in (prices or {}).items()},
@@ -78,5 +84,6 @@ def measured_in(summary: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     """The measures of a summary by their names in `bao.measures.catalogue.MEASURES`, each as mean, low and high."""
     values = {name: summary.get(name) for name in MEASURES}
     values |= {f"pass_at_u_{k}": value for k, value in summary.get("pass_at_u", {}).items()}
+    values |= {f"pass_hat_{k}": value for k, value in summary.get("pass_hat", {}).items()}
     values |= {f"behavior_{name}": value for name, value in summary.get("behaviors", {}).items()}
     return {name: value for name, value in values.items() if value is not None}

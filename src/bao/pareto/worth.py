@@ -4,7 +4,7 @@ At the price w a policy is worth ``J(w) = mean over tasks of (R - w U)``, whatev
 once, without a word to anybody, is worth 0. The best is the one of the largest J by the means; of equal ones that of the least
 effort, and then the one that was told this price. How surely is the share of the bootstrap's resamples of clusters of tasks in
 which no other one is worth more. The lead is its J less that of the next one, paired by task; who is best was found on the same
-tasks, so it leans upwards. All intervals are those of bootstrapped means. Policies that know the task take no part.
+tasks, so it leans upwards. Policies that know the task take no part.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +16,7 @@ import numpy as np
 from bao.errors import DataError
 from bao.measures.bootstrap import intervals, means, resampled_means
 from bao.measures.clusters import count_clusters
-from bao.measures.intervals import Floats, Interval
+from bao.measures.intervals import Floats, Interval, difference_interval
 from bao.pareto.candidate import Candidate
 from bao.pareto.joining import join
 from bao.pareto.objective import DEFAULT, resolve
@@ -104,19 +104,21 @@ def worth(
     told = [*(each.effort_weight for each in rivals), None]
     answers, chosen, found = [], [], []
 
-    def drawn(columns: Floats) -> tuple[Floats, list[Interval]]:
-        replicates = resampled_means(columns, resamples, np.random.default_rng(seed), numbers)
-        return replicates, intervals(columns, replicates, None, numbers)
+    def less(one: Floats, others: Floats, bounded: bool) -> list[Interval]:
+        gaps = one[:, None] - others
+        return [difference_interval(column, numbers, bounded=bounded) for column in gaps.T]
 
     for price in prices:
         values = table[:, :, 0] - price * table[:, :, 1]
         standing = means(values)
         order = sorted(range(len(labels)), key=lambda place: (-standing[place].round(9), efforts[place], told[place] != price))
-        replicates, own = drawn(values)
+        # Without a price it is the return, mostly a rate.
+        replicates = resampled_means(values, resamples, np.random.default_rng(seed), numbers)
+        own = intervals(values, replicates, [price == 0] * len(labels), numbers)
         best, rule = order[0], next(place for place in order if place in rules or labels[place] == SILENCE)
         sure = float((replicates[:, best] >= replicates.max(axis=1) - _EVEN).mean())
-        _, leads = drawn(values[:, [best]] - values)
-        _, lacks = drawn(values[:, [rule]] - values)
+        leads = less(values[:, best], values, price == 0)
+        lacks = less(values[:, rule], values, price == 0)
         rest = order[1:]
         tied = tuple(labels[place] for place in rest if leads[place].low <= 0)
         answers.append(Answer(price, labels[best], own[best], sure, labels[rest[0]], leads[rest[0]], tied))

@@ -1,6 +1,6 @@
 /* The answer first: which policy to take at each price, how surely, and by how much; for each kind of user. */
 
-const NOTHING = "finish at once";  // worth 0 at any price: no return, no user turn
+const NOTHING = "finishing at once";  // worth 0 at any price: no return, no user turn
 const takenName = (label) => (label === "silence" ? NOTHING : label);
 
 function answerSection() {
