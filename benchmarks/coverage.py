@@ -7,6 +7,7 @@ of interval, a table by how many tasks there are to go by. Seeded: each case by 
 * differences: of two such policies, with chances correlated between them and episodes that share their luck;
 * counts: differences of a measure without bounds, of which a share of the tasks has none;
 * alarms: `sign_flip_p` below .05 where policies are equal, and how often it and the interval disagree;
+* clusters: all of that where tasks share strong effects (`benchmarks.shared_effects`);
 * ratios, ranks, volumes: Fieller's interval, Kendall's tau, the hypervolume (of the convex hull too).
 """
 
@@ -19,10 +20,11 @@ import numpy as np
 from scipy.special import betaincinv, expit, ndtr, ndtri
 from scipy.stats import binom
 
-from bao.measures.comparison import sign_flip_p
 from bao.measures.intervals import Floats, Interval, difference_interval, rate_interval
+from bao.measures.permutation import sign_flip_p
 from bao.measures.transfer import kendall_tau, rank_agreement, reward_translation_rate
 from bao.pareto import Candidate, frontier, hull_hypervolumes, hypervolumes
+from benchmarks import shared_effects
 
 STEPS = 2048
 """Equally likely values that a distribution of chances is cut into, so that its mean is known exactly."""
@@ -357,15 +359,18 @@ PARTS: dict[str, tuple[str, Callable[[int], Iterator[Row]], Sequence[float]]] = 
 }
 
 
+TABLES: dict[str, Callable[[int], str]] = {"alarms": alarms, "clusters": shared_effects.table}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Simulated coverage of the intervals.")
     parser.add_argument("--draws", type=int, default=1000, help="data sets a case; a fourth of that where each is resampled")
     parser.add_argument("--every", action="store_true", help="list every case, not only those below .93")
-    parser.add_argument("--parts", nargs="+", choices=[*PARTS, "alarms"], default=[*PARTS, "alarms"])
+    parser.add_argument("--parts", nargs="+", choices=[*PARTS, *TABLES], default=[*PARTS, *TABLES])
     chosen = parser.parse_args()
     for part in chosen.parts:
-        if part == "alarms":
-            print(alarms(chosen.draws), flush=True)
+        if part in TABLES:
+            print(TABLES[part](chosen.draws), flush=True)
         else:
             title, simulate, edges = PARTS[part]
             print(bands(title, list(simulate(chosen.draws)), edges, chosen.every), flush=True)

@@ -23,8 +23,10 @@ from bao.evaluation.evaluate import evaluate
 from bao.evaluation.regret import played
 from bao.evaluation.results import EvaluationResult
 from bao.evaluation.settings import EvaluationJob
+from bao.evaluation.tasks import records_of
 from bao.gyms.registry import gym_class
 from bao.gyms.section import task_set
+from bao.measures.clusters import cluster_numbers
 from bao.measures.intervals import Floats
 from bao.pareto.prices import SILENCE
 from bao.pareto.regret import ENVELOPE
@@ -48,24 +50,6 @@ class Worth:
     def at(self, prices: Floats) -> Floats:
         """R - wU."""
         return self.task_return - prices * self.user_effort
-
-
-def clusters_of(recipe: Recipe, tasks: Sequence[Any]) -> list[int]:
-    """A number for each task; tasks that share a component, directly or through others, have one number."""
-    gym = gym_class(recipe.gym.name)
-    leader: dict[str, str] = {}
-
-    def find(name: str) -> str:
-        while leader.setdefault(name, name) != name:
-            name = leader[name]
-        return name
-
-    for task in tasks:
-        first, *others = (*gym.components(task), f"task {task.id}")
-        for other in others:
-            leader[find(other)] = find(first)
-    numbers: dict[str, int] = {}
-    return [numbers.setdefault(find(f"task {task.id}"), len(numbers)) for task in tasks]
 
 
 def run(source: str, overrides: Sequence[str], seeds: Sequence[int], also: Sequence[float], out: Path) -> dict[str, Any]:
@@ -139,7 +123,7 @@ def summarize(
         *(np.stack([getattr(scripts[name], part)[:, :, place] for place, name in enumerate(best)], axis=-1)
           for part in ("task_return", "user_effort"))
     )  # fmt: skip
-    clusters = np.array(clusters_of(recipe, tasks))
+    clusters = cluster_numbers(ids, records_of(gym_class(recipe.gym.name), tasks))
     rows: dict[str, Any] = {}
     for name, each in worth.items():
         rows[name] = {

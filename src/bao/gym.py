@@ -271,9 +271,14 @@ class Gym(gymnasium.Env[str, Action]):
     def scripted_policies(cls) -> Mapping[str, "Callable[[Gym, int], Policy]"]:
         """Scripted policies by name, each made from the gym that it will play in and a seed.
 
-        ``oracle``, ``ask_all``, ``never_ask`` and ``random`` are always there: they bound every plot.
+        ``oracle``, ``ask_all``, ``never_ask`` and ``random`` are always there.
         """
         return cls.source.policies
+
+    @classmethod
+    def bounds(cls) -> frozenset[str]:
+        """Which of the scripted policies know the task, such as the oracle: frontier and report draw them as bounds."""
+        return cls.source.bounds
 
     # gymnasium's interface.
 

@@ -184,6 +184,8 @@ class TaskSource:
     """The texts that an episode must not give away, and what may show each (`bao.task.Until`)."""
     policies: Mapping[str, Callable[[Any, int], Policy]] = field(default_factory=dict)
     """Scripted policies by name, each made from the gym that it will play in and a seed."""
+    bounds: frozenset[str] = frozenset({"oracle"})
+    """Those of the policies that know the task, which no agent can: what they reach bounds plots and is never called best."""
     readers: Mapping[str, Reader] = field(default_factory=dict)
     """What reads the files of other formats, by suffix (``.parquet``); JSON lines are read as they are."""
 

@@ -1,22 +1,8 @@
-"""A study over seeds: which tasks belong together, and what its figures and intervals are."""
+"""A study over seeds: what its figures and intervals are."""
 
 import numpy as np
 
-from bao.gyms.section import task_set
-from bao.recipes.recipe import check_recipe
-from benchmarks.study import clusters_of, figures
-
-
-def test_tasks_that_share_a_component_are_one_cluster() -> None:
-    recipe = check_recipe({"gym": {"name": "intention"}})
-    tasks = task_set(recipe.gym, "test", 200).tasks
-    found = clusters_of(recipe, tasks)
-    by_wording: dict[str, set[int]] = {}
-    for task, cluster in zip(tasks, found, strict=True):
-        by_wording.setdefault(task.data["task"], set()).add(cluster)
-    assert len(by_wording) == 20, "frames of the test split"
-    assert all(len(clusters) == 1 for clusters in by_wording.values())
-    assert len(set(found)) == 20
+from benchmarks.study import figures
 
 
 def test_figures_are_means_over_seeds_and_tasks_and_leave_out_what_not_all_played() -> None:

@@ -20,7 +20,13 @@ def interval(value: Any) -> bool:
 
 def test_eval_leaves_settings_episodes_summary_and_log(evaluated: Path) -> None:
     folder = evaluated / "ask_all"
-    assert {path.name for path in folder.iterdir()} == {"config.toml", "episodes.parquet", "summary.json", "log.txt"}
+    assert {path.name for path in folder.iterdir()} == {
+        "config.toml",
+        "episodes.parquet",
+        "tasks.json",
+        "summary.json",
+        "log.txt",
+    }
     assert len(read_episodes(folder / "episodes.parquet")) == 10
     assert "10 episodes" in (folder / "log.txt").read_text()
     summary = json.loads((folder / "summary.json").read_text())

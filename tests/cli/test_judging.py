@@ -15,12 +15,19 @@ from tests.cli.support import Bao, refused
 def test_frontier_leaves_its_numbers_and_figures(evaluated: Path, tmp_path: Path, bao: Bao) -> None:
     done = bao("frontier", evaluated / "ask_all", evaluated / "oracle", "--out", tmp_path)
     assert done.status == 0, done.error
-    assert {"config.toml", "frontier.json", "frontier.png", "frontier.svg", "log.txt"} == {p.name for p in tmp_path.iterdir()}
+    files = {"config.toml", "frontier.json", "frontier.png", "frontier.svg", "worth.json", "log.txt"}
+    assert files == {path.name for path in tmp_path.iterdir()}
     points = {point["label"]: point for point in json.loads((tmp_path / "frontier.json").read_text())["points"]}
-    assert set(points) == {"ask_all", "oracle"}
-    assert points["oracle"]["non_dominated"]
+    assert set(points) == {"ask_all"}, "the oracle is a bound"
+    assert points["ask_all"]["non_dominated"]
     assert "hypervolume" in done.out
+    assert re.search(r"oracle .* a bound: knows the task", done.out)
+    done = bao("frontier", evaluated, "--bounds", "none", "--out", tmp_path / "unbound")
     assert re.search(r"ask_all .* no .* oracle", done.out)
+    assert (
+        "--bounds nobody is none of these policies"
+        in bao("frontier", evaluated, "--bounds", "nobody", "--out", tmp_path / "nobody").error
+    )
 
 
 def test_frontier_takes_any_two_measures(evaluated: Path, tmp_path: Path, bao: Bao) -> None:
@@ -59,12 +66,14 @@ def test_what_was_not_finished_says_so(bao: Bao, evaluated: Path, tmp_path: Path
     refused(bao("compare", tmp_path / "begun", evaluated / "oracle"), "no finished evaluation", "the same `bao eval` again")
 
 
-def test_compare_prints_differences_and_gives_them_as_json(bao: Bao, evaluated: Path) -> None:
-    done = bao("compare", evaluated / "ask_all", evaluated / "oracle")
+def test_compare_prints_differences_and_gives_them_as_json(bao: Bao, tmp_path: Path) -> None:
+    for name in ("ask_all", "oracle"):
+        bao("eval", f"scripted:{name}", "--gym", "telepathy", "--tasks", "10", "--out", tmp_path / name)
+    done = bao("compare", tmp_path / "ask_all", tmp_path / "oracle")
     assert done.status == 0, done.error
-    for part in ("B = oracle", "A = ask_all", "10 tasks, 10 of them paired by seed", "user_effort", "settled"):
+    for part in ("B = oracle", "A = ask_all", "10 tasks in 10 clusters, 10 tasks paired by seed", "user_effort", "settled"):
         assert part in done.out
-    told = json.loads(bao("compare", evaluated / "ask_all", evaluated / "oracle", "--measure", "user_effort", "--json").out)
+    told = json.loads(bao("compare", tmp_path / "ask_all", tmp_path / "oracle", "--measure", "user_effort", "--json").out)
     ((row,),) = [pair["differences"] for pair in told["comparisons"]]
     assert (row["measure"], row["better"], row["tasks"]) == ("user_effort", "oracle", 10)
     assert row["difference"]["high"] < 0

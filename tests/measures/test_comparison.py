@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from bao.action import Action
 from bao.errors import ConfigError, DataError
-from bao.measures.comparison import Side, compare, holm, more_tasks, sign_flip_p
+from bao.measures.clusters import TaskRecord
+from bao.measures.comparison import Side, compare
 from bao.measures.cost import Price
+from bao.measures.permutation import holm, more_tasks, sign_flip_p
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
 
@@ -95,7 +97,9 @@ def test_different_settings_and_tasks_are_warned_about():
     for part in ("gym version differs (1 in a, 2 in b)", "horizon differs", "convention differs", "user differs"):
         assert any(part in warning for warning in pair.warnings)
     assert any("4 in a, 3 in b" in warning and "the 3 that both have" in warning for warning in pair.warnings)
-    assert len(pair.warnings) == 5
+    assert any("what the tasks share was not recorded" in warning for warning in pair.warnings)
+    assert len(pair.warnings) == 6
+    a = dataclasses.replace(a, tasks={episode.task_id: TaskRecord("d", ()) for episode in a.episodes})
     assert only(compare([a, run("c", [1.0] * 4, setting=setting)])).warnings == ()
     assert only(compare([a, run("c", [1.0] * 4)])).warnings == ()  # what is not known is no difference
 

@@ -297,7 +297,7 @@ def test_every_measure_is_known_with_a_direction_that_the_frontier_shares():
     turns = (turn(information=1.0, prompt_tokens=1, completion_tokens=1), turn(content="other"))
     full = (dataclasses.replace(turns[0]), dataclasses.replace(turns[1], prompt_tokens=1, completion_tokens=1))
     found = measure_tasks(
-        [episode(*full, model="m", satisfaction=0.5, budget=1)],
+        [episode(*full, model="m", satisfaction=0.5, budget=1)] * 8,
         prices={"m": Price(1, 1)},
         encode=lambda texts: np.eye(len(texts)),
     ).values
@@ -309,7 +309,15 @@ def test_every_measure_is_known_with_a_direction_that_the_frontier_shares():
 def test_every_measure_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")
     for name in MEASURES:
-        shown = "pass_at_u_k" if name.startswith("pass_at_u_") else "behavior_" if name.startswith("behavior_") else name
+        shown = (
+            "pass_hat_k"
+            if name.startswith("pass_hat_")
+            else "pass_at_u_k"
+            if name.startswith("pass_at_u_")
+            else "behavior_"
+            if name.startswith("behavior_")
+            else name
+        )
         assert f"`{shown}" in text, name
 
 

@@ -5,14 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bao.measures.intervals import (
-    Interval,
-    bootstrap_intervals,
-    difference_interval,
-    percentile_interval,
-    rate_interval,
-    resampled_means,
-)
+from bao.measures.bootstrap import bootstrap_intervals, resampled_means
+from bao.measures.intervals import Interval, difference_interval, percentile_interval, rate_interval
 
 DRAWS = 1500
 

@@ -21,8 +21,10 @@ from bao.measures import (
     summarize,
     task_means,
 )
-from bao.measures.intervals import means, percentile_interval, rate_interval, resampled_means
-from bao.reporting.tables import table
+from bao.measures.bootstrap import means, resampled_means
+from bao.measures.intervals import percentile_interval, rate_interval
+from bao.measures.metrics import task_pass_hat
+from bao.reporting.tables import print_tables
 from bao.trajectory import Fault, StopReason, Trajectory, Turn
 
 
@@ -115,6 +117,7 @@ def test_a_summary_has_the_documented_shape():
         "effort_weight",
         "setting",
         "tasks",
+        "clusters",
         "episodes",
         "faults",
         "score",
@@ -209,7 +212,7 @@ def test_episodes_at_several_weights_have_no_weight_in_common():
 
 def test_the_table_shows_means_and_intervals_and_any_policy_name():
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(table([summarize([episode(policy="a[bold]b"), failed("t2", policy="a[bold]b"), broken(policy="a[bold]b")])]))
+    print_tables(console, [summarize([episode(policy="a[bold]b"), failed("t2", policy="a[bold]b"), broken(policy="a[bold]b")])])
     text = console.export_text()
     assert "a[bold]b" in text
     for part in ("0.50", "[0.00, 1.00]", "20", "[20, 20]"):
@@ -306,3 +309,22 @@ def test_measured_tasks_are_sorted_and_hold_every_measure():
     assert measured.values["score"].tolist() == [0.5, 1.0]
     assert measured.values["best_score"].tolist() == [1.0, 1.0]
     assert measured.stop["max_turns"].tolist() == [0.5, 0.0]
+
+
+def test_pass_hat_is_the_share_of_k_subsets_that_are_all_solved_and_unbiased():
+    # 3 of 4 rollouts solve one task, 1 of 2 the other: pass^2 is C(3,2)/C(4,2) = 1/2 and 0; only the first has a pass^3, 1/4.
+    played = [episode("a", seed=i) if i < 3 else failed("a", seed=i) for i in range(4)]
+    played += [episode("b"), failed("b", seed=1)]
+    found = measure_tasks(played).values
+    assert found["pass_hat_2"].tolist() == [0.5, 0.0]
+    assert found["pass_hat_3"].tolist() == pytest.approx([0.25, np.nan], nan_ok=True)
+    assert found["pass_hat_4"].tolist() == pytest.approx([0.0, np.nan], nan_ok=True)
+    assert "pass_hat_5" not in found
+    summary = summarize(played)
+    assert summary["pass_hat"]["2"]["mean"] == 0.25
+    assert "pass_hat" not in summarize([episode()])
+    rng = np.random.default_rng(0)
+    solved = rng.random((4000, 5)) < 0.6
+    tasks = np.repeat([f"{i:05}" for i in range(4000)], 5).tolist()
+    drawn = task_pass_hat(solved.ravel().astype(float), tasks)
+    assert drawn["pass_hat_3"].mean() == pytest.approx(0.6**3, abs=0.015)

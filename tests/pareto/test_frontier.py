@@ -1,5 +1,6 @@
 """`bao.pareto`: worked dominance and hypervolumes, their laws, and a certainty that is paired by task."""
 
+import dataclasses
 import json
 import time
 
@@ -113,7 +114,11 @@ def test_the_json_has_the_documented_shape():
         "gym",
         "objectives",
         "reference_point",
+        "tasks",
+        "clusters",
+        "warnings",
         "points",
+        "bounds",
         "hypervolume",
         "hypervolume_all",
         "hypervolume_differences",
@@ -128,6 +133,7 @@ def test_the_json_has_the_documented_shape():
         "series",
         "effort_weight",
         "tasks",
+        "clusters",
         "episodes",
         "values",
         "non_dominated",
@@ -137,6 +143,20 @@ def test_the_json_has_the_documented_shape():
     assert set(found["points"][0]["values"]["score"]) == {"mean", "low", "high"}
     assert list(found["hypervolume"]) == ["s", "t"]
     assert list(found["hypervolume_differences"][0]) == ["a", "b", "difference"]
+
+
+def test_what_knows_the_task_is_shown_and_takes_part_in_nothing():
+    policies = [evaluation("x", 0.6, 5, noise=0.1), evaluation("y", 0.3, 1, noise=0.1)]
+    oracle = dataclasses.replace(evaluation("oracle", 1.0, 0.5, series="oracle", noise=0.0), bound=True)
+    alone, beside = frontier(policies), frontier([*policies, oracle])
+    assert [point.label for point in beside.points] == ["x", "y"]
+    assert all(point.non_dominated for point in beside.points)
+    assert [bound.label for bound in beside.bounds] == ["oracle"]
+    assert beside.bounds[0].values["score"].mean == pytest.approx(1.0)
+    for name in ("points", "hypervolume", "hypervolume_all", "hull_hypervolume", "hypervolume_differences"):
+        assert getattr(beside, name) == getattr(alone, name)
+    with pytest.raises(DataError, match="oracle know the tasks and are bounds"):
+        frontier([oracle])
 
 
 def test_dominance_is_paired_by_task():

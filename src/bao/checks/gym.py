@@ -6,7 +6,10 @@ the same seed is the same episode, whatever else is played beside it.
 """
 
 import json
+import os
 import random
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +23,7 @@ from gymnasium.utils.env_checker import check_env
 from bao.checks.leaks import Leak, reply_leaks, show, unasked_leaks
 from bao.gym import Gym
 from bao.policy import Policy
+from bao.rollout.plan import digest_of
 from bao.rollout.recorded import Recorded, record, replay, replaying
 from bao.task import Split, Task, TaskSet
 
@@ -125,6 +129,42 @@ def splits_are_disjoint(subject: Subject) -> Verdict:
                     return False, f"{task.id} of {split} and {first} of {other} share {component!r}"
     sizes = ", ".join(f"{len(tasks)} {split}" for split, tasks in subject.sets.items())
     return True, f"{sizes}, of {len(home) - sum(map(len, subject.sets.values()))} components"
+
+
+def tasks_stay_the_same(subject: Subject) -> Verdict:
+    """Asked for again, and in another process, the gym gives the same tasks, in the same order."""
+    split = Split.TEST
+    first = [digest_of(task.to_json()) for task in subject.sets[split]]
+    found = {"asked for again": [digest_of(task.to_json()) for task in subject.gym.task_set(split)]}
+    if "<locals>" not in subject.gym.__qualname__ and subject.gym.__module__ != "__main__":
+        found["in another process"] = _elsewhere(subject.gym, split)
+    for how, digests in found.items():
+        if len(digests) != len(first):
+            return False, f"{len(digests)} {split} tasks {how}, {len(first)} before"
+        for task, one, other in zip(subject.sets[split], first, digests, strict=True):
+            if one != other:
+                return False, f"{task.id} is another task {how}: draw it from a generator with a seed of its own"
+    return True, f"{len(first)} {split} tasks {' and '.join(found)}"
+
+
+_DIGESTS = """
+import functools, importlib, json, sys
+from bao.rollout.plan import digest_of
+module, name, split = sys.argv[1:]
+gym = functools.reduce(getattr, name.split("."), importlib.import_module(module))
+print(json.dumps([digest_of(task.to_json()) for task in gym.task_set(split)]))
+"""
+
+
+def _elsewhere(gym: type[Gym], split: Split) -> list[str]:
+    """The digests of a split's tasks as another process makes them, under another seed of Python's hashes."""
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONHASHSEED": "12345"}
+    told = [sys.executable, "-c", _DIGESTS, gym.__module__, gym.__qualname__, str(split)]
+    done = subprocess.run(told, env=surroundings, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the tasks cannot be made in another process: {done.stderr.strip().splitlines()[-1:]}")
+    found: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def has_bounds(subject: Subject) -> Verdict:
@@ -238,6 +278,7 @@ def leaves_global_chance(subject: Subject) -> Verdict:
 PROOFS: Mapping[str, Proof] = {
     "gymnasium's checker passes": passes_gymnasium,
     "tasks are faithful data": is_faithful,
+    "tasks stay the same": tasks_stay_the_same,
     "splits share no component": splits_are_disjoint,
     "bounding policies exist": has_bounds,
     **{f"the oracle solves {split}": solves(split) for split in Split},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter, validators
 
 from bao import verbs
-from bao.cli.options import JSON, Out, RecipeName, Set, Several, command_of
+from bao.cli.options import JSON, Out, RecipeName, Set, Several, Wide, command_of
 
 if TYPE_CHECKING:
     from bao.evaluation.comparison import ComparisonResult
@@ -96,6 +96,7 @@ def add_to(app: App) -> None:
         evaluations=list[Path],
         out=Out,
         objectives=tuple[str, ...],
+        bounds=Annotated[tuple[str, ...] | None, Several],
     )
     add(
         "prices",
@@ -114,6 +115,7 @@ def add_to(app: App) -> None:
         evaluations=list[Path],
         out=Out,
         curves=list[Path] | None,
+        bounds=Annotated[tuple[str, ...] | None, Several],
         transcript_mb=Annotated[float | None, Parameter(validator=validators.Number(gte=0))],
     )
     add(
@@ -144,7 +146,15 @@ def add_to(app: App) -> None:
     app.command(transfer)
 
 
-def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding: str | None = None) -> None:
+def measure(
+    evaluations: list[Path],
+    /,
+    *,
+    prices: Path | None = None,
+    embedding: str | None = None,
+    wide: Wide = False,
+    as_json: JSON = False,
+) -> None:
     """Measure stored evaluations again, with money or embeddings; rewrites their summary.json.
 
     For example:
@@ -164,7 +174,7 @@ def measure(evaluations: list[Path], /, *, prices: Path | None = None, embedding
     priced = None if prices is None else read_prices(prices)
     encode = None if embedding is None else sentence_encoder(embedding)
     found = [remeasure(each, prices=priced, encode=encode) for each in find_results(evaluations)]
-    _print_summaries(found)
+    _print_summaries(found, wide=wide, as_json=as_json)
     without = [each for each in found if each.summary["money"] is None]
     if priced is not None and without:
         TerminalProgress().warn(
@@ -189,26 +199,26 @@ def transfer(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = Fal
     """
     from bao.cli.judging import transfers_table
     from bao.errors import ConfigError
-    from bao.evaluation.comparison import task_scores
+    from bao.evaluation.comparison import transferred
     from bao.evaluation.results import find_results
-    from bao.measures import transfer as transferred
     from bao.reporting.terminal import results_console
 
     if not others:
         raise ConfigError(f"bao transfer needs the evaluations under another user too: name their folder after {trained}")
-    base = task_scores(find_results([trained]))
-    scores = [(str(other), task_scores(find_results([other]))) for other in others]
-    found = [transferred.transfer(base, each, (str(trained), name), seed=seed) for name, each in scores]
+    base = find_results([trained])
+    found = [transferred(base, find_results([other]), (str(trained), str(other)), seed=seed) for other in others]
     if as_json:
         print(json.dumps({"transfers": [each.to_json() for each in found]}, indent=1))
     else:
         results_console().print(transfers_table(found))
 
 
-def _show_evaluation(result: "EvaluationResult") -> None:
+def _show_evaluation(result: "EvaluationResult", *, wide: Wide = False, as_json: JSON = False) -> None:
     from bao.cli.listing import model_usage
 
-    _print_summaries([result])
+    _print_summaries([result], wide=wide, as_json=as_json)
+    if as_json:
+        return
     for line in model_usage():
         print(line)
     print(f"results: {result.folder}")
@@ -231,11 +241,20 @@ def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, as_
         print(f"results: {out}")
 
 
-def _show_frontier(found: "Frontier", *, out: Path) -> None:
-    from bao.cli.listing import frontier_table
-    from bao.reporting.terminal import results_console
+def _show_frontier(found: "Frontier", *, out: Path, as_json: JSON = False) -> None:
+    from bao.cli.listing import answer_lines, frontier_table
+    from bao.evaluation.overview import WORTH
+    from bao.reporting.terminal import TerminalProgress, results_console
 
+    users = json.loads((out / WORTH).read_text(encoding="utf-8"))["users"]
+    if as_json:
+        print(json.dumps({**found.to_json(), "worth": users}, indent=1))
+        return
+    for warning in found.warnings:
+        TerminalProgress().warn(warning)
     results_console().print(frontier_table(found.to_json()))
+    for line in answer_lines(users):
+        print(line)
     print(f"results: {out}")
 
 
@@ -250,20 +269,34 @@ def _show_prices(found: "GymPrices", *, as_json: JSON = False) -> None:
         results_console().print(each)
 
 
-def _show_run(result: "RecipeResult | dict[str, Any]") -> None:
+def _show_run(result: "RecipeResult | dict[str, Any]", *, wide: Wide = False, as_json: JSON = False) -> None:
+    if as_json:
+        print(json.dumps(result if isinstance(result, dict) else _run_json(result), indent=1))
+        return
     from bao.cli.judging import ablation_table, regret_view
-    from bao.cli.listing import volume_lines
+    from bao.cli.listing import answer_lines, volume_lines
     from bao.reporting.terminal import results_console
 
     console = results_console()
     if isinstance(result, dict):
         console.print(ablation_table(result))
         return
-    _print_summaries(result.evaluations)
-    for line in volume_lines(result.frontier.to_json()):
+    _print_summaries(result.evaluations, wide=wide)
+    for line in [*volume_lines(result.frontier.to_json()), *answer_lines([each.to_json() for each in result.worths])]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(regret_view(result.regret))
     console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _run_json(result: "RecipeResult") -> dict[str, Any]:
+    return {
+        "evaluations": [{"label": each.label, "folder": str(each.folder), **each.summary} for each in result.evaluations],
+        "frontier": result.frontier.to_json(),
+        "worth": [each.to_json() for each in result.worths],
+        "regret": dict(result.regret),
+        "verdicts": [str(each) for each in result.verdicts],
+        "report": str(result.report),
+    }
 
 
 def _show_sweep(result: "SweepResult", *, as_json: JSON = False) -> None:
@@ -277,8 +310,11 @@ def _show_sweep(result: "SweepResult", *, as_json: JSON = False) -> None:
     print(f"results: {result.folder}")
 
 
-def _print_summaries(results: "Sequence[EvaluationResult]") -> None:
-    from bao.reporting.tables import table
+def _print_summaries(results: "Sequence[EvaluationResult]", *, wide: bool = False, as_json: bool = False) -> None:
+    from bao.reporting.tables import print_tables
     from bao.reporting.terminal import results_console
 
-    results_console().print(table([each.summary for each in results]))
+    if as_json:
+        print(json.dumps([{"label": each.label, "folder": str(each.folder), **each.summary} for each in results], indent=1))
+    else:
+        print_tables(results_console(), [each.summary for each in results], wide=wide)

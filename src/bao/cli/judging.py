@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bao.measures.catalogue import interval_text
+from bao.measures.clusters import count_text
 from bao.measures.comparison import Comparison, Difference
 from bao.measures.transfer import Ratio, Transfer
 from bao.pareto.regret import ENVELOPE
@@ -62,7 +63,7 @@ def sweep_table(result: Mapping[str, Any]) -> Table:
 
 
 def comparison_table(pair: Comparison, several: bool) -> Table:
-    paired = f"{pair.tasks} tasks, {pair.by_seed} of them paired by seed"
+    paired = f"{pair.tasks} tasks in {pair.clusters} clusters, {pair.by_seed} tasks paired by seed"
     view = Table(title=Text(f"B = {pair.b}\nA = {pair.a}\n{paired}"), title_justify="left", caption_justify="left")
     view.add_column("Measure")
     titles = ["A", "B", "B - A, 95 %", "p (Holm)" if several else "p", "Tasks", "Better", "More tasks to settle it"]
@@ -116,7 +117,8 @@ def regret_view(found: Mapping[str, Any], policy: str = "bao") -> Table:
         *(f"{name} less {policy}" for name in lacks),
     )
     view = Table(
-        title=f"Worth and regret by price, {found['tasks']} tasks, 95 % intervals paired by task", title_justify="left"
+        title=f"Worth and regret by price, {count_text(found['tasks'], found.get('clusters'))}, 95 % intervals paired by task",
+        title_justify="left",
     )
     for title in titles:
         view.add_column(title, justify="left" if title == "Best script is" else "right", overflow="fold")

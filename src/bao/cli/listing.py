@@ -11,6 +11,8 @@ from rich.text import Text
 from bao.action import CHOICES
 from bao.gyms.registry import gym_class, gym_names
 from bao.measures.catalogue import MEASURES, interval_text
+from bao.measures.clusters import count_text
+from bao.pareto.prices import SILENCE
 from bao.task import Split
 
 
@@ -67,7 +69,11 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 def frontier_table(result: Mapping[str, Any]) -> Table:
     """The points of a ``frontier.json`` as a table, its hypervolumes below (`volume_lines`)."""
     names = [objective["name"] for objective in result["objectives"]]
-    view = Table(title="means with 95 % intervals over tasks", title_justify="left", caption_justify="left")
+    view = Table(
+        title=f"means with 95 % intervals, {count_text(result['tasks'], result['clusters'])}",
+        title_justify="left",
+        caption_justify="left",
+    )
     view.caption = Text("\n".join(volume_lines(result)))
     view.add_column("Policy", overflow="fold")
     for name in names:
@@ -78,7 +84,30 @@ def frontier_table(result: Mapping[str, Any]) -> Table:
         values = [interval_text(point["values"][name]) for name in names]
         share = f"{'yes' if point['non_dominated'] else 'no'} ({point['non_dominated_probability']:.2f})"
         view.add_row(Text(point["label"]), *values, share, Text(", ".join(point["dominated_by"])))
+    for bound in result["bounds"]:
+        values = [interval_text(bound["values"][name]) for name in names]
+        view.add_row(Text(bound["label"], style="dim"), *values, Text("a bound: knows the task", style="dim"), "")
     return view
+
+
+def answer_lines(users: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which policy to take at each price, and by how much, from entries of ``worth.json``, for each kind of user."""
+    lines = []
+    for kind in users:
+        about = f" with the user {kind['user']}" if len(users) > 1 else ""
+        lines.append(f"by the price w of a user turn{about} (R - wU, {count_text(kind['tasks'], kind['clusters'])}):")
+        for each in kind["answers"]:
+            tied = [_taken(label) for label in each["not_told_apart"]]
+            more = f" and {len(tied) - 3} more" if len(tied) > 3 else ""
+            apart = f"; not told apart from {', '.join(tied[:3])}{more}" if tied else ""
+            best = f"{_taken(each['best'])} {interval_text(each['worth'])}, none worth more in {each['sure']:.0%} of resamples"
+            lead = f"{interval_text(each['lead'], '+.3f')} over {_taken(each['runner_up'])}{apart}"
+            lines += [f"  w = {each['price']:g}: {best}", f"      {lead}"]
+    return lines
+
+
+def _taken(label: str) -> str:
+    return "finishing at once" if label == SILENCE else label
 
 
 def volume_lines(result: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """Evaluations side by side, and what is left of their scores under other users and judges."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bao.errors import ConfigError
 from bao.evaluation.results import EvaluationResult, Source, find_results, find_sides, source_names
 from bao.evaluation.transfer import Counterpart, Execution, play_again
+from bao.measures.clusters import TaskRecord, same_task
 from bao.measures.comparison import Comparison, compare
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
@@ -77,17 +78,30 @@ def compare_evaluations(
         if out is None:
             raise ConfigError("--users and --judges play the policies again: name a folder for that by --out")
         results = find_results(sources)
-        base = task_scores(results)
         for label, each in play_again(results, others, out, execution, progress).items():
-            transfers.append(transfer(base, task_scores(each), ("the evaluations", label), seed=seed))
+            transfers.append(transferred(results, each, ("the evaluations", label), seed=seed))
     return ComparisonResult(tuple(pairs), tuple(transfers))
 
 
-def task_scores(results: Sequence[EvaluationResult]) -> Scores:
+def transferred(
+    trained: Sequence[EvaluationResult], other: Sequence[EvaluationResult], names: tuple[str, str], *, seed: int = 0
+) -> Transfer:
+    """`bao.measures.transfer.transfer` of evaluations; tasks of equal ids and other contents are not taken for one task."""
+    one, two = _records(trained), _records(other)
+    twofold = {task for task in one if not same_task(task, one, two)}
+    return transfer(_scores(trained, twofold), _scores(other, twofold), names, records={**two, **one}, seed=seed)
+
+
+def _records(results: Sequence[EvaluationResult]) -> dict[str, TaskRecord]:
+    return {f"{each.summary['gym']}/{task}": record for each in results for task, record in each.records.items()}
+
+
+def _scores(results: Sequence[EvaluationResult], without: Collection[str]) -> Scores:
     """Mean score by policy and task. The gym is part of a task's name: equal ids of two gyms are not taken for one task."""
     found = {}
     for each in results:
         measured = measure_tasks(each.episodes())
         tasks = [f"{measured.gym}/{task}" for task in measured.task_ids]
-        found[each.label] = dict(zip(tasks, measured.values["score"].tolist(), strict=True))
+        scores = zip(tasks, measured.values["score"].tolist(), strict=True)
+        found[each.label] = {task: score for task, score in scores if task not in without}
     return found

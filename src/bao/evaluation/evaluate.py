@@ -14,10 +14,11 @@ from bao.errors import ConfigError, RunError
 from bao.evaluation.players import Folders, Player, check_told, open_player
 from bao.evaluation.results import EPISODES, SUMMARY, EvaluationResult, write_summary
 from bao.evaluation.settings import RUNNING, EvaluationJob
+from bao.evaluation.tasks import records_of, write_records
 from bao.gyms.registry import gym_class
 from bao.gyms.section import GymSection, make_gym
 from bao.measures import summarize
-from bao.policy import PolicyRef
+from bao.policy import PolicyKind, PolicyRef
 from bao.progress import Progress
 from bao.rollout.plan import tasks_digest
 from bao.rollout.preflight import check_playable
@@ -47,7 +48,7 @@ def evaluate(policy: Any, job: EvaluationJob, folders: Folders, progress: Progre
     if missing:
         player.play(missing, series, progress)
     for out in missing.values():
-        _summarize(out, job, progress)
+        _summarize(out, ref, job, progress)
     return [EvaluationResult(out) for out in folders.values()]
 
 
@@ -106,13 +107,26 @@ def _is_finished(out: Path, job: EvaluationJob) -> bool:
     return True
 
 
-def _summarize(out: Path, job: EvaluationJob, progress: Progress) -> None:
+def is_bound(policy: PolicyRef, job: EvaluationJob) -> bool:
+    """Whether it is a scripted policy that knows the task (`bao.gym.Gym.bounds`)."""
+    return policy.kind == PolicyKind.SCRIPTED and policy.name in gym_class(job.gym.name).bounds()
+
+
+def _summarize(out: Path, policy: PolicyRef, job: EvaluationJob, progress: Progress) -> None:
     """``summary.json`` from ``episodes.parquet``; the log of the run has served then."""
     _check_healthy(out)
+    records = records_of(gym_class(job.gym.name), job.tasks)
+    write_records(records, out)
     # With the token traces: a local model's counts are theirs.
     summary = summarize(
-        iterate_episodes(out / EPISODES), seed=job.seed, resamples=job.settings.resamples, setting=setting_of(job.gym)
+        iterate_episodes(out / EPISODES),
+        seed=job.seed,
+        resamples=job.settings.resamples,
+        setting=setting_of(job.gym),
+        records=records,
     )
+    if is_bound(policy, job):
+        summary["bound"] = True
     write_summary(out, summary)
     discard_log(out)
     logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])

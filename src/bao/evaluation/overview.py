@@ -6,25 +6,71 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bao.errors import ConfigError, suggest
 from bao.evaluation.results import EvaluationResult
-from bao.pareto import Frontier, frontier
+from bao.pareto import Candidate, Frontier, frontier
 from bao.pareto.objective import DEFAULT
+from bao.pareto.worth import Worth, told_prices, worth
 from bao.storage.atomic import atomic_text
 
-FRONTIER, REPORT = "frontier.json", "report.html"
+FRONTIER, REPORT, WORTH = "frontier.json", "report.html", "worth.json"
+NO_BOUNDS = "none"
 
 
 def draw_frontier(
     results: Sequence[EvaluationResult],
     objectives: Sequence[str] = DEFAULT,
     *,
+    bounds: Sequence[str] | None = None,
     unions: Sequence[tuple[str, ...]] = (),
     seed: int = 0,
     resamples: int = 1000,
 ) -> Frontier:
-    """The frontier of evaluated policies; `unions` as for `bao.pareto.frontier`."""
-    candidates = [each.candidate(objectives) for each in results]
+    """The frontier of evaluated policies; `unions` as for `bao.pareto.frontier`, `bounds` as for `chosen_bounds`."""
+    among = chosen_bounds(results, bounds)
+    candidates = [each.candidate(objectives, bound=each.label in among) for each in results]
     return frontier(candidates, objectives, unions=unions, seed=seed, resamples=resamples)
+
+
+def chosen_bounds(results: Sequence[EvaluationResult], named: Sequence[str] | None) -> frozenset[str]:
+    """The labels of those that are drawn as bounds: those that know the task; where policies are `named` (by label or name),
+    these instead, and none for `NO_BOUNDS`. Raises `ConfigError` on a name that is none of theirs.
+    """
+    if named is None:
+        return frozenset(each.label for each in results if each.is_bound)
+    if list(named) == [NO_BOUNDS]:
+        return frozenset()
+    known = {name for each in results for name in (each.label, each.series)}
+    for name in named:
+        if name not in known:
+            raise ConfigError(f"--bounds {name} is none of these policies: {suggest(name, [*known, NO_BOUNDS])}")
+    return frozenset(each.label for each in results if {each.label, each.series} & set(named))
+
+
+def worth_by_user(
+    results: Sequence[EvaluationResult], *, bounds: Sequence[str] | None = None, seed: int = 0, resamples: int = 1000
+) -> tuple[Worth, ...]:
+    """What policies are worth at each price (`bao.pareto.worth`), for each kind of user that they were played with.
+
+    Prices are those that any of them was told. A kind of user whose policies share no task, or know the tasks, is left out.
+    """
+    among = chosen_bounds(results, bounds)
+    candidates = {each.label: each.candidate(DEFAULT, bound=each.label in among) for each in results}
+    prices = told_prices(list(candidates.values()))
+    rules = {each.label for each in results if each.is_rule}
+    kinds: dict[str | None, list[Candidate]] = {}
+    for each in results:
+        kinds.setdefault(each.setting.get("user"), []).append(candidates[each.label])
+    found = []
+    for user, own in kinds.items():
+        if any(not each.bound for each in own) and set.intersection(*(set(each.task_ids) for each in own if not each.bound)):
+            found.append(worth(own, prices, rules, user=user, seed=seed, resamples=resamples))
+    return tuple(found)
+
+
+def write_worth(found: Sequence[Worth], out: Path) -> None:
+    """Leave ``worth.json`` in `out`."""
+    atomic_text(out / WORTH, json.dumps({"version": 1, "users": [each.to_json() for each in found]}, indent=1))
 
 
 def write_frontier(found: Frontier, out: Path) -> None:
@@ -47,13 +93,19 @@ def make_report(
     transcript_mb: float | None = None,
     notes: Sequence[str] = (),
     regret: Mapping[str, Any] | None = None,
+    reference: str | None = None,
+    worths: Sequence[Worth] = (),
 ) -> Path:
     """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.reporting.page.TRANSCRIPT_MB`).
 
-    `notes` stand at its top; `regret` is the content of a ``regret.json``.
+    `notes` stand at its top; `regret` is the content of a ``regret.json``; `reference` is the policy that others are compared
+    with at first; `worths` make the answer that it begins with. Raises `ConfigError` where that is none of the policies.
     """
     from bao.reporting.page import TRANSCRIPT_MB, ReportData, write_report
 
+    labels = [each.label for each in results]
+    if reference is not None and reference not in labels:
+        raise ConfigError(f"--reference {reference} is none of these policies: {suggest(reference, labels)}")
     path = out / REPORT
     write_report(
         path,
@@ -64,9 +116,13 @@ def make_report(
             curves=curves or {},
             episodes={each.label: each.episodes(traces=False) for each in results},
             settings=settings or {each.label: each.settings for each in results if each.settings},
+            records={each.label: each.records for each in results},
             folders={each.label: shlex.quote(_from_here(each.folder)) for each in results},
-            notes=notes,
+            notes=[*notes, *found.warnings],
             regret=regret or {},
+            bounds=[each.label for each in found.bounds],
+            reference=reference,
+            worth=[each.to_json() for each in worths],
             transcript_mb=TRANSCRIPT_MB if transcript_mb is None else transcript_mb,
         ),
     )

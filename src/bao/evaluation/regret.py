@@ -9,7 +9,6 @@ from bao.evaluation.results import EvaluationResult
 from bao.measures.metrics import measure_tasks
 from bao.pareto.prices import PriceRange, price_range
 from bao.pareto.regret import Played, RegretTable, regrets
-from bao.policies.scripted import ORACLE
 from bao.storage.atomic import atomic_text
 
 REGRET = "regret.json"
@@ -18,7 +17,7 @@ REGRET = "regret.json"
 def played(result: EvaluationResult) -> Played:
     """Its return and effort by task."""
     measured = measure_tasks(result.episodes(traces=False), only=("score", "user_effort"))
-    return Played(measured.task_ids, measured.values["score"], measured.values["user_effort"])
+    return Played(measured.task_ids, measured.values["score"], measured.values["user_effort"], result.records)
 
 
 def regret_table(
@@ -30,9 +29,9 @@ def regret_table(
 ) -> tuple[RegretTable, PriceRange]:
     """The regret of `told` policies, each with its evaluation at each price, and where the `fixed` ones change hands.
 
-    The oracle, which knows the tasks, is not counted among the fixed ones.
+    Those that know the tasks are not counted among the fixed ones.
     """
-    scripts = {each.series: played(each) for each in fixed if each.series != ORACLE}
+    scripts = {each.series: played(each) for each in fixed if not each.is_bound}
     policies = {name: {price: played(each) for price, each in found.items()} for name, found in told.items()}
     points = {name: (float(each.task_return.mean()), float(each.user_effort.mean())) for name, each in scripts.items()}
     return regrets(scripts, policies, seed=seed, resamples=resamples), price_range(points)

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, Union, overload
 
 from bao.errors import DataError
 from bao.evaluation.settings import EvaluationSection
+from bao.evaluation.tasks import read_records
 from bao.measures import MEASURES, PASS_AT_U, summarize
-from bao.measures.catalogue import BEHAVIORS
+from bao.measures.catalogue import BEHAVIORS, PASS_HAT
+from bao.measures.clusters import Records
 from bao.measures.comparison import Side
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.frame import data_frame
 from bao.pareto import Candidate
+from bao.policies.scripted import ORACLE, RATIONAL, fixed_behaviours
+from bao.policy import PolicyKind
 from bao.rollout.runner import LOG as UNFINISHED
 from bao.storage.atomic import atomic_text
 from bao.storage.episodes import count_episodes, episode_row, iterate_episodes
@@ -71,6 +75,8 @@ class EvaluationResult:
     folder: Path
     alias: str | None = None
     """What a comparison calls it where another has the same label."""
+    under: str = ""
+    """Under which user it was played, where another one of the same label was played under another."""
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
@@ -89,12 +95,13 @@ class EvaluationResult:
     @property
     def series(self) -> str:
         """What tables call the policy."""
-        return str(self.summary["policy"])
+        return f"{self.summary['policy']}{self.under}"
 
     @property
     def label(self) -> str:
         """The policy with its effort weight and its budget, where it was told one."""
-        return self.alias or point_label(self.series, self.summary["effort_weight"], self.summary.get("budget"))
+        told = point_label(str(self.summary["policy"]), self.summary["effort_weight"], self.summary.get("budget"))
+        return self.alias or f"{told}{self.under}"
 
     def episodes(self, *, traces: bool = True) -> Episodes:
         """Its episodes. Without `traces` token traces are left unread."""
@@ -103,6 +110,7 @@ class EvaluationResult:
     def to_pandas(self) -> "pd.DataFrame":
         """A row for each measure that has a figure: its mean and its 95 % interval."""
         nested = {f"pass_at_u_{k}": self.summary.get("pass_at_u", {}).get(str(k)) for k in PASS_AT_U}
+        nested |= {f"pass_hat_{k}": self.summary.get("pass_hat", {}).get(str(k)) for k in PASS_HAT}
         nested |= {name: self.summary.get("behaviors", {}).get(str(behavior)) for behavior, name in BEHAVIORS.items()}
         found = {name: nested.get(name) or self.summary.get(name) for name in MEASURES}
         return data_frame({"measure": name, **value} for name, value in found.items() if value)
@@ -116,22 +124,52 @@ class EvaluationResult:
             return {}
 
     @property
+    def is_bound(self) -> bool:
+        """Whether it is a scripted policy that knows the task; of an older folder, whether it is the oracle."""
+        older = self.settings.get("policy", f"scripted:{self.series}") == f"scripted:{ORACLE}"
+        return bool(self.summary.get("bound", older))
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether it is a scripted policy that goes by what an agent sees: what learning has to beat."""
+        kind, _, name = str(self.settings.get("policy", "")).partition(":")
+        behaves = name == RATIONAL or name in fixed_behaviours([name])
+        return kind == PolicyKind.SCRIPTED and behaves and not self.is_bound
+
+    @cached_property
+    def records(self) -> Records:
+        """What its tasks were and what they share; empty where that was not recorded."""
+        return read_records(self.folder)
+
+    @cached_property
+    def setting(self) -> Mapping[str, Any]:
+        """Under what it was played; an older summary's is taken from its folder's settings as far as they tell."""
+        known = self.settings.get("gym", {}).get("settings", {})
+        older = {key: known[key] for key in ("convention", "user") if key in known}
+        return {**older, **self.summary.get("setting", {})}
+
+    @property
     def model(self) -> str:
         """The name by which it has a price: its model's, or its policy's."""
         return str(self.settings.get("agent", {}).get("model") or self.series)
 
     def side(self) -> Side:
-        """As a side of a comparison; an older summary's setting is taken from its folder's settings as far as they tell."""
-        known = self.settings.get("gym", {}).get("settings", {})
+        """As a side of a comparison."""
         episodes = list(self.episodes())
-        setting = {key: known[key] for key in ("convention", "user") if key in known}
-        if episodes:
-            setting["horizon"] = max(episode.horizon for episode in episodes)
-        return Side(self.label, episodes, {**setting, **self.summary.get("setting", {})})
+        horizon = {"horizon": max(episode.horizon for episode in episodes)} if episodes else {}
+        return Side(self.label, episodes, {**horizon, **self.setting}, self.records)
 
-    def candidate(self, only: Collection[str] | None = None) -> Candidate:
-        """As a point of a frontier; of the measures named in `only` at least."""
-        return Candidate.of(self.episodes(traces=False), label=self.label, series=self.series, only=only)
+    def candidate(self, only: Collection[str] | None = None, *, bound: bool | None = None) -> Candidate:
+        """As a point of a frontier, or as a `bound` (`is_bound` where not given); of the measures named in `only` at least."""
+        return Candidate.of(
+            self.episodes(traces=False),
+            label=self.label,
+            series=self.series,
+            only=only,
+            records=self.records,
+            setting=self.setting,
+            bound=self.is_bound if bound is None else bound,
+        )
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -150,6 +188,7 @@ def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode:
         prices=prices,
         encode=encode,
         setting=before.get("setting", {}),
+        records=result.records,
         resamples=settings.get("evaluation", {}).get("resamples", EvaluationSection().resamples),
         seed=int(settings.get("seed", 0)),
     )
@@ -157,6 +196,8 @@ def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode:
         summary |= {name: before[name] for name in ("money", "prices") if name in before}
     if encode is None:
         summary["embedding_diversity"] = before.get("embedding_diversity")
+    if "bound" in before:
+        summary["bound"] = before["bound"]
     write_summary(result.folder, summary)
     return replace(result)
 
@@ -171,9 +212,19 @@ def load_result(folder: "str | os.PathLike[str]") -> EvaluationResult:
 
 
 def find_results(sources: Iterable[Source]) -> list[EvaluationResult]:
-    """The evaluations in these folders and below them, in the order of their names. Raises `DataError` on two of one label."""
+    """The evaluations in these folders and below them, in the order of their names.
+
+    Those of one label that were played under other users are told apart by the user. Raises `DataError` on two of one label
+    else.
+    """
+    listed = [result for source in sources for result in _below(source)]
+    users: dict[str, set[str]] = {}
+    for each in listed:
+        users.setdefault(each.label, set()).add(str(each.setting.get("user")))
     found: dict[str, EvaluationResult] = {}
-    for each in (result for source in sources for result in _below(source)):
+    for each in listed:
+        if len(users[each.label]) > 1:
+            each = replace(each, under=f" ({each.setting.get('user', 'user not recorded')})")
         if each.label in found:
             raise DataError(
                 f"{found[each.label].folder} and {each.folder} both hold {each.label!r}: leave one out, or evaluate with "

@@ -58,6 +58,9 @@ class Measure:
 PASS_AT_U = tuple(range(1, 10))
 """The k of Pass@U-k."""
 
+PASS_HAT = tuple(range(2, 9))
+"""The k of pass^k; pass^1 is success."""
+
 BEHAVIORS = {behavior: f"behavior_{behavior}" for behavior in Behavior}
 """The measure of each behaviour's rate."""
 
@@ -71,6 +74,10 @@ _ALL = (
     *(
         Measure(f"pass_at_u_{k}", _MAX, f"solved within the first {k} user-involving turns", rate=True, label=f"Pass@U-{k}")
         for k in PASS_AT_U
+    ),
+    *(
+        Measure(f"pass_hat_{k}", _MAX, f"solved in all of {k} rollouts of a task", rate=True, label=f"pass^{k}")
+        for k in PASS_HAT
     ),
     Measure("user_effort", _MIN, "user-involving turns, U", symbol="U", unit="turns"),
     Measure("user_involvement_rate", _MIN, "user-involving turns per turn, UR", rate=True, symbol="UR", unit="share of turns"),

@@ -1,41 +1,39 @@
 """Two policies side by side: paired differences with their certainty.
 
-Episodes are paired by task and seed where both runs played a task under the same seeds, and by task elsewhere. The task is the
-unit: a task's difference is the mean over its pairs, B's less A's. The interval and the p-value are of those differences
-(`bao.measures.intervals.difference_interval`, `sign_flip_p`).
+Episodes are paired by task and seed where both runs played a task under the same seeds, and by task elsewhere. A task's
+difference is the mean over its pairs, B's less A's. The interval and the p-value are of those differences, by clusters of tasks
+(`bao.measures.clusters`; `bao.measures.intervals.difference_interval`, `bao.measures.permutation.sign_flip_p`).
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import ndtri
 
 from bao.errors import ConfigError, DataError, suggest
-from bao.measures.catalogue import MEASURES, Direction
+from bao.measures.catalogue import MEASURES, PASS_AT_U, PASS_HAT, Direction
+from bao.measures.clusters import Numbers, Records, caveat, cluster_numbers, count_clusters, same_task
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.intervals import Floats, Interval, difference_interval
-from bao.measures.metrics import episode_measures, healthy
+from bao.measures.metrics import episode_measures, healthy, task_pass_hat
+from bao.measures.permutation import LEVEL, holm, more_tasks, sign_flip_p
+from bao.measures.setting import other_settings
 from bao.trajectory import Trajectory
 
 HEADLINE = (
-    "score", "success", "pass_at_u_1", "user_effort", "user_involvement_rate", "idle_searches", "repeated_questions",
+    "score", "success", "pass_at_u", "pass_hat", "user_effort", "user_involvement_rate", "idle_searches", "repeated_questions",
     "satisfaction", "turns", "tokens", "unparsable", "money", "repeated", "zero_information", "embedding_diversity",
 )  # fmt: skip
-"""What is compared where no measure is named; those that a run has no figure for are left out."""
+"""What is compared where no measure is named; those that a run has no figure for are left out. Of ``pass_at_u`` and
+``pass_hat`` it is the one of the smallest k that can be reached (`headline`)."""
 
 EVERY = "all"
 """In place of names of measures: all that both runs have a figure for."""
-
-LEVEL, POWER = 0.05, 0.8
-_EXACT = 14
-"""Tasks up to which all sign flips are gone through (16,384)."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,9 @@ class Side:
     episodes: Sequence[Trajectory]
     setting: Mapping[str, Any]
     """Under what it was played: ``gym_version``, ``horizon``, ``convention``, ``user``; what is not known is absent."""
+    tasks: Records = field(default_factory=dict)
+    """What the tasks were and what they share; a task that is not in it is taken for the other side's of the same id, and for
+    independent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Difference:
     adjusted_p: float
     """`p` adjusted for the number of pairs of runs (Holm); the same where there is one pair."""
     tasks: int
+    clusters: int
+    """Of these tasks."""
     better: str | None
     """The label of the better run; None where `adjusted_p` does not tell them apart, or neither way is better."""
     more_tasks: int | None
@@ -78,13 +81,15 @@ class Comparison:
     b: str
     tasks: int
     """Tasks that both played."""
+    clusters: int
+    """Clusters of these."""
     by_seed: int
     """Tasks of these whose episodes were paired by seed."""
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        found = {"a": self.a, "b": self.b, "tasks": self.tasks, "paired_by_seed": self.by_seed}
+        found = {"a": self.a, "b": self.b, "tasks": self.tasks, "clusters": self.clusters, "paired_by_seed": self.by_seed}
         return {**found, "differences": [each.to_json() for each in self.differences], "warnings": list(self.warnings)}
 
 
@@ -121,68 +126,6 @@ def compare(
     return _adjusted(pairs)
 
 
-def sign_flip_p(differences: npt.ArrayLike, *, permutations: int = 10_000, seed: int | np.random.Generator = 0) -> Floats:
-    """Two-sided p-values of "the mean difference is 0", [tasks, measures] -> [measures].
-
-    Under the null hypothesis a task's difference is as likely with either sign, so the mean is compared with those of flipped
-    signs: ``p = P(|flipped| > |mean|) + P(|flipped| = |mean|) / 2``, and 1 for a mean of 0. Up to 14 tasks all flips are gone
-    through, beyond that `permutations` random ones and the data as they are, so that p is never 0. Counting ties by half (the
-    mid-p value; Lancaster, JASA 56, 1961) takes back the caution that ties bring, of which yes-or-no episodes have many: on
-    simulated equal policies .038 to .052 of the p-values are below .05, against .017 to .05 with ties counted whole, and .002
-    where only 3 of 30 tasks are expected to differ. Where k tasks differ, p is at least 2^-k.
-    """
-    table = np.asarray(differences, dtype=np.float64)
-    tasks = len(table)
-    observed = np.abs(table.sum(axis=0))
-    # Sums of the same terms in another order differ in their last bits, and are ties.
-    slack = 1e-12 * np.abs(table).sum(axis=0)
-    if tasks <= _EXACT:
-        signs = 1.0 - 2.0 * ((np.arange(2**tasks)[:, None] >> np.arange(tasks)) & 1)
-        found: Floats = _at_least(signs @ table, observed, slack) / 2**tasks
-    else:
-        rng = np.random.default_rng(seed)
-        hits = np.ones(table.shape[1])
-        step = max(1, 2_000_000 // tasks)
-        for start in range(0, permutations, step):
-            signs = 1.0 - 2.0 * rng.integers(0, 2, size=(min(step, permutations - start), tasks))
-            hits += _at_least(signs @ table, observed, slack)
-        found = hits / (1 + permutations)
-    return np.where(observed <= slack, 1.0, found)
-
-
-def _at_least(flipped: Floats, observed: Floats, slack: Floats) -> Floats:
-    """How many of `flipped` [flips, measures] are more extreme than `observed`, ties by half."""
-    size = np.abs(flipped)
-    counts: Floats = ((size > observed + slack).sum(axis=0) + (size >= observed - slack).sum(axis=0)) / 2
-    return counts
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment: the k-th smallest of m times ``m - k + 1``, made monotone, at most 1."""
-    adjusted = [0.0] * len(p)
-    reached = 0.0
-    for rank, index in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
-        reached = max(reached, min(1.0, (len(p) - rank) * p[index]))
-        adjusted[index] = reached
-    return adjusted
-
-
-def more_tasks(differences: Floats, comparisons: int = 1) -> int | None:
-    """How many more tasks a test at level .05 needs for power .8, if effect and spread are those of `differences` [tasks].
-
-    ``((z_.975 + z_.8) sd / mean)^2`` less those there are, at least 0; None for an effect of exactly 0 or a single task. The
-    level is shared out over `comparisons`, and no test comes below it with so few tasks that ``2^-tasks`` is above it. The
-    observed effect is a guess at the true one: read the number as an order of magnitude.
-    """
-    effect = float(differences.mean())
-    if effect == 0 or len(differences) < 2:
-        return None
-    level = LEVEL / comparisons
-    reach = float(ndtri(1 - level / 2) + ndtri(POWER))
-    needed = max((reach * float(differences.std(ddof=1)) / effect) ** 2, 1 + math.floor(-math.log2(level)))
-    return max(0, math.ceil(needed - len(differences))) if needed < 1e12 else None
-
-
 @dataclass(frozen=True)
 class _Measured:
     """A run with its healthy episodes, their measures and their rows by task."""
@@ -215,6 +158,9 @@ class _Measured:
     def by_task(self, chosen: Sequence[Sequence[int]]) -> dict[str, Floats]:
         """[tasks] by measure: the mean over each task's `chosen` rows, NaN where none has a figure."""
         found = {name: np.array([_mean(column[list(rows)]) for rows in chosen]) for name, column in self.columns.items()}
+        counted = [(task, row) for task, rows in enumerate(chosen) for row in rows]
+        success = self.columns["success"][[row for _, row in counted]]
+        found |= task_pass_hat(success, [f"{task:09}" for task, _ in counted])
         found["best_score"] = np.array([self.columns["score"][list(rows)].max() for rows in chosen])
         return found
 
@@ -225,9 +171,12 @@ def _pair(
     gyms, two = sorted({episode.gym for episode in (*a.episodes, *b.episodes)}), f"{a.run.label} and {b.run.label}"
     if len(gyms) > 1:
         raise DataError(f"{two} were played in different gyms ({', '.join(gyms)}): compare within one gym")
-    tasks = sorted(a.rows.keys() & b.rows.keys())
+    named = sorted(a.rows.keys() & b.rows.keys())
+    tasks = [task for task in named if same_task(task, a.run.tasks, b.run.tasks)]
     if not tasks:
-        raise DataError(f"{two} share no task: evaluate both on the same --tasks, --split and --levels")
+        what = "tasks of the same ids, but other contents" if named else "no task"
+        raise DataError(f"{two} share {what}: evaluate both on the same --tasks, --split and --levels")
+    numbers = cluster_numbers(tasks, a.run.tasks, b.run.tasks)
     seeds = [a.seeds(task) & b.seeds(task) for task in tasks]
     rows = [(a.chosen(task, shared), b.chosen(task, shared)) for task, shared in zip(tasks, seeds, strict=True)]
     left, right = a.by_task([x for x, _ in rows]), b.by_task([y for _, y in rows])
@@ -236,10 +185,40 @@ def _pair(
     for name in measures or ():
         if name not in common:
             raise DataError(f"--measure {_why_absent(name, a, b)}: leave it out")
-    chosen = [name for name in HEADLINE if name in common] if measures is None else list(measures) or common
-    differences = [_difference(name, left[name], right[name], a.run, b.run, seed, permutations, comparisons) for name in chosen]
-    known, warnings = tuple(each for each in differences if each is not None), tuple(_warnings(a, b, len(tasks)))
-    return Comparison(a.run.label, b.run.label, len(tasks), sum(map(bool, seeds)), known, warnings)
+    figures = [{name: float(np.nanmean(column)) for name, column in side.items()} for side in (left, right)]
+    chosen = headline(common, figures) if measures is None else list(measures) or common
+    test = _Test(numbers, seed, permutations, comparisons)
+    differences = [_difference(name, left[name], right[name], a.run, b.run, test) for name in chosen]
+    known, clusters = tuple(each for each in differences if each is not None), count_clusters(numbers)
+    warnings = _warnings(a, b, tasks, len(named) - len(tasks), clusters)
+    return Comparison(a.run.label, b.run.label, len(tasks), clusters, sum(map(bool, seeds)), known, tuple(warnings))
+
+
+def headline(known: Collection[str], figures: Sequence[Mapping[str, float]]) -> list[str]:
+    """`HEADLINE` as far as it is `known`, its families by the smallest k that can be reached, by the means `figures` of
+    policies: Pass@U-k at the first k at which one of them solves anything, pass^k at the first k that tasks were played.
+    """
+    found = []
+    for name in HEADLINE:
+        if name == "pass_at_u":
+            members = [f"pass_at_u_{k}" for k in PASS_AT_U if f"pass_at_u_{k}" in known]
+            reached = [each for each in members if any(values.get(each, 0.0) > 0 for values in figures)]
+            found += (reached or members)[:1]
+        elif name == "pass_hat":
+            found += [f"pass_hat_{k}" for k in PASS_HAT if f"pass_hat_{k}" in known][:1]
+        elif name in known:
+            found.append(name)
+    return found
+
+
+class _Test(NamedTuple):
+    """How differences are tested."""
+
+    numbers: Numbers
+    """[tasks] of their clusters."""
+    seed: int
+    permutations: int
+    comparisons: int
 
 
 def _mean(values: Floats) -> float:
@@ -247,20 +226,20 @@ def _mean(values: Floats) -> float:
     return float(present.mean()) if len(present) else math.nan
 
 
-def _difference(
-    name: str, left: Floats, right: Floats, a: Side, b: Side, seed: int, permutations: int, comparisons: int
-) -> Difference | None:
+def _difference(name: str, left: Floats, right: Floats, a: Side, b: Side, test: _Test) -> Difference | None:
     both = ~(np.isnan(left) | np.isnan(right))
     if not both.any():
         return None
     values = right[both] - left[both]
     # Two means of the same numbers may differ in their last bits.
     values[np.abs(values) < 1e-12 * np.maximum(np.abs(left[both]), 1)] = 0.0
-    p = float(sign_flip_p(values[:, None], permutations=permutations, seed=seed)[0])
+    own = test.numbers[both]
+    p = float(sign_flip_p(values[:, None], own, permutations=test.permutations, seed=test.seed)[0])
     means = (float(left[both].mean()), float(right[both].mean()))
-    interval = difference_interval(values, bounded=MEASURES[name].rate)
+    interval = difference_interval(values, own, bounded=MEASURES[name].rate)
     better = _better(name, float(values.mean()), p, a.label, b.label)
-    return Difference(name, *means, interval, p, p, len(values), better, more_tasks(values, comparisons))
+    more = more_tasks(values, own, comparisons=test.comparisons)
+    return Difference(name, *means, interval, p, p, len(values), count_clusters(own), better, more)
 
 
 def _better(name: str, difference: float, p: float, a: str, b: str) -> str | None:
@@ -291,22 +270,17 @@ def _missing(difference: Difference, p: float) -> int | None:
     return None if difference.more_tasks is None else max(1, difference.more_tasks)
 
 
-_SETTINGS = {"gym_version": "gym version", "horizon": "horizon", "convention": "convention", "user": "user"}
-
-
-def _warnings(a: _Measured, b: _Measured, shared: int) -> list[str]:
-    found = []
-    for key, words in _SETTINGS.items():
-        left, right = a.run.setting.get(key), b.run.setting.get(key)
-        if left is not None and right is not None and left != right:
-            found.append(
-                f"the {words} differs ({left} in {a.run.label}, {right} in {b.run.label}): differences may be due to that"
-            )
-    if not len(a.rows) == len(b.rows) == shared:
+def _warnings(a: _Measured, b: _Measured, tasks: Sequence[str], others: int, clusters: int) -> list[str]:
+    found = other_settings({each.run.label: each.run.setting for each in (a, b)})
+    if others:
+        found.append(f"{others} tasks have the same id in both, but other contents: they are left out")
+    if not len(a.rows) == len(b.rows) == len(tasks) + others:
         found.append(
-            f"the tasks differ ({len(a.rows)} in {a.run.label}, {len(b.rows)} in {b.run.label}): compared are the {shared} "
+            f"the tasks differ ({len(a.rows)} in {a.run.label}, {len(b.rows)} in {b.run.label}): compared are the {len(tasks)} "
             "that both have"
         )
+    if told := caveat(len(tasks), clusters, any(task in a.run.tasks or task in b.run.tasks for task in tasks)):
+        found.append(told)
     found += [_why_absent(name, a, b) for name in a.wanted if name not in a.columns or name not in b.columns]
     return found
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from scipy.special import comb
 
 from bao.errors import DataError
 from bao.measures.behaviors import Behavior, behavior_rates
-from bao.measures.catalogue import BEHAVIORS, MEASURES
+from bao.measures.bootstrap import task_means
+from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_HAT
 from bao.measures.cost import Prices, costs
 from bao.measures.diversity import Encode, diversity
-from bao.measures.intervals import Floats, task_means
+from bao.measures.intervals import Floats
 from bao.measures.outcomes import outcomes
 from bao.measures.redundancy import redundancy
 from bao.trajectory import Fault, StopReason, Trajectory
@@ -69,7 +71,7 @@ def episode_measures(
     encode: Encode | None = None,
     only: Collection[str] | None = None,
 ) -> dict[str, Floats]:
-    """Each episode's measures, [episodes] by name: all of `bao.measures.catalogue` but ``best_score``.
+    """Each episode's measures, [episodes] by name: all of `bao.measures.catalogue` but ``best_score`` and ``pass_hat_k``.
 
     NaN where an episode has no figure; a measure that none has is left out. `prices` gives ``money``, `encode` the embeddings
     of ``embedding_diversity``. Where measures are named in `only`, others may be missing: of long transcripts those that read
@@ -143,6 +145,7 @@ class _Columns:
         ids, table = task_means(np.column_stack(list(columns.values())), self._tasks)
         values = dict(zip(columns, table.T, strict=True))
         values["best_score"] = task_best(columns["score"], self._tasks)
+        values |= task_pass_hat(columns["success"], self._tasks)
         reasons = [reason for reason in StopReason if reason in self._stops]
         _, shares = task_means([[stop == reason for reason in reasons] for stop in self._stops], self._tasks)
         measured = {name: values[name] for name in MEASURES if name in values}
@@ -157,6 +160,22 @@ class _Columns:
         names = [name for name in MEASURES if any(name in part for part in self._parts)]
         pairs = list(zip(self._parts, missing, strict=True))
         return {name: np.concatenate([part.get(name, instead) for part, instead in pairs]) for name in names}
+
+
+def task_pass_hat(success: Floats, tasks: Sequence[str]) -> dict[str, Floats]:
+    """pass^k by name, [tasks] in sorted order: that k rollouts of the task all solve it; no k that no task was played as often.
+
+    ``C(c, k) / C(n, k)`` with c of the task's n episodes solved, which is unbiased whatever n is (tau-bench, arXiv 2406.12045,
+    section 3); NaN for a task of fewer than k episodes. `success` [episodes] is 0 or 1.
+    """
+    _, index = np.unique(np.asarray(tasks, dtype=object), return_inverse=True)
+    solved, played = np.bincount(index, weights=success), np.bincount(index).astype(np.float64)
+    found = {}
+    for k in PASS_HAT:
+        if played.max() >= k:
+            share = comb(solved, k) / np.maximum(comb(played, k), 1.0)
+            found[f"pass_hat_{k}"] = np.where(played >= k, share, np.nan)
+    return found
 
 
 def task_best(values: Floats, tasks: Sequence[str]) -> Floats:

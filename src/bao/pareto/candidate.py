@@ -1,13 +1,16 @@
 """A policy as `bao.pareto.frontier` takes it: its measures, task by task."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bao.errors import DataError
-from bao.measures.intervals import Floats, task_means
+from bao.measures.bootstrap import task_means
+from bao.measures.clusters import Records
+from bao.measures.intervals import Floats
 from bao.measures.metrics import measure_tasks
 from bao.trajectory import Trajectory, point_label
 
@@ -28,6 +31,12 @@ class Candidate:
     episodes: int
     effort_weight: float | None = None
     budget: int | None = None
+    records: Records = field(default_factory=dict)
+    """What the tasks were and what they share, as far as is known."""
+    setting: Mapping[str, Any] = field(default_factory=dict)
+    """Under what it was played, as for `bao.measures.comparison.Side`."""
+    bound: bool = False
+    """It knows what no agent can: it is shown, and takes part in nothing."""
 
     @classmethod
     def of(
@@ -38,6 +47,9 @@ class Candidate:
         series: str | None = None,
         effort_weight: float | None = None,
         only: Collection[str] | None = None,
+        records: Records | None = None,
+        setting: Mapping[str, Any] | None = None,
+        bound: bool = False,
     ) -> "Candidate":
         """From episodes; the names default to the policy's and the weight to the episodes'. `only` as for `measure_tasks`.
 
@@ -64,7 +76,8 @@ class Candidate:
         weight = weight if effort_weight is None else effort_weight
         label = label or point_label(policy, weight, budget)
         measures = (measured.task_ids, measured.values, measured.episodes)
-        return cls(label, series or policy, measured.gym, horizon, *measures, weight, budget)
+        known = (records or {}, {"horizon": horizon, **(setting or {})})
+        return cls(label, series or policy, measured.gym, horizon, *measures, weight, budget, *known, bound)
 
     @classmethod
     def of_arrays(
@@ -77,6 +90,7 @@ class Candidate:
         gym: str,
         horizon: int,
         effort_weight: float | None = None,
+        records: Records | None = None,
     ) -> "Candidate":
         """From arrays [episodes] by measure and the task of each episode. Raises `DataError` where lengths differ."""
         try:
@@ -85,4 +99,5 @@ class Candidate:
             raise DataError(
                 f"{label}: every measure needs one value for each of the {len(tasks)} episodes ({error})"
             ) from error
-        return cls(label, series, gym, horizon, ids, dict(zip(values, table.T, strict=True)), len(tasks), effort_weight)
+        measured = dict(zip(values, table.T, strict=True))
+        return cls(label, series, gym, horizon, ids, measured, len(tasks), effort_weight, records=records or {})

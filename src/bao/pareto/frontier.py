@@ -1,118 +1,30 @@
 """The Pareto frontier of evaluated policies, and how sure it is.
 
-Every policy is a point: its mean over tasks in each objective. Certainty comes from one bootstrap over tasks, with the same
-resample for all policies: where they were measured on the same tasks they are compared on them, and what is hard for all
-cancels out.
+Every policy is a point: its mean over tasks in each objective. Certainty comes from one bootstrap over clusters of tasks
+(`bao.measures.clusters`), with the same resample for all policies: where they were measured on the same tasks they are compared
+on them, and what is hard for all cancels out. Tasks of one id but other contents are other tasks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bao.errors import ConfigError, DataError, suggest
+from bao.measures.bootstrap import bootstrap_intervals, intervals, means, resampled_means
 from bao.measures.catalogue import RATES, Direction
-from bao.measures.frame import data_frame
-from bao.measures.intervals import Floats, Interval, intervals, means, percentile_interval, resampled_means
-from bao.pareto.attainment import LEVELS, attainment_surfaces
+from bao.measures.clusters import cluster_numbers, count_clusters
+from bao.measures.intervals import Floats, Interval, percentile_interval
+from bao.pareto.attainment import attainment_surfaces
 from bao.pareto.candidate import Candidate
 from bao.pareto.dominance import Bools, dominates, hypervolumes, normalise
 from bao.pareto.hull import hull_hypervolumes
+from bao.pareto.joining import join, joining_warnings
 from bao.pareto.objective import DEFAULT, Objective, Worst, resolve
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-VERSION = 1
-"""Of the JSON that `Frontier.to_json` gives."""
+from bao.pareto.result import Bound, Frontier, FrontierPoint, HypervolumeDifference
 
 CERTAIN = 0.95
 """Share of the resamples from which on a dominance is reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrontierPoint:
-    """One policy on the frontier's plot."""
-
-    label: str
-    series: str
-    effort_weight: float | None
-    tasks: int
-    episodes: int
-    values: Mapping[str, Interval]
-    non_dominated: bool
-    """By the means."""
-    non_dominated_probability: float
-    """Share of the resamples in which no other point dominates it."""
-    dominated_by: tuple[str, ...]
-    """Labels of the points that dominate it in at least 95 % of the resamples."""
-    budget: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """With ``budget`` only where one was told."""
-        values = {**asdict(self), "dominated_by": list(self.dominated_by)}
-        return {name: value for name, value in values.items() if name != "budget" or value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class HypervolumeDifference:
-    """Hypervolume of series `a` minus that of series `b`, paired by task."""
-
-    a: str
-    b: str
-    difference: Interval
-
-
-@dataclass(frozen=True)
-class Frontier:
-    """The result of `frontier`; `to_json` gives the content of ``frontier.json``."""
-
-    gym: str
-    objectives: tuple[Objective, ...]
-    reference_point: Mapping[str, float]
-    points: tuple[FrontierPoint, ...]
-    hypervolume: Mapping[str, Interval]
-    """By series: the share of the box between the reference point (0) and the ideal (1) that it dominates. The more points a
-    series has, the more of the box its staircase takes."""
-    hypervolume_all: Interval
-    hypervolume_differences: tuple[HypervolumeDifference, ...]
-    hull_hypervolume: Mapping[str, Interval]
-    """By series, with two objectives: the share that mixtures of its points dominate (`bao.pareto.hull`). A point that a
-    mixture of others reaches adds nothing, so series of different numbers of points can be compared."""
-    hull_hypervolume_differences: tuple[HypervolumeDifference, ...]
-    attainment: Mapping[str, tuple[Floats, ...]]
-    """By series, with two objectives: the corners [corners, 2], in their units, of the surface at each of `LEVELS`."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "version": VERSION,
-            "gym": self.gym,
-            "objectives": [objective.to_json() for objective in self.objectives],
-            "reference_point": dict(self.reference_point),
-            "points": [point.to_json() for point in self.points],
-            "hypervolume": {series: value.to_json() for series, value in self.hypervolume.items()},
-            "hypervolume_all": self.hypervolume_all.to_json(),
-            "hypervolume_differences": [asdict(difference) for difference in self.hypervolume_differences],
-            "hull_hypervolume": {series: value.to_json() for series, value in self.hull_hypervolume.items()},
-            "hull_hypervolume_differences": [asdict(difference) for difference in self.hull_hypervolume_differences],
-            "attainment": {
-                "levels": list(LEVELS),
-                "surfaces": {series: [each.round(6).tolist() for each in levels] for series, levels in self.attainment.items()},
-            },
-        }
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """A row for each point: its objectives' means with their 95 % intervals, and whether it is dominated."""
-        rows = []
-        for point in self.points:
-            row: dict[str, Any] = {"label": point.label, "series": point.series, "effort_weight": point.effort_weight}
-            for name, value in point.values.items():
-                row |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
-            certainty = {"non_dominated_probability": point.non_dominated_probability}
-            rows.append({**row, "non_dominated": point.non_dominated, **certainty})
-        return data_frame(rows)
 
 
 def frontier(
@@ -126,10 +38,10 @@ def frontier(
 ) -> Frontier:
     """Points, dominance and hypervolume of `evaluations` under `objectives`, each with its certainty.
 
-    `reference_point` replaces the objectives' own worst values by name. Raises `DataError` on no evaluation, several gyms, a
-    repeated label or a measure that one of them lacks, and `ConfigError` on wrong objectives or a reference value that is not
-    worse than the ideal. Each of `unions` names series whose points get a hypervolume together, beside each series' own, under
-    their names joined by " + ".
+    `reference_point` replaces the objectives' own worst values by name. Raises `DataError` on no evaluation, on bounds alone,
+    several gyms, a repeated label or a measure that one of them lacks, and `ConfigError` on wrong objectives or a reference
+    value that is not worse than the ideal. Each of `unions` names series whose points get a hypervolume together, beside each
+    series' own, under their names joined by " + ".
 
     The hypervolume of noisy points is biased upwards (every lucky point counts, no unlucky one does). Its interval corrects
     for that once, but not fully where many policies are equal: simulated on 60 tasks it covers the truth in about 94 % for
@@ -137,16 +49,21 @@ def frontier(
     """
     chosen = resolve(objectives)
     _check(evaluations, chosen)
+    bounds, evaluations = [each for each in evaluations if each.bound], [each for each in evaluations if not each.bound]
+    if not evaluations:
+        named = ", ".join(each.label for each in bounds)
+        raise DataError(f"{named} know the tasks and are bounds: give the evaluation of a policy too, or --bounds none")
     reference = _reference(evaluations, chosen, dict(reference_point or {}))
-    per_task, tasks = _joined(evaluations, chosen)
-    replicates = resampled_means(per_task, resamples, np.random.default_rng(seed))
-    found = intervals(per_task, replicates, [objective.name in RATES for objective in chosen] * len(evaluations))
+    joined = join(evaluations, chosen)
+    per_task, numbers = joined.values, joined.numbers
+    replicates = resampled_means(per_task, resamples, np.random.default_rng(seed), numbers)
+    found = intervals(per_task, replicates, [objective.name in RATES for objective in chosen] * len(evaluations), numbers)
 
     shape = (len(evaluations), len(chosen))
     worst, ideal = np.array(list(reference.values())), np.array([objective.ideal for objective in chosen])
     centre = normalise(means(per_task).reshape(shape), worst, ideal)
     cloud = normalise(replicates.reshape(-1, *shape), worst, ideal)
-    points = _points(evaluations, list(reference), found, dominates(centre), dominates(cloud))
+    points = _points(evaluations, list(reference), found, dominates(centre), dominates(cloud), joined.own_clusters)
 
     members = {series: [e.series == series for e in evaluations] for series in dict.fromkeys(e.series for e in evaluations)}
     for union in unions:
@@ -159,11 +76,11 @@ def frontier(
         here = {series: float(volumes(centre[None, rows])[0]) for series, rows in members.items()}
         resampled = {series: volumes(cloud[:, rows]) for series, rows in members.items()}
         differences = (
-            (a, b, percentile_interval(here[a] - here[b], resampled[a] - resampled[b], tasks, reflect=True))
+            (a, b, percentile_interval(here[a] - here[b], resampled[a] - resampled[b], joined.fewest, reflect=True))
             for a, b in combinations(members, 2)
         )
         return (
-            {series: _share(here[series], resampled[series], tasks) for series in members},
+            {series: _share(here[series], resampled[series], joined.fewest) for series in members},
             tuple(HypervolumeDifference(*each) for each in differences),
         )
 
@@ -179,12 +96,25 @@ def frontier(
         reference_point=reference,
         points=points,
         hypervolume=volume,
-        hypervolume_all=_share(float(hypervolumes(centre[None])[0]), hypervolumes(cloud), tasks),
+        hypervolume_all=_share(float(hypervolumes(centre[None])[0]), hypervolumes(cloud), joined.fewest),
         hypervolume_differences=differences,
         hull_hypervolume=hull,
         hull_hypervolume_differences=hull_differences,
         attainment={series: surfaces(rows) for series, rows in members.items()} if len(chosen) == 2 else {},
+        tasks=len(per_task),
+        clusters=count_clusters(numbers),
+        bounds=tuple(_bound(each, chosen, seed, resamples) for each in bounds),
+        warnings=joining_warnings(evaluations, joined),
     )
+
+
+def _bound(each: Candidate, objectives: Sequence[Objective], seed: int, resamples: int) -> Bound:
+    names = [objective.name for objective in objectives]
+    table, numbers = np.column_stack([each.values[name] for name in names]), cluster_numbers(each.task_ids, each.records)
+    rates = [name in RATES for name in names]
+    found = bootstrap_intervals(table, rates, numbers=numbers, seed=seed, resamples=resamples)
+    counts = (len(each.task_ids), count_clusters(numbers), each.episodes)
+    return Bound(each.label, each.series, *counts, dict(zip(names, found, strict=True)))
 
 
 def distinct_points(result: Frontier, objective: str) -> tuple[FrontierPoint, ...]:
@@ -203,8 +133,8 @@ def distinct_points(result: Frontier, objective: str) -> tuple[FrontierPoint, ..
     return tuple(kept)
 
 
-def _share(estimate: float, replicates: Floats, tasks: int) -> Interval:
-    interval = percentile_interval(estimate, replicates, tasks, reflect=True)
+def _share(estimate: float, replicates: Floats, clusters: float) -> Interval:
+    interval = percentile_interval(estimate, replicates, clusters, reflect=True)
     return Interval(estimate, max(interval.low, 0.0), min(interval.high, 1.0))
 
 
@@ -251,19 +181,13 @@ def _reference(
     return reference
 
 
-def _joined(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> tuple[Floats, int]:
-    """[union of tasks, evaluations x objectives], NaN where an evaluation lacks a task; and the fewest tasks of one."""
-    ids = sorted({task for evaluation in evaluations for task in evaluation.task_ids})
-    row = {task: index for index, task in enumerate(ids)}
-    joined = np.full((len(ids), len(evaluations), len(objectives)), np.nan)
-    for index, evaluation in enumerate(evaluations):
-        rows = [row[task] for task in evaluation.task_ids]
-        joined[rows, index] = np.column_stack([evaluation.values[objective.name] for objective in objectives])
-    return joined.reshape(len(ids), -1), min(len(evaluation.task_ids) for evaluation in evaluations)
-
-
 def _points(
-    candidates: Sequence[Candidate], names: Sequence[str], found: Sequence[Interval], dominance: Bools, resampled: Bools
+    candidates: Sequence[Candidate],
+    names: Sequence[str],
+    found: Sequence[Interval],
+    dominance: Bools,
+    resampled: Bools,
+    clusters: Sequence[int],
 ) -> tuple[FrontierPoint, ...]:
     """`dominance` [a, b] by the means, `resampled` [resamples, a, b]."""
     shares = resampled.mean(axis=0)
@@ -272,7 +196,7 @@ def _points(
     for index, each in enumerate(candidates):
         values = dict(zip(names, found[len(names) * index :], strict=False))
         above = tuple(other.label for other, share in zip(candidates, shares[:, index], strict=True) if share >= CERTAIN)
-        about = (each.label, each.series, each.effort_weight, len(each.task_ids), each.episodes)
+        about = (each.label, each.series, each.effort_weight, len(each.task_ids), clusters[index], each.episodes)
         shown = (not dominance[:, index].any(), float(free[index]), above)
         points.append(FrontierPoint(*about, values, *shown, each.budget))
     return tuple(points)

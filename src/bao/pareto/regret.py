@@ -3,17 +3,19 @@
 At the price w a policy is worth ``J(w) = mean over tasks of (R - w U)``, R and U being the task's means over its episodes. The
 *envelope* at w is the best of the fixed behaviours (they are told no price) and of silence, by the means on the same tasks:
 choosing it there favours it, so a regret to it leans upwards. The *regret* to a policy at w is its J(w) less one's own. All
-intervals come from one bootstrap over tasks, paired: each is that of a mean of the tasks' own values or differences.
+intervals come from one bootstrap over clusters of tasks, paired: each is that of a mean of the tasks' values or differences.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from bao.errors import DataError
-from bao.measures.intervals import Floats, Interval, bootstrap_intervals
+from bao.measures.bootstrap import bootstrap_intervals
+from bao.measures.clusters import Records, cluster_numbers, count_clusters
+from bao.measures.intervals import Floats, Interval
 from bao.pareto.prices import SILENCE
 
 ENVELOPE = "envelope"
@@ -28,6 +30,8 @@ class Played:
     """[tasks]"""
     user_effort: Floats
     """[tasks]"""
+    records: Records = field(default_factory=dict)
+    """What the tasks share."""
 
     def at(self, price: float, tasks: Sequence[str]) -> Floats:
         """``R - w U`` of these tasks, NaN where one was not played."""
@@ -59,6 +63,7 @@ class RegretTable:
 
     prices: tuple[float, ...]
     tasks: int
+    clusters: int
     best: tuple[str, ...]
     """The fixed behaviour that is the envelope at each price."""
     worth: Mapping[str, OverPrices]
@@ -74,6 +79,7 @@ class RegretTable:
         return {
             "prices": list(self.prices),
             "tasks": self.tasks,
+            "clusters": self.clusters,
             "best": list(self.best),
             "worth": {name: each.to_json() for name, each in self.worth.items()},
             "user_effort": {name: each.to_json() for name, each in self.effort.items()},
@@ -101,6 +107,7 @@ def regrets(
     tasks = sorted(set.intersection(*(set(each.task_ids) for each in everyone)))
     if not tasks:
         raise DataError("no task was played by all of these policies: evaluate them on the same tasks")
+    numbers = cluster_numbers(tasks, *(each.records for each in everyone))
     silence = {SILENCE: Played(tuple(tasks), np.zeros(len(tasks)), np.zeros(len(tasks)))}
     scripts = {**silence, **fixed}
 
@@ -115,15 +122,16 @@ def regrets(
 
     def over(table: Floats) -> OverPrices:
         columns = np.column_stack([table, table.mean(axis=1)])
-        *at, mean = bootstrap_intervals(columns, seed=seed, resamples=resamples)
+        *at, mean = bootstrap_intervals(columns, numbers=numbers, seed=seed, resamples=resamples)
         return OverPrices(tuple(at), mean)
 
     def drop(table: Floats) -> Interval:
-        return bootstrap_intervals(table[:, :1] - table[:, -1:], seed=seed, resamples=resamples)[0]
+        return bootstrap_intervals(table[:, :1] - table[:, -1:], numbers=numbers, seed=seed, resamples=resamples)[0]
 
     return RegretTable(
         prices=prices,
         tasks=len(tasks),
+        clusters=count_clusters(numbers),
         best=best,
         worth={name: over(table) for name, table in worth.items()},
         effort={name: over(table) for name, table in effort.items()},

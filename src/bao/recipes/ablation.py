@@ -19,6 +19,7 @@ from bao.errors import ConfigError
 from bao.evaluation.overview import write_frontier
 from bao.evaluation.regret import played
 from bao.evaluation.results import EvaluationResult
+from bao.measures.clusters import TaskRecord
 from bao.pareto import Candidate, frontier
 from bao.progress import Progress
 from bao.recipes import contrasts, stages
@@ -150,6 +151,7 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
     found: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
     rows: list[dict[str, Any]] = []
     starts: dict[str, Path] = {}
+    records: dict[str, TaskRecord] = {}
     pooled: dict[str, dict[str, list[Trajectory]]] = {arm: {} for arm in arms}
     for seed in ablation.seeds:
         for arm in arms:
@@ -161,6 +163,7 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
             trained = stages.reinforce(recipe, warm, out / f"seed-{seed}" / arm / "bao", progress)
             judged = judge_model(recipe, "bao", trained, out / f"seed-{seed}" / arm, progress)
             for each in judged:
+                records |= each.records
                 pooled[arm].setdefault(each.label.replace("bao", arm, 1), []).extend(each.episodes())
             candidates = [_candidate(each, arm, seed) for each in judged]
             result = frontier(candidates, seed=seed, resamples=recipe.evaluation.resamples).to_json()
@@ -185,7 +188,11 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
         "margins": margins,
     }
     atomic_text(out / RESULT, json.dumps(result, indent=1))
-    points = [Candidate.of(rows, label=label, series=arm) for arm, parts in pooled.items() for label, rows in parts.items()]
+    points = [
+        Candidate.of(rows, label=label, series=arm, records=records)
+        for arm, parts in pooled.items()
+        for label, rows in parts.items()
+    ]
     write_frontier(frontier(points), out)
     return result
 
@@ -214,7 +221,7 @@ def _reached(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def _candidate(judged: EvaluationResult, arm: str, seed: int) -> Candidate:
     label = judged.label.replace("bao", f"{arm} seed {seed}", 1)
-    return Candidate.of(judged.episodes(), label=label, series=f"{arm} seed {seed}")
+    return Candidate.of(judged.episodes(), label=label, series=f"{arm} seed {seed}", records=judged.records)
 
 
 def _prompts(recipe: Recipe) -> list[Any]:

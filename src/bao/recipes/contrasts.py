@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from bao.measures.comparison import holm
 from bao.measures.intervals import Floats
+from bao.measures.permutation import holm
 
 Runs = Mapping[str, Sequence[Mapping[str, float]]]
 """For each arm its measures under each seed, the seeds in one order."""

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from bao.evaluation.evaluate import evaluate
-from bao.evaluation.overview import draw_frontier, make_report, write_frontier
+from bao.evaluation.overview import draw_frontier, make_report, worth_by_user, write_frontier, write_worth
 from bao.evaluation.regret import regret_table, write_regret
 from bao.evaluation.results import EvaluationResult
 from bao.evaluation.settings import EvaluationJob
 from bao.gyms.registry import gym_class
 from bao.gyms.section import check_scripted, task_set
 from bao.pareto import Frontier
+from bao.pareto.worth import Worth
 from bao.policies.scripted import RATIONAL, TEACHER
 from bao.progress import Progress
 from bao.recipes import stages
@@ -33,13 +34,15 @@ class RecipeResult:
     """The content of ``regret.json``: what each policy is worth at each price, and lacks of the best script and of others."""
     verdicts: tuple[Verdict, ...] = ()
     """How the run failed, as in ``verdict.json``; empty where nothing was found wanting."""
+    worths: tuple[Worth, ...] = ()
+    """Which policy to take at each price, as in ``worth.json``."""
 
 
 def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
     """Run `recipe` into `out`, going on where an earlier run of it stopped.
 
     Folders: ``sft`` and ``bao`` (models, metrics), ``eval/LABEL`` (episodes, summaries), then ``regret.json``,
-    ``verdict.json``, the frontier and the report.
+    ``verdict.json``, ``worth.json``, the frontier and the report.
     """
     from bao.train.tracking.metrics_log import read_metrics
 
@@ -72,12 +75,16 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
     unions = (ends,) if set(ends) <= set(scripts) else ()
     found = draw_frontier(results, unions=unions, seed=recipe.seed, resamples=recipe.evaluation.resamples)
     write_frontier(found, out)
+    worths = worth_by_user(results, seed=recipe.seed, resamples=recipe.evaluation.resamples)
+    write_worth(worths, out)
     curves = {name: read_metrics(out / name / "metrics.jsonl") for name in ("bao", "sft")}
     notes = [str(each) for each in verdicts]
-    report = make_report(recipe.name, results, found, out, settings=settings, curves=curves, notes=notes, regret=regret)
+    report = make_report(
+        recipe.name, results, found, out, settings=settings, curves=curves, notes=notes, regret=regret, worths=worths
+    )
     for each in verdicts:
         progress.warn(str(each))
-    return RecipeResult(tuple(results), found, report, regret, tuple(verdicts))
+    return RecipeResult(tuple(results), found, report, regret, tuple(verdicts), worths)
 
 
 def _estimate(recipe: Recipe, out: Path) -> str:

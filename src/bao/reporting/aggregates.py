@@ -3,14 +3,16 @@
 Made once when a report is written, so that the page draws its figures without touching the episodes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bao.measures.intervals import Interval, bootstrap_intervals, difference_interval, task_means
+from bao.measures.bootstrap import bootstrap_intervals, task_means
+from bao.measures.clusters import Records, cluster_numbers, count_clusters, same_task
+from bao.measures.intervals import Interval, difference_interval
 from bao.reporting.archive import EpisodeRow, by_policy
 
 RESAMPLES = 1000
@@ -22,11 +24,16 @@ PAIRED = ("score", "success", "effort")
 """The columns of a row that policies are compared by."""
 
 
-def differences(rows: Sequence[EpisodeRow]) -> list[dict[str, Any]]:
-    """For each two policies that share tasks: ``a``, ``b``, ``tasks`` and, by `PAIRED`, B less A as mean and 95 % interval.
+Known = Mapping[str, Records]
+"""By policy: what is known of its tasks (`bao.measures.clusters`)."""
+
+
+def differences(rows: Sequence[EpisodeRow], known: Known | None = None) -> list[dict[str, Any]]:
+    """For each two policies that share tasks: ``a``, ``b``, ``tasks``, ``clusters`` and, by `PAIRED`, B less A as mean and 95 %
+    interval.
 
     Paired by task: a task's difference is that of its means over each policy's healthy episodes. The intervals are those of
-    `bao.measures.intervals.difference_interval`, each for itself.
+    `bao.measures.intervals.difference_interval`, by clusters of tasks, each for itself.
     """
     means = {}
     for label, own in by_policy(rows):
@@ -36,18 +43,20 @@ def differences(rows: Sequence[EpisodeRow]) -> list[dict[str, Any]]:
     bounded = dict.fromkeys(PAIRED, False) | {"success": True, "score": all(0 <= row.score <= 1 for row in rows if row.healthy)}
     found = []
     for a, b in combinations(means, 2):
-        if shared := means[a].keys() & means[b].keys():
-            table = np.array([means[b][task] - means[a][task] for task in sorted(shared)])
+        records = [(known or {}).get(label, {}) for label in (a, b)]
+        if shared := sorted(task for task in means[a].keys() & means[b].keys() if same_task(task, *records)):
+            numbers = cluster_numbers(shared, *records)
+            table = np.array([means[b][task] - means[a][task] for task in shared])
             intervals = {
-                name: _rounded(difference_interval(table[:, column], bounded=bounded[name]))
+                name: _rounded(difference_interval(table[:, column], numbers, bounded=bounded[name]))
                 for column, name in enumerate(PAIRED)
             }
-            found.append({"a": a, "b": b, "tasks": len(shared), **intervals})
+            found.append({"a": a, "b": b, "tasks": len(shared), "clusters": count_clusters(numbers), **intervals})
     return found
 
 
-def effort_by_turn(rows: Sequence[EpisodeRow], seed: int = 0) -> dict[str, dict[str, list[Any]]]:
-    """By policy: the share of all its episodes that involve the user at turn t, t = 1.., with 95 % intervals over tasks.
+def effort_by_turn(rows: Sequence[EpisodeRow], known: Known | None = None, seed: int = 0) -> dict[str, dict[str, list[Any]]]:
+    """By policy: the share of all its episodes that involve the user at turn t, t = 1.., with 95 % intervals.
 
     ``asked`` holds the intervals, ``running`` the share of episodes that have a turn t. Both are means over tasks of the task's
     mean, so that ``asked`` sums up to the policy's mean user effort.
@@ -61,8 +70,10 @@ def effort_by_turn(rows: Sequence[EpisodeRow], seed: int = 0) -> dict[str, dict[
         for place, index in enumerate(own):
             asked[place, list(rows[index].asked)] = 1.0
             running[place, : rows[index].turns] = 1.0
-        _, per_task = task_means(np.hstack([asked, running]), [rows[index].task for index in own])
-        intervals = bootstrap_intervals(per_task[:, :longest], [True] * longest, resamples=RESAMPLES, seed=seed)
+        tasks, per_task = task_means(np.hstack([asked, running]), [rows[index].task for index in own])
+        numbers = cluster_numbers(tasks, (known or {}).get(label, {}))
+        rates = [True] * longest
+        intervals = bootstrap_intervals(per_task[:, :longest], rates, numbers=numbers, resamples=RESAMPLES, seed=seed)
         found[label] = {
             "asked": [_rounded(interval) for interval in intervals],
             "running": per_task[:, longest:].mean(axis=0).round(4).tolist(),

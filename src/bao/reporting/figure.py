@@ -57,13 +57,15 @@ def frontier_figure(frontier: Mapping[str, Any]) -> Figure:
     """The figure of a frontier (the content of ``frontier.json``).
 
     Drawn are ``user_effort`` (x) and ``score`` (y) where both are objectives, else the first two objectives. Filled marks are
-    those that `frontier` calls non-dominated; a line joins each series' policies that are non-dominated within it on the two
-    drawn means. Raises `DataError` where there are fewer than two objectives or no point.
+    those that `frontier` calls non-dominated, grey ones bounds; a line joins each series' policies that are non-dominated
+    within it on the two drawn means. Raises `DataError` where there are fewer than two objectives or no point.
     """
-    points: Sequence[Mapping[str, Any]] = frontier.get("points", ())
+    rivals: Sequence[Mapping[str, Any]] = frontier.get("points", ())
+    bounds = [{**each, "non_dominated": False, "bound": True} for each in frontier.get("bounds", ())]
+    points = [*rivals, *bounds]
     higher = {each["name"]: str(each["direction"]).startswith("max") for each in frontier.get("objectives", ())}
-    if len(higher) < 2 or not points:
-        raise DataError(f"the frontier has {len(higher)} objectives and {len(points)} points: a figure needs two and one")
+    if len(higher) < 2 or not rivals:
+        raise DataError(f"the frontier has {len(higher)} objectives and {len(rivals)} points: a figure needs two and one")
     x, y = ("user_effort", "score") if {"user_effort", "score"} <= higher.keys() else list(higher)[:2]
     all_series = list(dict.fromkeys(point["series"] for point in points))
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
@@ -105,8 +107,12 @@ def _draw_series(
 ) -> None:
     # Colours and shapes repeat after eight, but no pair of the two before sixty-four.
     colour, marker = PALETTE[index % len(PALETTE)], MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
-    joined = sorted(undominated([(p["values"][x]["mean"], p["values"][y]["mean"]) for p in points], (higher[x], higher[y])))
-    axes.plot(*zip(*joined, strict=True), color=colour, linewidth=1.5, alpha=0.7, zorder=2)
+    rivals = [(p["values"][x]["mean"], p["values"][y]["mean"]) for p in points if not p.get("bound")]
+    if not rivals:
+        colour, marker = MUTED, "x"
+    joined = sorted(undominated(rivals, (higher[x], higher[y])))
+    if joined:
+        axes.plot(*zip(*joined, strict=True), color=colour, linewidth=1.5, alpha=0.7, zorder=2)
     mark: dict[str, Any] = {"fmt": marker, "color": colour, "markersize": 7, "markeredgewidth": 1.5, "zorder": 3}
     mark |= {"elinewidth": 1.1, "capsize": 2.5, "capthick": 1.1}
     for point in points:
@@ -114,7 +120,8 @@ def _draw_series(
         across, along = ([[arm] for arm in _arms(value)] for value in (at, up))
         look = {**mark, "markerfacecolor": colour if best else "white", "ecolor": (colour, 0.15 if many and not best else 0.5)}
         axes.errorbar(at["mean"], up["mean"], xerr=across, yerr=along, **look)
-    axes.plot([], [], marker, color=colour, markersize=7, label=shortened(points[0]["series"], 60))
+    name = shortened(points[0]["series"], 60)
+    axes.plot([], [], marker, color=colour, markersize=7, label=name if rivals else f"{name} (a bound)")
 
 
 def shortened(text: str, most: int) -> str:

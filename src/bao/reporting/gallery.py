@@ -4,7 +4,7 @@ Only healthy episodes are picked. An episode is told against what is usual for i
 does not fill the gallery with failures that nobody wonders at.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from statistics import fmean
 from typing import NamedTuple
@@ -33,22 +33,27 @@ class Pick(NamedTuple):
     """How far this is from what is usual: orders picks across policies."""
 
 
-def gallery(rows: Sequence[EpisodeRow], each: int = 3, disputes: int = 12) -> dict[Room, list[Pick]]:
+def gallery(
+    rows: Sequence[EpisodeRow], each: int = 3, disputes: int = 12, without: Collection[str] = ()
+) -> dict[Room, list[Pick]]:
     """The picks of every room: `each` of a policy in the first two, `disputes` in the last; most surprising first.
+
+    Policies `without` have no part in it: they know the task, so that nobody wonders at what they do.
 
     A solved episode that is no worse than its policy's mean is not among the worst, even of a policy that fails in nothing.
     """
+    shown = [(label, own) for label, own in by_policy(rows) if label not in without]
     found = {
         Room.WORST: [
             pick
-            for _, own in by_policy(rows)
+            for _, own in shown
             for pick in worst(rows, own)[:each]
             if pick.surprise > 0 or not rows[pick.episodes[0]].success
         ],
-        Room.EXPENSIVE: [pick for _, own in by_policy(rows) for pick in expensive(rows, own)[:each]],
+        Room.EXPENSIVE: [pick for _, own in shown for pick in expensive(rows, own)[:each]],
     }
     ranked = {room: sorted(picks, key=lambda pick: -pick.surprise) for room, picks in found.items()}
-    return {**ranked, Room.DISPUTED: disputed(rows)[:disputes]}
+    return {**ranked, Room.DISPUTED: disputed(rows, without)[:disputes]}
 
 
 def picks(rows: Sequence[EpisodeRow], room: Room) -> list[Pick]:
@@ -94,7 +99,7 @@ def expensive(rows: Sequence[EpisodeRow], own: Sequence[int]) -> list[Pick]:
     return found
 
 
-def disputed(rows: Sequence[EpisodeRow]) -> list[Pick]:
+def disputed(rows: Sequence[EpisodeRow], without: Collection[str] = ()) -> list[Pick]:
     """One pick for each task with opposite outcomes, the most evenly split task first.
 
     Of its episodes stand against each other: a failure by the policy that succeeds most, and a success by the one that
@@ -103,7 +108,7 @@ def disputed(rows: Sequence[EpisodeRow]) -> list[Pick]:
     rates = _means(rows, lambda row: float(row.success))
     tasks: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        if row.healthy:
+        if row.healthy and row.policy not in without:
             tasks.setdefault(row.task, []).append(index)
     found = []
     for members in tasks.values():

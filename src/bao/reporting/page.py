@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bao.measures.catalogue import MEASURES
+from bao.measures.clusters import Records
 from bao.reporting.aggregates import differences, distributions, effort_by_turn
 from bao.reporting.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
 from bao.reporting.gallery import Pick, Room, gallery
@@ -31,7 +32,7 @@ CURVE_LIMIT = 600
 TRANSCRIPT_MB = 12.0
 """With 10,000 episodes the page then stays below 14 MB, which mail servers still take (they count a file by 4/3)."""
 
-_SCRIPTS = "plot panel report frontier regret pairs curves spread measures archive transcript episodes gallery page"
+_SCRIPTS = "plot panel report answer frontier regret pairs curves spread measures archive transcript episodes gallery page"
 SCRIPTS = tuple(f"{name}.js" for name in _SCRIPTS.split())
 """In the order in which they are joined: each uses what those before it define."""
 
@@ -56,6 +57,14 @@ class ReportData:
     notes: Sequence[str] = ()
     regret: Mapping[str, Any] = field(default_factory=dict)
     """The content of ``regret.json``."""
+    worth: Sequence[Mapping[str, Any]] = ()
+    """What policies are worth at each price, one entry of ``worth.json`` for each kind of user."""
+    bounds: Sequence[str] = ()
+    """Labels of the policies that know the task: never in the gallery, and not what others are compared with at first."""
+    reference: str | None = None
+    """The label of the policy that others are compared with at first; none: the one that is most surely non-dominated."""
+    records: Mapping[str, Records] = field(default_factory=dict)
+    """By policy label: what its tasks were and what they share."""
     folders: Mapping[str, str] = field(default_factory=dict)
     """By policy label: the folder of its episodes, as the page names it to `bao show transcript`."""
     transcript_mb: float = TRANSCRIPT_MB
@@ -79,7 +88,7 @@ def _pieces(data: ReportData, folder: Path | None = None) -> Iterator[str]:
     with Archive(folder) as archive:
         for label, episodes in data.episodes.items():
             archive.add(label, episodes)
-        rooms = gallery(archive.rows)
+        rooms = gallery(archive.rows, without=data.bounds)
         by_rank = chain.from_iterable(zip_longest(*rooms.values()))
         archive.keep((index for pick in by_rank if pick for index in pick.episodes), 1e6 * data.transcript_mb)
     style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
@@ -98,11 +107,13 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "frontier": data.frontier,
         "summaries": [{"label": label, "series": series, "summary": summary} for label, series, summary in data.summaries],
         "curves": {label: _columns(rows) for label, rows in data.curves.items()},
-        "differences": differences(archive.rows),
-        "effort_by_turn": effort_by_turn(archive.rows),
+        "differences": differences(archive.rows, data.records),
+        "effort_by_turn": effort_by_turn(archive.rows, data.records),
         "distributions": distributions(archive.rows),
         "gallery": {room: [{"episodes": pick.episodes, "why": pick.why} for pick in picks] for room, picks in rooms.items()},
         "episodes": len(archive.rows),
+        "reference": data.reference,
+        "worth": data.worth,
         "folders": data.folders,
         "measures": {
             name: {field: getattr(measure, field) for field in ("label", "symbol", "unit", "about", "direction")}

@@ -82,27 +82,32 @@ def frontier(
     *,
     out: AnyPath | None = None,
     objectives: Sequence[str] = ("score", "user_effort"),
+    bounds: Sequence[str] | None = None,
     seed: int = 0,
 ) -> "Frontier":
-    """Draw the Pareto frontier over evaluated policies: frontier.json, frontier.png, frontier.svg.
+    """Draw the Pareto frontier over evaluated policies: frontier.json, frontier.png, frontier.svg, worth.json.
 
     Args:
         evaluations: Folders of `bao eval`, or folders of such folders.
         out: Folder for the result; default: nothing is written.
         objectives: A measure; repeat it for two or more. Each has its own direction.
+        bounds: Policies that are drawn as bounds and never called best; none: no policy. Default: the scripted ones that know
+            the task, such as the oracle.
         seed: Seed of the bootstrap.
     """
-    from bao.evaluation.overview import draw_frontier, write_frontier
+    from bao.evaluation.overview import draw_frontier, worth_by_user, write_frontier, write_worth
     from bao.evaluation.results import find_results, source_names
     from bao.storage.folder import open_folder
 
     results = find_results(_several(evaluations))
+    chosen = None if bounds is None else list(bounds)
     if out is not None:
         names = source_names(_several(evaluations))
-        open_folder(Path(out), {"evaluations": names, "objectives": list(objectives), "seed": seed})
-    found = draw_frontier(results, objectives, seed=seed)
+        open_folder(Path(out), {"evaluations": names, "objectives": list(objectives), "bounds": chosen, "seed": seed})
+    found = draw_frontier(results, objectives, bounds=chosen, seed=seed)
     if out is not None:
         write_frontier(found, Path(out))
+        write_worth(worth_by_user(results, bounds=chosen, seed=seed), Path(out))
     return found
 
 
@@ -112,6 +117,8 @@ def report(
     *,
     out: AnyPath,
     title: str = "Evaluation",
+    reference: str | None = None,
+    bounds: Sequence[str] | None = None,
     curves: Sequence[AnyPath] | None = None,
     transcript_mb: float | None = None,
 ) -> Path:
@@ -121,12 +128,14 @@ def report(
         evaluations: Folders of `bao eval`, or folders of such folders.
         out: Folder for the result.
         title: The page's title.
+        reference: The policy that others are compared with at first; default: the one that is most surely non-dominated.
+        bounds: Policies that are drawn as bounds, as for `bao frontier`.
         curves: A metrics.jsonl to draw as learning curves; may be repeated.
         transcript_mb: The most megabytes of transcripts in the page; default 12. The gallery's come first, then a seeded sample
             of tasks. The page names the command that prints any other.
     """
     from bao.errors import ConfigError
-    from bao.evaluation.overview import draw_frontier, make_report, write_frontier
+    from bao.evaluation.overview import draw_frontier, make_report, worth_by_user, write_frontier, write_worth
     from bao.evaluation.results import find_results, source_names
     from bao.storage.folder import open_folder
     from bao.train.tracking.metrics_log import read_metrics
@@ -136,12 +145,18 @@ def report(
         if not file.is_file():
             raise ConfigError(f"--curves {file} does not exist: give a metrics.jsonl that `bao sft`, `train` or `run` wrote")
     results = find_results(_several(evaluations))
-    folder = Path(out)
-    open_folder(folder, {"evaluations": source_names(_several(evaluations)), "title": title})
-    found = draw_frontier(results)
+    folder, chosen = Path(out), None if bounds is None else list(bounds)
+    open_folder(
+        folder, {"evaluations": source_names(_several(evaluations)), "title": title, "reference": reference, "bounds": chosen}
+    )
+    found = draw_frontier(results, bounds=chosen)
     write_frontier(found, folder)
+    worths = worth_by_user(results, bounds=chosen)
+    write_worth(worths, folder)
     drawn = {file.parent.name: read_metrics(file) for file in files}
-    return make_report(title, results, found, folder, curves=drawn, transcript_mb=transcript_mb)
+    return make_report(
+        title, results, found, folder, curves=drawn, transcript_mb=transcript_mb, reference=reference, worths=worths
+    )
 
 
 def _several(evaluations: "Source | Sequence[Source]") -> "Sequence[Source]":

@@ -1,5 +1,6 @@
 /* The frontier: policies as marks with intervals, bands of attainment, and hypervolumes beside them. */
 
+const KNOWS = "a bound: it knows the task, and takes part in no comparison";
 const MANY = 24;  // marks beyond which only the best are named, and bars of the others faint
 const surfaces = Object.entries((frontier.attainment || {}).surfaces || {}).filter(([series]) => policies.filter((policy) => policy.series === series).length > 1);
 const hasAttainment = objectives.size === 2 && surfaces.length > 0;
@@ -13,11 +14,11 @@ function frontierSection() {
   const options = known.map((name) => [name, sentence(titleOf(name))]);
   const host = el("div", { class: "plot", id: "frontier-plot" });
   const again = frontierPlot(host, state);
-  const legend = el("div", { class: "chips", role: "group", "aria-label": "Series shown" }, seriesNames.filter((series) => policies.some((p) => p.series === series)).map((series) =>
+  const legend = el("div", { class: "chips", role: "group", "aria-label": "Series shown" }, seriesNames.filter((series) => [...policies, ...bounds].some((p) => p.series === series)).map((series) =>
     chip([swatch(seriesIndex(series)), el("span", {}, series)], true, (on) => { state.off[on ? "delete" : "add"](series); again(); })));
   const basis = objectives.size === 2 ? ` (on ${[...objectives.keys()].map(titleOf).join(" and ")}; on other axes, by the means drawn)` : " by the means drawn";
   home.append(
-    el("p", { class: "lede" }, "Each mark is one policy: what it achieves against what it asks of the user. Bars are 95 % intervals over tasks."),
+    el("p", { class: "lede" }, "Each mark is one policy: what it achieves against what it asks of the user. Bars are 95 % intervals, by clusters of tasks."),
     el("p", { class: "answer" }, answer()),
     el("div", { class: "split" },
       el("figure", {},
@@ -25,12 +26,12 @@ function frontierSection() {
           chooser("axis-x", "Horizontal axis", options, state.x, (name) => { state.x = name; again(); }), legend,
           hasAttainment ? chip("Attainment bands", true, (on) => { state.bands = on; again(); }) : null),
         host,
-        el("figcaption", {}, el("b", { class: "count-figure" }), "Filled marks are non-dominated among all policies, hollow ones are dominated", basis, ". Lines join each series' own non-dominated policies. Labels give the effort weight (w) and the budget (b). ",
+        el("figcaption", {}, el("b", { class: "count-figure" }), "Filled marks are non-dominated among all policies, hollow ones are dominated", basis, bounds.length ? ", dashed ones are bounds that know the task" : null, ". Lines join each series' own non-dominated policies. Labels give the effort weight (w) and the budget (b). ",
           "Point at a mark, or reach it with Tab and the arrow keys, for its numbers.",
           hasAttainment ? " The bands belong to series of several policies: the dashed line bounds what half of the bootstrap resamples attain, the band lies between what 97.5 % and 2.5 % attain." : null),
-        asTable("The frontier's points", ["policy", "series", "w", ...known.map(titleOf), "non-dominated"], () => policies.map((policy) => [
+        asTable("The frontier's points", ["policy", "series", "w", ...known.map(titleOf), "non-dominated"], () => [...policies, ...bounds].map((policy) => [
           policy.label, policy.series, exact(policy.effort_weight), ...known.map((name) => { const value = measured(policy, name); return value ? `${number(value.mean)} ${interval(value)}` : "–"; }),
-          policy.non_dominated ? "yes" : "no"]))),
+          policy.bound ? "a bound" : policy.non_dominated ? "yes" : "no"]))),
       hypervolume()));
 }
 
@@ -49,7 +50,7 @@ function frontierPlot(host, state) {
   const popup = tip({ "aria-hidden": "true" });  // each mark speaks for itself
   return mount(host, (width) => {
     const height = Math.round(Math.max(330, Math.min(500, width * 0.66)));
-    const shown = policies.filter((policy) => !state.off.has(policy.series) && measured(policy, state.x) && measured(policy, state.y));
+    const shown = [...policies, ...bounds].filter((policy) => !state.off.has(policy.series) && measured(policy, state.x) && measured(policy, state.y));
     const own = objectives.size === 2 && objectives.has(state.x) && objectives.has(state.y) && state.x !== state.y;
     const rivals = policies.filter((policy) => measured(policy, state.x) && measured(policy, state.y));
     const front = new Set(own ? rivals.filter((policy) => policy.non_dominated) : undominated(rivals, state.x, state.y));
@@ -67,7 +68,7 @@ function frontierPlot(host, state) {
     if (own && state.bands) picture.append(...attainmentBands(state, x, y, box));
     const drawn = [];
     for (const series of seriesNames) {
-      const joined = undominated(shown.filter((policy) => policy.series === series), state.x, state.y)
+      const joined = undominated(shown.filter((policy) => policy.series === series && !policy.bound), state.x, state.y)
         .map((policy) => ({ x: measured(policy, state.x).mean, y: measured(policy, state.y).mean })).sort((a, b) => a.x - b.x || a.y - b.y);
       if (joined.length < 2) continue;
       picture.append(draw("path", { class: "joined", "--c": colour(seriesIndex(series)), d: pathOf(joined, x, y, "y") }));
@@ -133,9 +134,9 @@ function attainmentBands(state, x, y, box) {
 function pointMark(policy, state, x, y, full) {
   const a = measured(policy, state.x), b = measured(policy, state.y), index = seriesIndex(policy.series);
   const at = { x: x(a.mean), y: y(b.mean), x1: x(lowOf(a)), x2: x(highOf(a)), y1: y(lowOf(b)), y2: y(highOf(b)) };
-  const spoken = [policy.label, weightText(policy), `${titleOf(state.y)} ${number(b.mean)} ${interval(b)}`, `${titleOf(state.x)} ${number(a.mean)} ${interval(a)}`, full ? "non-dominated" : "dominated"];
+  const spoken = [policy.label, weightText(policy), `${titleOf(state.y)} ${number(b.mean)} ${interval(b)}`, `${titleOf(state.x)} ${number(a.mean)} ${interval(a)}`, policy.bound ? KNOWS : full ? "non-dominated" : "dominated"];
   const bar = (x1, y1, x2, y2) => draw("line", { class: "bar", x1, y1, x2, y2 });
-  const node = draw("g", { class: full ? "point best" : "point", role: "img", "data-label": policy.label, "--c": colour(index), "aria-label": spoken.filter(Boolean).join(", ") },
+  const node = draw("g", { class: policy.bound ? "point bound" : full ? "point best" : "point", role: "img", "data-label": policy.label, "--c": colour(index), "aria-label": spoken.filter(Boolean).join(", ") },
     bar(at.x1, at.y, at.x2, at.y), bar(at.x1, at.y - 3, at.x1, at.y + 3), bar(at.x2, at.y - 3, at.x2, at.y + 3),
     bar(at.x, at.y1, at.x, at.y2), bar(at.x - 3, at.y1, at.x + 3, at.y1), bar(at.x - 3, at.y2, at.x + 3, at.y2),
     draw("g", { transform: `translate(${at.x},${at.y})` },
@@ -158,7 +159,7 @@ function placeNames(marks, drawn, box, picture) {
   // Best ones first; of many, those alone.
   const wanted = [...marks].sort((a, b) => b.full - a.full).filter((mark) => mark.full || marks.length <= MANY);
   for (const mark of wanted) {
-    const text = weightText(mark.policy) || short(mark.policy.label, 22);
+    const text = weightText(mark.policy) || `${short(mark.policy.label, 22)}${mark.policy.bound ? " (bound)" : ""}`;
     const wide = text.length * 6.3 + 2;
     let best = null;
     for (const [dx, dy] of [[9, -7], [9, 17], [-9 - wide, -7], [-9 - wide, 17], [13, 4], [-13 - wide, 4], [9, -21], [-9 - wide, -21], [9, 31], [-9 - wide, 31]]) {
@@ -184,9 +185,9 @@ function pointDetails(policy, state) {
     el("span", { class: "sub" }, [policy.series, policy.effort_weight === null || policy.effort_weight === undefined ? "no effort weight" : `effort weight w = ${exact(policy.effort_weight)}`,
       typeof policy.budget === "number" ? `budget of user turns b = ${policy.budget}` : null].filter(Boolean).join(" · ")),
     el("table", {}, rows),
-    el("div", { class: "sub" }, `${policy.non_dominated ? "non-dominated" : "dominated"}${typeof chance === "number" ? `; non-dominated in ${number(100 * chance, 0)} % of resamples` : ""}`),
+    el("div", { class: "sub" }, policy.bound ? KNOWS : `${policy.non_dominated ? "non-dominated" : "dominated"}${typeof chance === "number" ? `; non-dominated in ${number(100 * chance, 0)} % of resamples` : ""}`),
     beaten.length ? el("div", { class: "sub" }, `dominated by ${beaten.slice(0, 3).join(", ")}${beaten.length > 3 ? ` and ${beaten.length - 3} more` : ""}`) : null,
-    el("div", { class: "sub" }, `${number(policy.tasks || 0, 0)} tasks, ${number(policy.episodes || 0, 0)} episodes`),
+    el("div", { class: "sub" }, `${number(policy.tasks || 0, 0)} tasks${policy.clusters ? ` in ${number(policy.clusters, 0)} clusters` : ""}, ${number(policy.episodes || 0, 0)} episodes`),
   ].filter(Boolean);
 }
 

@@ -17,7 +17,7 @@ function chrome() {
   });
   const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
   // A part with nothing to say is left out, but for those that a reader would look for.
-  for (const id of ["regret", "pairs", "learning", "pass", "turn-by-turn", "spread", "settings"]) {
+  for (const id of ["answer", "regret", "pairs", "learning", "pass", "turn-by-turn", "spread", "settings"]) {
     if (!body(id).firstElementChild.classList.contains("empty") || !policies.length) continue;
     document.getElementById(id).hidden = true;
     links.get(id).parentElement.hidden = true;
@@ -29,6 +29,7 @@ function chrome() {
 }
 
 facts();
+answerSection();
 frontierSection();
 regretSection();
 pairsSection();

@@ -6,8 +6,9 @@ function pairsSection() {
   const home = body("pairs");
   const labels = [...new Set(report.differences.flatMap(({ a, b }) => [a, b]))];
   if (!labels.length) { home.append(el("p", { class: "empty" }, "No two policies of this report played the same tasks.")); return; }
-  const chance = (label) => (policyOf.get(label) || {}).non_dominated_probability ?? 0;
-  const first = labels.reduce((best, label) => (chance(label) > chance(best) ? label : best));
+  const chance = (label) => (policyOf.get(label) || {}).non_dominated_probability ?? -1;
+  // A bound has no such chance, and what knows the task is nothing to be measured by.
+  const first = labels.includes(report.reference) ? report.reference : labels.reduce((best, label) => (chance(label) > chance(best) ? label : best));
   const table = el("table", { class: "measures", id: "pairs-table" });
   const paint = (reference) => table.replaceChildren(...pairRows(reference));
   home.append(

@@ -7,8 +7,9 @@ for (const name of ["curves", "folders", "effort_by_turn", "distributions", "gal
 const body = (id) => document.querySelector(`#${id} .body`);
 const summaryOf = new Map(report.summaries.map((row) => [row.label, row.summary]));
 const policies = (frontier.points || []).map((point) => ({ ...point, summary: summaryOf.get(point.label) || {} }));
+const bounds = (frontier.bounds || []).map((bound) => ({ ...bound, bound: true, summary: summaryOf.get(bound.label) || {} }));
 const policyOf = new Map(policies.map((policy) => [policy.label, policy]));
-const seriesNames = [...new Set([...policies.map((policy) => policy.series), ...report.summaries.map((row) => row.series)])];
+const seriesNames = [...new Set([...policies.map((policy) => policy.series), ...bounds.map((bound) => bound.series), ...report.summaries.map((row) => row.series)])];
 const seriesIndex = (series) => Math.max(0, seriesNames.indexOf(series));
 const seriesOf = new Map([...report.summaries, ...policies].map((row) => [row.label, row.series]));
 const colourOf = (label) => (seriesOf.has(label) ? colour(seriesIndex(seriesOf.get(label))) : "var(--ink)");
@@ -38,7 +39,7 @@ function facts() {
   const faults = report.summaries.reduce((sum, row) => sum + faultCount(row.summary), 0);
   const rows = [
     ["gym", frontier.gym || (report.summaries[0] || { summary: {} }).summary.gym || "–"], ["policies", policies.length], ["non-dominated", policies.filter((policy) => policy.non_dominated).length],
-    ["tasks", number(taskCount, 0)], ["episodes", number(report.episodes || total("episodes"), 0)], ["faults, excluded", number(faults, 0)],
+    ["tasks", frontier.clusters ? `${number(frontier.tasks, 0)} in ${number(frontier.clusters, 0)} cluster${frontier.clusters === 1 ? "" : "s"}` : number(taskCount, 0)], ["episodes", number(report.episodes || total("episodes"), 0)], ["faults, excluded", number(faults, 0)],
   ];
   document.getElementById("facts").append(...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))));
 }

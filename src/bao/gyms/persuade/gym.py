@@ -55,6 +55,7 @@ class Persuade(Gym):
         components=tasks.components,
         hidden=tasks.hidden,
         policies=agents.POLICIES,
+        bounds=frozenset({"oracle", "debater", "ask_then_debate"}),
         readers=tasks.READERS,
     )
     user: Persuadee

@@ -9,9 +9,9 @@ from bao.evaluation.overview import write_frontier
 from bao.evaluation.regret import played, regret_table, write_regret
 from bao.measures.intervals import Interval
 from bao.pareto import Candidate, Frontier, frontier
-from bao.pareto.frontier import HypervolumeDifference
 from bao.pareto.objective import DEFAULT
 from bao.pareto.regret import ENVELOPE, RegretTable
+from bao.pareto.result import HypervolumeDifference
 from bao.policies.scripted import RATIONAL
 from bao.recipes.contrasts import over_seeds
 from bao.recipes.run import told_prices
@@ -76,6 +76,7 @@ def _candidates(points: Mapping[str, Sequence[Point]], suffix: str = "") -> list
             series=f"{name}{suffix}",
             effort_weight=point.price,
             only=DEFAULT,
+            records=point.result().records,
         )
         for name, each in points.items()
         for point in each

@@ -15,7 +15,9 @@ import numpy as np
 from bao.errors import DataError
 from bao.evaluation.regret import played
 from bao.evaluation.results import EvaluationResult
-from bao.measures.intervals import Floats, resampled_means
+from bao.measures.bootstrap import resampled_means
+from bao.measures.clusters import cluster_numbers
+from bao.measures.intervals import Floats
 from bao.pareto.search import NextPrice, next_price
 from bao.recipes.sweep.child import SCRIPTS, START, Child, Work
 from bao.recipes.sweep.settings import Strategy, Sweep
@@ -175,9 +177,10 @@ def _clouds(judged: Sequence[Mapping[float, EvaluationResult]], sweep: Sweep, se
     tasks = sorted(set.intersection(*(set(each.task_ids) for each in found)))
     if not tasks:
         raise DataError("no task was played by all policies of the search: evaluate on more tasks")
+    numbers = cluster_numbers(tasks, *(each.records for each in found))
     columns = [column for each in found for column in (each.at(0.0, tasks), each.effort(tasks))]
     resamples = sweep.recipe.evaluation.resamples
-    cloud = resampled_means(np.column_stack(columns), resamples, np.random.default_rng([seed, len(found)]))
+    cloud = resampled_means(np.column_stack(columns), resamples, np.random.default_rng([seed, len(found)]), numbers)
     return cloud.reshape(resamples, len(found), 2)
 
 
