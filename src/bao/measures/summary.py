@@ -59,6 +59,7 @@ def summarize(
         "tasks": len(measured.task_ids),
         "episodes": measured.episodes,
         "faults": dict(measured.faults),
+        "policy_errors": measured.policy_errors,
         **{name: values[name] for name in _ALWAYS[:3]},
         "pass_at_u": {str(k): values[f"pass_at_u_{k}"] for k in PASS_AT_U},
         **{name: values[name] for name in (*_ALWAYS[3:], *_WHERE_THERE) if name in values},
