@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from bao.action import Action, Parsed, ParseFault
+from bao.action import Action, ActionKind, Parsed, ParseFault
 
 
 class StopReason(StrEnum):
@@ -103,6 +103,24 @@ class Turn:
     information: float | None = None
     """Bits that this query told, where the gym can tell (`bao.gym.Belief`); None elsewhere."""
 
+    @property
+    def questions(self) -> int:
+        """What this turn asks of the user: its different questions, by their marks, one at least; 0 where it involves nobody.
+
+        A submission is one, whatever stands in it. What is asked for in a row under one mark ("your name, zip code and
+        order?") counts once: `verbosity` tells of that.
+        """
+        if not self.involves_user:
+            return 0
+        if self.action.kind != ActionKind.ACTION:
+            return 1
+        return max(1, len({" ".join(part.lower().split()) for part in self.action.content.split("?")[:-1]}))
+
+    @property
+    def verbosity(self) -> int:
+        """Words that the user has to read in this turn; 0 where it does not involve them."""
+        return len(self.action.content.split()) if self.involves_user else 0
+
 
 @dataclass(frozen=True, slots=True)
 class TokenTrace:
@@ -168,6 +186,16 @@ class Trajectory:
     def user_effort(self) -> int:
         """U = number of turns that involved the user."""
         return sum(turn.involves_user for turn in self.turns)
+
+    @property
+    def questions(self) -> int:
+        """What the user was asked: as U, but a turn that asks three counts three."""
+        return sum(turn.questions for turn in self.turns)
+
+    @property
+    def verbosity(self) -> int:
+        """Words that the user had to read."""
+        return sum(turn.verbosity for turn in self.turns)
 
     @property
     def over_budget(self) -> int | None:

@@ -18,6 +18,7 @@ _ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_ra
 _WHERE_THERE = ("satisfaction", "within_budget", "over_budget")
 """Of a user with a persona, and of a policy that was told a budget."""
 _WHERE_KNOWN = (
+    "questions", "verbosity",
     "idle_searches", "idle_search_rate", "repeated_questions", "repeated_question_rate", "seconds", "seconds_per_turn",
     "tokens_in", "tokens_out", "money", "repeated", "zero_information", "bits_per_query", "self_bleu", "embedding_diversity",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from bao.measures.catalogue import MEASURES, Measure
 from bao.measures.comparison import HEADLINE
 from bao.measures.summary import measured_in
 
-_ELSEWHERE = ("unparsable", "idle_searches", "repeated_questions", "repeated", "zero_information")
+_ELSEWHERE = ("unparsable", "questions", "verbosity", "idle_searches", "repeated_questions", "repeated", "zero_information")
 """What a terminal has no width for: `bao compare` and the report show it."""
 _COLUMNS = tuple(name for name in HEADLINE if name not in _ELSEWHERE)
 
