@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from bao.action import Action, Parsed, ParseFault
+from bao.action import Action, ActionKind, Parsed, ParseFault
 
 
 class StopReason(StrEnum):
@@ -27,6 +27,8 @@ class StopReason(StrEnum):
     MAX_TURNS = "max_turns"
     TOKEN_BUDGET = "token_budget"
     """The trajectory's token limit ran out."""
+    POLICY_ERROR = "policy_error"
+    """The agent's own code raised. The agent failed: the episode counts, and earns nothing."""
     FAULT = "fault"
     """Simulator or infrastructure: excluded from every measure and counted."""
 
@@ -52,7 +54,7 @@ class Fault(StrEnum):
     """The agent's endpoint answers others and refuses this request for good, for its content."""
     POLICY_UNAVAILABLE = "policy_unavailable"
     POLICY_ERROR = "policy_error"
-    """The agent's own code raised an exception; the same code would again, so it is not retried."""
+    """In files of before: the agent's own code raised. Now that is the stop reason `StopReason.POLICY_ERROR`, and no fault."""
     EPISODE_TIMEOUT = "episode_timeout"
     """The whole episode took longer than it may."""
     GYM_ERROR = "gym_error"
@@ -65,6 +67,10 @@ class FaultError(Exception):
         super().__init__(f"{fault}: {detail}" if detail else str(fault))
         self.fault = fault
         self.detail = detail
+
+
+class PolicyError(Exception):
+    """Raised by a policy where the agent's own code raised; the runner ends the episode as the agent's failure."""
 
 
 class OutOfTokensError(Exception):
@@ -96,6 +102,24 @@ class Turn:
     """Tokens that the agent's model wrote for this turn, as billed, hidden reasoning included; None likewise."""
     information: float | None = None
     """Bits that this query told, where the gym can tell (`bao.gym.Belief`); None elsewhere."""
+
+    @property
+    def questions(self) -> int:
+        """What this turn asks of the user: its different questions, by their marks, one at least; 0 where it involves nobody.
+
+        A submission is one, whatever stands in it. What is asked for in a row under one mark ("your name, zip code and
+        order?") counts once: `verbosity` tells of that.
+        """
+        if not self.involves_user:
+            return 0
+        if self.action.kind != ActionKind.ACTION:
+            return 1
+        return max(1, len({" ".join(part.lower().split()) for part in self.action.content.split("?")[:-1]}))
+
+    @property
+    def verbosity(self) -> int:
+        """Words that the user has to read in this turn; 0 where it does not involve them."""
+        return len(self.action.content.split()) if self.involves_user else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +165,7 @@ class Trajectory:
     level: int = 0
     fault: Fault | None = None
     fault_detail: str = ""
+    """What is known of the fault, or of the error in the agent's own code."""
     seconds: float = 0.0
     model: str = ""
     """The model's name in a price table; empty where there is none."""
@@ -153,13 +178,24 @@ class Trajectory:
 
     @property
     def task_return(self) -> float:
-        """R = sum of the turns' task rewards, in [0, 1]."""
-        return sum(turn.reward for turn in self.turns)
+        """R = sum of the turns' task rewards, at most 1. What an agent earned before its own code broke does not count."""
+        earned = sum(turn.reward for turn in self.turns)
+        return min(0.0, earned) if self.stop is StopReason.POLICY_ERROR else earned
 
     @property
     def user_effort(self) -> int:
         """U = number of turns that involved the user."""
         return sum(turn.involves_user for turn in self.turns)
+
+    @property
+    def questions(self) -> int:
+        """What the user was asked: as U, but a turn that asks three counts three."""
+        return sum(turn.questions for turn in self.turns)
+
+    @property
+    def verbosity(self) -> int:
+        """Words that the user had to read."""
+        return sum(turn.verbosity for turn in self.turns)
 
     @property
     def over_budget(self) -> int | None:

@@ -223,9 +223,28 @@ class PaysTwice(Guess):
 
 
 class FinesWrongAnswers(Guess):
+    """By so much that an episode can cost more than a task is worth."""
+
     def on_answer(self, content: str) -> Outcome:
         outcome = super().on_answer(content)
-        return outcome._replace(reward=outcome.reward or -0.1)
+        return outcome._replace(reward=outcome.reward or -1.1)
+
+
+class PaysForTheWordAmongOthers(Guess):
+    def on_answer(self, content: str) -> Outcome:
+        return super().on_answer(self._data["word"] if self._data["word"] in content else content)
+
+
+class PaysForFinishing(Guess):
+    def on_finish(self, content: str) -> Outcome:
+        return Outcome("The end.", 0.2, done=True)
+
+
+class BreaksOnLongText(Guess):
+    def on_search(self, content: str) -> Outcome:
+        if len(content) > 100_000:
+            raise MemoryError("too long for me")
+        return super().on_search(content)
 
 
 class OpensWithTheWord(Guess):
@@ -352,6 +371,7 @@ class SeedsForItsTasks(Guess):
 
 
 UNASKED, REPLIES = "nothing hidden shows unasked", "replies tell what was asked"
+ADVERSARIES = "no adversary earns more than 0.1 or solves more than 5%"
 BROKEN: list[tuple[type[Gym], set[str], str]] = [
     (RefusesItsOwnTask, {"tasks are faithful data"}, "refuses guess-test-21: word: a violin"),
     (HoldsATuple, {"tasks are faithful data"}, "guess-train-0 is another task"),
@@ -362,9 +382,12 @@ BROKEN: list[tuple[type[Gym], set[str], str]] = [
     (NamesNoComponent, {"splits share no component"}, "components() names none for guess-train-0"),
     (TakesNoViolin, {"the oracle solves test"}, "11 of 12 solved within 4 turns; not guess-test-21"),
     (EndsTooSoon, {f"the oracle solves {split}" for split in Split}, "0 of 6 solved within 2 turns"),
-    (TakesAnything, {"chance scores at most 0.3"}, "score"),
-    (PaysTwice, {"an episode earns from 0 to 1"}, "oracle earns [2.0]"),
-    (FinesWrongAnswers, {"an episode earns from 0 to 1"}, "ask_all earns [0.0, 0.0, -0.1"),
+    (TakesAnything, {"chance scores at most 0.1", ADVERSARIES}, "'echo' earns 1.000 and solves 100.0%"),
+    (PaysForTheWordAmongOthers, {ADVERSARIES}, "'echo' earns"),
+    (PaysForFinishing, {ADVERSARIES}, "'finish at once' earns 0.200 and solves 0.0%"),
+    (BreaksOnLongText, {ADVERSARIES}, "MemoryError: too long for me"),
+    (PaysTwice, {"an episode earns from -1 to 1", "chance scores at most 0.1"}, "oracle earns [2.0]"),
+    (FinesWrongAnswers, {"an episode earns from -1 to 1"}, "ask_all earns [0.0, 0.0, -1.1"),
     (OpensWithTheWord, {UNASKED}, "shows 'anchor' in the opening"),
     (InstructsWithTheColour, {UNASKED}, " in the instructions: Guess the word."),
     (HasTheWordInTheInfoOfReset, {UNASKED}, "shows 'anchor' in the info of reset"),
@@ -419,7 +442,7 @@ def test_a_gym_that_breaks_down_fails_and_the_other_proofs_go_on() -> None:
 
 def test_a_missing_policy_is_named_by_each_proof_that_needs_it() -> None:
     found = broken(HasNoNeverAsk)
-    assert set(found) == {"bounding policies exist", "an episode earns from 0 to 1", REPLIES}
+    assert set(found) == {"bounding policies exist", "an episode earns from -1 to 1", REPLIES}
     assert all("'never_ask'" in detail or "no never_ask" in detail for detail in found.values())
 
 

@@ -24,6 +24,7 @@ COMMANDS = (
     "show mask",
     "check",
     "check gym",
+    "check adversaries",
     "check recipe",
     "compare",
     "measure",

@@ -328,6 +328,13 @@ def test_equal_rules_have_one_signature(one: str, other: str) -> None:
     assert signature(parse_rule(one)) != signature(parse_rule(other + " + 1"))
 
 
+def test_counting_upwards_hits_no_value_and_no_run_of_sixteen_many() -> None:
+    """A quarter of the tasks was solved by answering 0, 1, 2 and so on."""
+    values = [task.data["expected_result"] for task in whole(Function)]
+    assert not any(abs(value) <= Function.horizon_default for value in values)
+    assert max(sum(first <= value < first + 16 for value in values) for first in range(-100, 200)) < 0.1 * len(values)
+
+
 def test_own_tasks_are_sound() -> None:
     tasks = whole(Function)
     for task in tasks:
@@ -336,7 +343,7 @@ def test_own_tasks_are_sound() -> None:
         assert rule.level == task.level
         assert list(rule.operators) == task.data["operators"]
         assert isinstance(task.data["expected_result"], int)
-        assert all(1 <= entry <= 10 for entry in task.data["test_case"])
+        assert all(1 <= entry <= 50 for entry in task.data["test_case"])
     assert len({signature(compile_rule(task.data["rule"])) for task in tasks if task.level == 4}) == sum(
         task.level == 4 for task in tasks
     )

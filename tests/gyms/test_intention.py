@@ -1,6 +1,6 @@
 """The intention gym: what is hidden stays hidden until it is asked about, and asking earns what UserRL pays, normalised."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,11 @@ from tests.support.gyms import score as score_of
 from tests.support.made_up_tasks import CAKE, CAKE_POINTS, COLOUR, FLAVOUR, GUESTS, detail, vague_task
 
 ALL_TASKS = every_task(Intention)
+_BY_USE = """budget date purpose audience size place number of people style experience deadline format length colour material
+food equipment language data tools topic platform kind level duration tone travel time health diet room file output source
+rules ending method frequency age name title music price brand goal channel version device risk season"""
+KEYWORDS_BY_USE = _BY_USE.split()
+"""Words that details turn on, the more useful first; chosen with the frames in view."""
 
 
 def begun(task: Task = CAKE, seed: int = 0, **settings: Any) -> Intention:
@@ -144,7 +149,9 @@ def test_the_opening_states_the_task_and_what_is_settled() -> None:
         ("Which colour should the icing have?", 0.4),
         ("Which flavour do you like, and how many guests are coming?", 0.8),
         ("How many guests are coming? Which colour should the icing have?", 0.5),
-        ("Which flavour do you like? How many guests are coming? Which colour should the icing have?", 0.6),
+        ("Which flavour do you like? How many guests are coming? Which colour should the icing have?", 0.0),
+        ("Flavour", 0.0),
+        ("Flavour? Guests?", 0.0),
         ("What would you like?", 0.0),
         ("Which oven do you own?", 0.0),
         ("Which oven do you own, and which flavour do you like?", 1.0),
@@ -170,6 +177,40 @@ def test_points_are_those_of_the_reference() -> None:
     ]
     assert points(details, range(7)) == 0, "never negative: 1.0 - 6 * 0.2 is"
     assert best_points(details) == 10 + 7 + 5 * 4
+
+
+def first_message(message: Callable[[Task], str], levels: tuple[int, ...] = (2, 3, 4, 5)) -> tuple[float, float]:
+    """Mean return and share solved on the test tasks, of an agent that says this and no more."""
+    gym, played = Intention(), []
+    for seed, task in enumerate(task for task in whole(Intention) if task.level in levels):
+        gym.reset(seed=seed, options={"task": task})
+        _, reward, _, _, info = gym.step(Action("action", message(task)))
+        played.append((reward, info["success"]))
+    earned, solved = np.mean(played, axis=0)
+    return float(earned), float(solved)
+
+
+@pytest.mark.parametrize("form", ["{}", "{}?", "What about the {}?", "Tell me of your {}.", "What do you want as to the {}?"])
+@pytest.mark.parametrize("count", [6, 9, 12, 24, 48])
+@pytest.mark.parametrize("link", [" ", ", ", " and the ", "? And the "])
+def test_one_list_of_key_words_for_all_tasks_uncovers_next_to_nothing(form: str, count: int, link: str) -> None:
+    """One such message solved .745 of the tasks, while a message about any number of things was answered."""
+    earned, solved = first_message(lambda task: form.format(link.join(KEYWORDS_BY_USE[:count]))[:MOST_CHARACTERS])
+    assert (earned < 0.1, solved) == (True, 0)
+
+
+def test_all_example_questions_in_one_message_are_too_much_at_once() -> None:
+    """They solved every task in one turn. Two may still be asked at once, for less."""
+    for level in (3, 4, 5):
+        earned, solved = first_message(lambda task: " ".join(detail.inquiry for detail in load(task).missing), (level,))
+        assert (earned, solved) == (0, 0)
+
+
+def test_a_detail_that_was_told_unasked_does_not_make_a_success() -> None:
+    gym = begun(volunteer_after=1)
+    while not (step := gym.step(Action("action", "Which oven do you own?")))[2]:
+        pass
+    assert (step[4]["success"], gym.user.left) == (False, set())
 
 
 def test_a_detail_named_twice_counts_once() -> None:
@@ -350,7 +391,8 @@ def test_the_bounding_policies_keep_their_order() -> None:
     assert score["random"] > 0
     assert 0.8 < score["ask_all"] < score["ask_learned"] < 1
     assert effort["oracle"] < effort["ask_learned"] < effort["ask_all"]
-    assert np.mean([episode.success for episode in episodes(Intention, "ask_learned")]) > 0.7
+    assert np.mean([episode.success for episode in episodes(Intention, "ask_learned")]) > 0.55
+    assert score["random"] < 0.1
 
 
 def test_learned_questions_are_few_and_short_enough() -> None:

@@ -63,6 +63,19 @@ def test_the_gym_says_that_its_scores_are_no_measure_of_persuasion() -> None:
     assert "no measure of persuasion" in str(bao.gyms.persuade.agents.__doc__)
 
 
+def test_what_the_user_would_think_again_about_moves_them_only_in_the_agents_words() -> None:
+    """Whoever handed back all that was said moved them a level in three tasks of four."""
+    for task in whole(Persuade, Split.TEST):
+        user = ScriptedPersuadee(load(task))
+        told = [reply for kind in Kind if "think again" in (reply := user.answer(f"What about {kind}?"))]
+        assert told
+        heard = user.hear(told[0])
+        assert heard.stance == Stance.STRONGLY_AGREE
+        assert "words of mine" in heard.reply
+        concern = told[0].partition("I would think again if I saw that ")[2].removesuffix(".")
+        assert user.hear(f"{told[0]} {sentence(concern)}").stance == Stance.AGREE
+
+
 # The stance and its reward.
 
 

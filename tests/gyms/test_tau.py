@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from bao.action import Action, ActionKind
+from bao.errors import ConfigError
 from bao.gyms.tau import Tau
 from bao.gyms.tau.calls import UnreadableCallError, read_call
 from bao.gyms.tau.retail.database import Table
 from bao.gyms.tau.retail.generate import split_of
 from bao.gyms.tau.retail.shop import databases
-from bao.gyms.tau.retail.tools import TOOLBOX
+from bao.gyms.tau.retail.tools import REASONS, TOOLBOX
 from bao.gyms.tau.retail.user import GOODBYE
 from bao.gyms.tau.retail.wishes import SWAPS, Operation, wish_from_json, wish_to_json
 from bao.gyms.tau.said import output
-from bao.gyms.tau.tasks import load, outcome
+from bao.gyms.tau.tasks import load, outcome, own_database
 from bao.gyms.tau.toolbox import arguments_text
 from bao.task import Split, Task
 from bao.trajectory import StopReason
@@ -159,10 +160,43 @@ def test_one_change_too_many_earns_nothing() -> None:
 def test_where_nothing_may_be_done_only_nothing_is_right() -> None:
     task = next(task for task in whole(Tau) if not load(task).steps and not load(task).outputs)
     case = load(task)
-    assert started(Tau, task).step(Action("finish"))[1] == 1.0
+    assert started(Tau, task).step(Action("finish"))[1] == 0.0, "the customer was told nothing"
     gym = started(Tau, task)
+    reply, reward, done, *_ = gym.step(Action("action", "I am sorry, that is not possible."))
+    assert (reply, reward, done) == (GOODBYE, 1.0, True)
+    gym = started(Tau, task)
+    assert gym.step(tool("modify_user_address", {"user_id": case.user_id, **AWAY}))[1] == -gym.harm
+    assert gym.step(Action("finish"))[1] == 0.0
+
+
+def test_a_wrong_change_is_harm_and_putting_it_right_gives_it_back() -> None:
+    task = first(lambda wishes: len(wishes) == 1 and wishes[0].operation is Operation.CANCEL)
+    case = load(task)
+    home = own_database(case.database).tables["users"][case.user_id]["address"]
+    gym = started(Tau, task, harm=0.25)
+    steps = [AWAY, AWAY, home]
+    earned = [gym.step(tool("modify_user_address", {"user_id": case.user_id, **where}))[1] for where in steps]
+    assert earned == [-0.25, 0.0, 0.25]
+    gym = started(Tau, task)
+    (step,) = case.steps
+    gym.step(tool(step.name, {**step.arguments, "reason": next(r for r in REASONS if r != step.arguments["reason"])}))
+    assert gym.step(Action("finish"))[1] == -gym.harm, "the right record, but wrong"
+    assert gym.wrong_records == 1
+    gym = started(Tau, task, harm=0)
     gym.step(tool("modify_user_address", {"user_id": case.user_id, **AWAY}))
     assert gym.step(Action("finish"))[1] == 0.0
+    with pytest.raises(ConfigError, match=r"harm=-1 must be a finite number of at least 0"):
+        Tau(harm=-1)
+
+
+def test_who_lists_every_number_has_told_none() -> None:
+    """Every number from 0 to 600 in one message solved 15 of 240 tasks."""
+    gym = Tau()
+    for task in whole(Tau):
+        if load(task).outputs and not load(task).steps:
+            gym.reset(seed=0, options={"task": task})
+            gym.step(Action("action", " ".join(map(str, range(601)))))
+            assert not gym.step(Action("finish"))[4]["success"]
 
 
 def test_what_was_asked_must_be_said() -> None:

@@ -348,20 +348,25 @@ def test_the_oracle_solves_every_task_of_userrls(userrl_data: Path, tau_bench: P
     episodes = play_all(gym, Tau.scripted_policies()["oracle"](gym, 0), tasks)
     assert [task.id for task, each in zip(tasks, episodes, strict=True) if each.task_return != 1.0] == []
     assert len(episodes) == count
-    assert len(script.prompts) == sum(bool(load(task).outputs) for task in tasks)
+    outputs = sum(bool(load(task).outputs) for task in tasks)
+    assert outputs <= len(script.prompts) <= outputs + 20, (
+        "the customer is asked only where something has to be told, or refused"
+    )
     for prompt in script.prompts:
         assert prompt.said["2-customer"] in {task.data["opening"] for task in tasks}
 
 
-def test_doing_nothing_solves_only_what_needs_nothing(userrl_data: Path, tau_bench: Path) -> None:
+def test_doing_nothing_solves_nothing_and_a_refusal_what_needs_nothing(userrl_data: Path, tau_bench: Path) -> None:
     gym = Tau(user="llm", llm=Script(then=CHATTY), database=tau_bench)
     tasks = userrl(Tau, userrl_data / "tau" / "test.parquet")
-    solved = [each.success for each in play_all(gym, Tau.scripted_policies()["never_ask"](gym, 0), tasks)]
+    assert not any(each.success for each in play_all(gym, Tau.scripted_policies()["never_ask"](gym, 0), tasks))
     refused = {"retail-012", "retail-106"}
-    for task, success in zip(tasks, solved, strict=True):
+    for task in tasks:
         case = load(task)
         writes = any(case.domain.toolbox.writes(step.name) for step in case.steps) and task.id not in refused
-        assert success is not (writes or bool(case.outputs))
+        gym.reset(seed=0, options={"task": task})
+        gym.step(Action("action", "I am sorry, that is not possible."))
+        assert gym.step(Action("finish"))[4]["success"] is not (writes or bool(case.outputs))
 
 
 def test_the_first_messages_of_the_files_are_what_a_customer_may_say(userrl_data: Path) -> None:

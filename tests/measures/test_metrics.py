@@ -65,6 +65,8 @@ def test_the_measures_of_an_episode_are_those_of_the_definitions():
         "success": [1, 0, 0],
         "user_effort": [2, 0, 0],
         "user_involvement_rate": [0.5, 0, 0],
+        "questions": [2, 0, 0],
+        "verbosity": [2, 0, 0],
         "turns": [4, 4, 0],
         "tokens": [40, 40, 0],
         "unparsable": [0.25, 0, 0],
@@ -120,6 +122,7 @@ def test_a_summary_has_the_documented_shape():
         "clusters",
         "episodes",
         "faults",
+        "policy_errors",
         "score",
         "best_score",
         "success",
@@ -129,6 +132,8 @@ def test_a_summary_has_the_documented_shape():
         "turns",
         "tokens",
         "unparsable",
+        "questions",
+        "verbosity",
         "idle_searches",
         "idle_search_rate",
         "repeated_questions",
@@ -168,6 +173,15 @@ def test_pass_at_u_never_falls_with_k_and_ends_at_most_at_success():
     curve = [value["mean"] for value in summary["pass_at_u"].values()]
     assert curve == sorted(curve)
     assert curve[-1] <= summary["success"]["mean"]
+
+
+def test_an_agent_that_breaks_is_worth_nothing_unless_it_did_harm():
+    earned = episode("a", "us", reward=0.5, success=True, stop=StopReason.POLICY_ERROR)
+    harmed = episode("b", "us", reward=-0.5, success=False, stop=StopReason.POLICY_ERROR)
+    assert earned.task_return == 0
+    assert harmed.task_return < 0
+    summary = summarize([earned, episode("c")])
+    assert (summary["episodes"], summary["policy_errors"], summary["stop"]["policy_error"]) == (2, 1, 0.5)
 
 
 def test_faults_are_counted_and_change_no_measure():

@@ -325,3 +325,20 @@ def test_thirty_policies_of_a_thousand_tasks_take_a_few_seconds_at_most():
     start = time.process_time()
     frontier(evaluations)
     assert time.process_time() - start < 5
+
+
+def test_harm_is_a_score_below_nothing_and_takes_no_area_away() -> None:
+    """Returns may be negative: their intervals are not cut at 0, and a harmful point adds nothing to a hypervolume."""
+    rng = np.random.default_rng(0)
+    tasks = [f"t{i}" for i in range(40)]
+
+    def candidate(label, scores):
+        values = {"score": scores, "user_effort": np.full(40, 2.0)}
+        return Candidate.of_arrays(tasks, values, label=label, series=label, gym="tau", horizon=30)
+
+    good, harmful = candidate("good", rng.random(40)), candidate("harmful", rng.choice([-0.5, 0.0], 40))
+    found = frontier([good, harmful], resamples=200)
+    assert found.hypervolume["harmful"].mean == 0
+    assert found.hypervolume["good"].mean > 0
+    low = next(point for point in found.points if point.label == "harmful").values["score"]
+    assert low.low < low.mean < low.high < 0

@@ -308,6 +308,7 @@ class Agent:
         ("exit(1)", "turn 2: SystemExit: 1"),
         ("raise Exception", "turn 2: Exception"),
         ("from bao import Fault, FaultError; raise FaultError(Fault.USER_TIMEOUT)", "turn 2: FaultError: user_timeout"),
+        ("from bao import Fault, FaultError; raise FaultError(Fault.POLICY_ERROR)", "turn 2: FaultError: policy_error"),
     ],
 )
 def test_an_exception_is_the_agents_own_and_leaves_the_other_episodes_alone(broken: str, detail: str, write: Write) -> None:
@@ -316,7 +317,8 @@ def test_an_exception_is_the_agents_own_and_leaves_the_other_episodes_alone(brok
     assert 0 < len(faulty) < len(episodes)
     for episode in episodes:
         if episode in faulty:
-            assert (episode.stop, episode.fault, len(episode.turns)) == (StopReason.FAULT, Fault.POLICY_ERROR, 1)
+            assert (episode.stop, episode.fault, len(episode.turns)) == (StopReason.POLICY_ERROR, None, 1)
+            assert (episode.task_return, episode.success) == (0.0, False)
             assert re.search(detail, episode.fault_detail)
         else:
             assert (episode.stop, episode.fault) == (StopReason.FINISH, None)
@@ -333,12 +335,12 @@ class Agent:
             raise {error}
         return "[finish]"
 """
-    for error, fault, count in (
-        ("ValueError", Fault.POLICY_ERROR, 1),
-        ("FaultError(Fault.POLICY_UNAVAILABLE, 'down')", None, 3),
+    for error, stop, count in (
+        ("ValueError", StopReason.POLICY_ERROR, 1),
+        ("FaultError(Fault.POLICY_UNAVAILABLE, 'down')", StopReason.FINISH, 3),
     ):
         (episode,) = played(f"{write(code.format(error=error), 'tried.py')}:Agent")
-        assert episode.fault == fault
+        assert (episode.stop, episode.fault) == (stop, None)
         assert len(sys.modules["bao_agent_tried"].calls) == count
 
 
@@ -420,7 +422,10 @@ def test_a_traceback_is_in_the_log_and_no_secret_in_any_file(tmp_path: Path) -> 
     (tmp_path / "mine.py").write_text(MOODY.format(broken=broken.replace(quoted, quoted[:3] + "' + '" + quoted[3:])))
     done = bao_process("eval", "mine.py:Agent", "--tasks", "10", "--out", "out", cwd=tmp_path, MY_API_KEY=secret)
     assert done.returncode == 0, done.stderr
-    assert "episodes are left out for their faults (policy_error" in done.stderr
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert (summary["episodes"], sum(summary["faults"].values())) == (10, 0)
+    assert 0 < summary["policy_errors"] < 10
+    assert f"its own code raised in {summary['policy_errors']} of 10 episodes" in done.stderr
     log = (tmp_path / "out/log.txt").read_text()
     assert "Traceback (most recent call last)" in log
     assert 'mine.py", line 9, in act' in log
@@ -472,12 +477,17 @@ def test_the_help_shows_an_own_agent(capfd: pytest.CaptureFixture[str]) -> None:
     assert "my_agent.py:Agent --gym travel" in capfd.readouterr().out
 
 
-def test_where_every_episode_fails_the_command_says_why_and_where_to_go_on(tmp_path: Path) -> None:
+def test_an_agent_whose_code_breaks_scores_nothing_and_the_command_says_why(tmp_path: Path) -> None:
     turn = "        self.n += 1\n        return '[search] history' if self.n < 2 else 1 / 0\n"
     code = f"class Agent:\n    n = 0\n    def act(self, seen):\n{turn}"
     (tmp_path / "mine.py").write_text(code)
-    done = bao_process("eval", "mine.py:Agent", "--tasks", "3", "--out", "out", cwd=tmp_path)
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert "all 3 episodes ended in a fault (policy_error 3; the first: mine.py:Agent, turn 2: ZeroDivisionError" in line
-    assert "another --out" in line
+    done = bao_process("eval", "mine.py:Agent", "--tasks", "3", "--out", "out", "--failures", "fail_fast", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "its own code raised in 3 of 3 episodes" in done.stderr
+    assert "the first: mine.py:Agent, turn 2: ZeroDivisionError" in done.stderr
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert (summary["score"]["mean"], summary["success"]["mean"], summary["policy_errors"]) == (0, 0, 3)
+    assert summary["stop"] == {"policy_error": 1.0}
+    heading = next(line for line in done.stdout.splitlines() if "Policy" in line)
+    names = re.findall(r"\w+", heading)
+    assert names[names.index("Score") + 1 :][:2] == ["Faults", "Errors"]

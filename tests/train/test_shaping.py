@@ -76,6 +76,7 @@ def test_costs_are_counted_per_turn() -> None:
     assert costs[Part.USER_EFFORT].tolist() == [0, 1, 1, 1, 0]
     assert costs[Part.TURNS].tolist() == [1, 1, 1, 1, 1]
     assert costs[Part.VERBOSITY].tolist() == [0, 5, 1, 1, 0]
+    assert costs[Part.QUESTIONS].tolist() == [0, 1, 1, 1, 0]
     assert costs[Part.PREMATURE].tolist() == [0, 0, 1, 0, 0]
     assert costs[Part.UNPARSABLE].tolist() == [0, 0, 0, 0, 1]
 
@@ -84,6 +85,12 @@ def test_a_worked_episode_is_paid_reward_less_priced_costs() -> None:
     settings = Shaping(CostWeights(user_effort=0.1, turns=0.01, verbosity=0.002, premature=0.3), 0.0, 0.0)
     shaped = shape(episode(search(), ask(), answer(), answer(1.0), unreadable()), settings)
     np.testing.assert_allclose(shaped.rewards, [-0.01, -0.12, -0.412, 0.888, -0.11])
+
+
+def test_a_turn_that_asks_three_questions_costs_three() -> None:
+    packed = replace(ask(), action=Action("action", "Your name? Your zip code? Your order?"))
+    settings = Shaping(CostWeights(user_effort=0.1, questions=0.05), 0.0, 0.0)
+    np.testing.assert_allclose(shape(episode(packed, ask(), answer(1.0)), settings).rewards, [-0.25, -0.15, 0.85])
 
 
 def test_the_effort_weight_given_replaces_the_one_in_the_settings() -> None:
@@ -256,6 +263,7 @@ def test_firing_rates_are_shares_of_trajectories() -> None:
         Part.TASK_REWARD: 0.75,
         Part.USER_EFFORT: 0.75,
         Part.TURNS: 0,
+        Part.QUESTIONS: 0,
         Part.VERBOSITY: 0,
         Part.PREMATURE: 0,
         Part.UNPARSABLE: 0.25,

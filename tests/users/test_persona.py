@@ -203,7 +203,7 @@ def test_a_mistaken_detail_is_another_option_than_the_one_that_the_user_has_in_m
         assert all(len(found) == 1 for found in texts)
 
 
-def test_the_last_detail_told_unasked_ends_the_episode_without_pay() -> None:
+def test_the_last_detail_told_unasked_ends_the_episode_without_pay_or_success() -> None:
     gym = bao.make("intention", persona={"volunteering": 1.0})
     gym.reset(seed=0, options={"task": gym.task_set("test", 1)[0]})
     for _ in range(10):
@@ -211,7 +211,7 @@ def test_the_last_detail_told_unasked_ends_the_episode_without_pay() -> None:
         assert reward == 0.0
         if terminated:
             break
-    assert info["stop"] is StopReason.SUCCESS
+    assert info["stop"] is StopReason.FAILURE
     assert reply.endswith("Now you know all that you need.")
 
 

@@ -1,8 +1,9 @@
 """What can be proved of a gym without a model: ``prove(Travel)`` gives one finding for each promise.
 
 Every gym owes: gymnasium's interface, faithful data, splits without a shared component, scripted policies that bound the
-scores, gold answers that score 1, rewards on the common scale, nothing hidden that shows (`bao.checks.leaks`), and determinism:
-the same seed is the same episode, whatever else is played beside it.
+scores, gold answers that score 1, next to nothing for adversaries (`bao.checks.adversaries`), rewards on the common scale,
+nothing hidden that shows (`bao.checks.leaks`), and determinism: the same seed is the same episode, whatever else is played
+beside it.
 """
 
 import json
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
+from bao.checks.adversaries import EARNED_MOST, SOLVED_MOST, exploits
 from bao.checks.leaks import Leak, reply_leaks, show, unasked_leaks
 from bao.gym import Gym
 from bao.policy import Policy
@@ -28,7 +30,9 @@ from bao.rollout.recorded import Recorded, record, replay, replaying
 from bao.task import Split, Task, TaskSet
 
 BOUNDS = ("oracle", "ask_all", "never_ask", "random")
-RANDOM_MOST, ORACLE_LEAST = 0.3, 0.95
+RANDOM_MOST, ORACLE_LEAST = 0.1, 0.95
+HARM_MOST = 1.0
+"""What an episode may cost at most, so that harm stays on the scale of returns."""
 PAIRS = 12
 """Pairs of test tasks that the proofs of determinism play."""
 
@@ -193,14 +197,24 @@ def chance_scores_little(subject: Subject) -> Verdict:
 
 
 def rewards_are_normalised(subject: Subject) -> Verdict:
-    """No turn earns less than 0 and no episode more than 1."""
-    most = 0.0
+    """No episode earns more than 1, none less than -1 (harm), and the oracle never less than 0."""
+    least = most = 0.0
     for name in BOUNDS:
+        lowest = 0.0 if name == "oracle" else -HARM_MOST
         for episode in subject.episodes(name, Split.TEST):
-            if any(step.reward < 0 for step in episode.steps) or episode.task_return > 1 + 1e-9:
+            if not lowest - 1e-9 <= episode.task_return <= 1 + 1e-9:
                 return False, f"{name} earns {[step.reward for step in episode.steps]} on {episode.task_id}"
-            most = max(most, episode.task_return)
-    return True, f"episodes earn up to {most:.3f}"
+            least, most = min(least, episode.task_return), max(most, episode.task_return)
+    return True, f"episodes earn from {least:.3f} to {most:.3f}"
+
+
+def withstands_adversaries(subject: Subject) -> Verdict:
+    """None of `bao.checks.adversaries`, who are after the reward and not after the task, gets more than next to nothing."""
+    found = exploits(subject.gym(), subject.sets[Split.TEST].tasks)
+    bad = [each for each in found if each.is_too_much]
+    worst = bad or [max(found, key=lambda each: (each.earned, each.solved))]
+    told = "; ".join(f"{each.adversary!r} earns {each.earned:.3f} and solves {each.solved:.1%}" for each in worst)
+    return not bad, f"{len(found)} adversaries; {told}" if not bad else told
 
 
 def shows_nothing_hidden(subject: Subject) -> Verdict:
@@ -283,7 +297,8 @@ PROOFS: Mapping[str, Proof] = {
     "bounding policies exist": has_bounds,
     **{f"the oracle solves {split}": solves(split) for split in Split},
     f"chance scores at most {RANDOM_MOST}": chance_scores_little,
-    "an episode earns from 0 to 1": rewards_are_normalised,
+    f"no adversary earns more than {EARNED_MOST} or solves more than {SOLVED_MOST:.0%}": withstands_adversaries,
+    f"an episode earns from {-HARM_MOST:g} to 1": rewards_are_normalised,
     "nothing hidden shows unasked": shows_nothing_hidden,
     "replies tell what was asked": tells_nothing_unasked,
     "one seed is one episode": repeats_itself,

@@ -187,6 +187,33 @@ def check_gym(name: Annotated[str, Parameter(help="The gym's name.")], /, *, as_
         raise SystemExit(1)
 
 
+@check.command(name="adversaries")
+def check_adversaries(
+    *names: Annotated[str, Parameter(help="Gyms; all that are installed where none is named.")], as_json: JSON = False
+) -> None:
+    """What agents get that are after the reward and not after the task: finish at once, spam, echo, enumerate, pack and others.
+
+    Exit status 1 if one earns more than .1 or solves more than 5 % in some gym.
+
+    For example:
+        bao check adversaries travel tau
+    """
+    from bao.checks import exploits
+    from bao.cli.listing import adversaries_table
+    from bao.gyms.registry import gym_class, gym_names
+    from bao.reporting.terminal import results_console
+    from bao.task import Split
+
+    gyms = {name: gym_class(name) for name in names or gym_names()}
+    found = {name: exploits(gym(), gym.task_set(Split.TEST).tasks) for name, gym in gyms.items()}
+    if as_json:
+        print(json.dumps({name: [each._asdict() for each in row] for name, row in found.items()}, indent=1))
+    else:
+        results_console().print(adversaries_table(found))
+    if any(each.is_too_much for row in found.values() for each in row):
+        raise SystemExit(1)
+
+
 @check.command(name="recipe")
 def check_settings(recipe: RecipeName, /, *, set_: Set = None) -> None:
     """Validate a recipe and print it fully resolved, as TOML.

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bao.action import CHOICES
+from bao.checks.adversaries import Exploit
 from bao.gyms.registry import gym_class, gym_names
 from bao.measures.catalogue import MEASURES, interval_text
 from bao.measures.clusters import count_text
@@ -139,6 +140,19 @@ def prices_tables(found: Mapping[str, Any]) -> list[Table | Text]:
     largest, suggested = found["largest"], ", ".join(f"{weight:g}" for weight in found["suggested"])
     pays = f"Involving the user pays below w = {largest:.3f}" if largest else "Involving the user pays at no price"
     return [view, Text(f"{pays}.\ngrpo.effort_weights = [{suggested}]")]
+
+
+def adversaries_table(found: Mapping[str, Sequence[Exploit]]) -> Table:
+    """Adversary by gym: the mean return, and the share solved where there is any."""
+    view = Table(title="What adversaries earn on test tasks (and the share that they solve)", title_justify="left")
+    view.add_column("Adversary")
+    for name in found:
+        view.add_column(name, justify="right")
+    for row in zip(*found.values(), strict=True):
+        cells = [f"{each.earned:.3f}" + (f" ({each.solved:.1%})" if each.solved else "") for each in row]
+        styled = [Text(cell, style="bold red" if each.is_too_much else "") for cell, each in zip(cells, row, strict=True)]
+        view.add_row(row[0].adversary, *styled)
+    return view
 
 
 def model_usage() -> list[str]:

@@ -26,7 +26,7 @@ from bao.rollout.runner import LOG as RUN_LOG
 from bao.rollout.runner import discard_log
 from bao.storage.episodes import count_episodes, iterate_episodes
 from bao.storage.folder import CONFIG, LOG, logger, open_folder, relative_to
-from bao.trajectory import Fault
+from bao.trajectory import StopReason
 
 
 def evaluate(policy: Any, job: EvaluationJob, folders: Folders, progress: Progress) -> list[EvaluationResult]:
@@ -114,7 +114,7 @@ def is_bound(policy: PolicyRef, job: EvaluationJob) -> bool:
 
 def _summarize(out: Path, policy: PolicyRef, job: EvaluationJob, progress: Progress) -> None:
     """``summary.json`` from ``episodes.parquet``; the log of the run has served then."""
-    _check_healthy(out)
+    broken = _look_through(out)
     records = records_of(gym_class(job.gym.name), job.tasks)
     write_records(records, out)
     # With the token traces: a local model's counts are theirs.
@@ -134,6 +134,11 @@ def _summarize(out: Path, policy: PolicyRef, job: EvaluationJob, progress: Progr
         progress.warn(
             f"{summary['policy']}: {sum(summary['faults'].values())} episodes are left out for their faults ({found}): "
             + "; ".join(_reasons(out))
+        )
+    if broken:
+        progress.warn(
+            f"{summary['policy']}: its own code raised in {summary['policy_errors']} of {summary['episodes']} episodes, which "
+            f"count as failures without a return (the first: {broken}; {out / LOG} has the tracebacks)"
         )
 
 
@@ -158,22 +163,25 @@ def setting_of(section: GymSection) -> dict[str, Any]:
     return {"gym_version": gym.version, "horizon": gym.horizon, "convention": gym.convention, "user": user}
 
 
-def _check_healthy(out: Path) -> None:
-    """Raises `RunError` with the cause where every episode in `out` ended in a fault."""
+def _look_through(out: Path) -> str:
+    """What the agent's own code first raised, if it did. Raises `RunError` with the cause where all episodes are faults."""
     faults: Counter[str] = Counter()
-    why = ""
+    why = broken = ""
+    healthy = False
     for episode in iterate_episodes(out / EPISODES, traces=False):
         if episode.fault is None:
-            return
-        faults[str(episode.fault)] += 1
-        why = why or episode.fault_detail
-    if faults:
-        # Results of two versions of an agent's file never share a folder.
-        again = "evaluate it into another --out" if Fault.POLICY_ERROR in faults else "run the same command again"
+            healthy = True
+            if episode.stop is StopReason.POLICY_ERROR:
+                broken = broken or episode.fault_detail or "no more is known"
+        else:
+            faults[str(episode.fault)] += 1
+            why = why or episode.fault_detail
+    if faults and not healthy:
         raise RunError(
             f"all {faults.total()} episodes ended in a fault ({_counts(faults)}; the first: {why or 'no more is known'}): mend "
-            f"it and {again}, which plays them anew ({out / LOG} tells of each)"
+            f"it and run the same command again, which plays them anew ({out / LOG} tells of each)"
         )
+    return broken
 
 
 def _counts(faults: Mapping[str, int]) -> str:

@@ -81,6 +81,8 @@ _ALL = (
     ),
     Measure("user_effort", _MIN, "user-involving turns, U", symbol="U", unit="turns"),
     Measure("user_involvement_rate", _MIN, "user-involving turns per turn, UR", rate=True, symbol="UR", unit="share of turns"),
+    Measure("questions", _MIN, "what the user is asked: a turn that asks three counts three", unit="per episode"),
+    Measure("verbosity", _MIN, "words that the user has to read", label="words to the user", unit="per episode", digits=1),
     Measure("turns", _MIN, "turns of an episode", unit="per episode", digits=1),
     Measure("tokens", _MIN, "tokens that the agent wrote (words where its policy has no tokens)", unit="per episode", digits=0),
     Measure("unparsable", _MIN, "share of the turns without a readable action", rate=True, unit="share of turns"),

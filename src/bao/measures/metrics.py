@@ -44,6 +44,8 @@ class TaskMeasures:
     """Healthy episodes."""
     faults: Mapping[str, int]
     """Excluded episodes by fault, zeros included."""
+    policy_errors: int
+    """Episodes that the agent's own code broke off; they count, as failures."""
     policies: frozenset[str]
     """Who played, of all episodes."""
     effort_weights: frozenset[float | None]
@@ -150,7 +152,7 @@ class _Columns:
         _, shares = task_means([[stop == reason for reason in reasons] for stop in self._stops], self._tasks)
         measured = {name: values[name] for name in MEASURES if name in values}
         stop = dict(zip(map(str, reasons), shares.T, strict=True))
-        counted = (len(self._tasks), dict(self._faults))
+        counted = (len(self._tasks), dict(self._faults), self._stops.count(StopReason.POLICY_ERROR))
         told = (frozenset(self._weights), frozenset(self._budgets))
         return TaskMeasures(min(self._gyms), ids, measured, stop, *counted, frozenset(self._policies), *told)
 

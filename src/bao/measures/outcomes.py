@@ -11,9 +11,10 @@ def outcomes(episodes: Sequence[Trajectory]) -> dict[str, list[float]]:
     """By measure, one value an episode.
 
     ``score``: return R; ``success``: solved; ``pass_at_u_k``: solved within k user-involving turns; ``user_effort``: U;
-    ``user_involvement_rate``: U / turns; ``turns``; ``tokens``; ``unparsable``: share of the turns without a readable action;
-    ``satisfaction``: the estimate of `bao.users.satisfaction`, NaN for a user without a persona; ``within_budget``: whether U
-    was at most the budget that was told; ``over_budget``: the user turns beyond it; both NaN where none was told.
+    ``user_involvement_rate``: U / turns; ``questions``: what the user was asked; ``verbosity``: words they had to read;
+    ``turns``; ``tokens``; ``unparsable``: share of the turns without a readable action; ``satisfaction``: the estimate of
+    `bao.users.satisfaction`, NaN for a user without a persona; ``within_budget``: whether U was at most the budget that was
+    told; ``over_budget``: the user turns beyond it; both NaN where none was told.
     """
     over = [math.nan if episode.over_budget is None else float(episode.over_budget) for episode in episodes]
     efforts = [episode.solved_at_effort for episode in episodes]
@@ -22,6 +23,8 @@ def outcomes(episodes: Sequence[Trajectory]) -> dict[str, list[float]]:
         "success": [float(episode.success) for episode in episodes],
         "user_effort": [episode.user_effort for episode in episodes],
         "user_involvement_rate": [episode.involvement_rate for episode in episodes],
+        "questions": [episode.questions for episode in episodes],
+        "verbosity": [episode.verbosity for episode in episodes],
         "turns": [len(episode.turns) for episode in episodes],
         "tokens": [episode.tokens for episode in episodes],
         "unparsable": [_unparsable_share(episode) for episode in episodes],

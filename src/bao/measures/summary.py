@@ -19,6 +19,7 @@ _ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_ra
 _WHERE_THERE = ("satisfaction", "within_budget", "over_budget")
 """Of a user with a persona, and of a policy that was told a budget."""
 _WHERE_KNOWN = (
+    "questions", "verbosity",
     "idle_searches", "idle_search_rate", "repeated_questions", "repeated_question_rate", "seconds", "seconds_per_turn",
     "tokens_in", "tokens_out", "money", "repeated", "zero_information", "bits_per_query", "self_bleu", "embedding_diversity",
 )  # fmt: skip
@@ -65,6 +66,7 @@ def summarize(
         "clusters": count_clusters(numbers) if records else None,
         "episodes": measured.episodes,
         "faults": dict(measured.faults),
+        "policy_errors": measured.policy_errors,
         **{name: values[name] for name in _ALWAYS[:3]},
         "pass_at_u": {str(k): values[f"pass_at_u_{k}"] for k in PASS_AT_U},
         **(

@@ -4,8 +4,8 @@ An object made by the class or the factory plays one episode: ``act(observation)
 ``begin(system, opening)``, that is called first. A function gets the whole talk as chat messages each time. A turn is a text,
 read as a model's is (`bao.parse`), an `Action`, or a pair of a thinking text and an `Action`.
 
-An exception is the agent's own: its traceback is logged, and the episode is a fault (``policy_error``), never a score. A
-`FaultError` that the agent raises itself is taken at its word.
+An exception is the agent's own: its traceback is logged, and the episode ends with nothing earned (``policy_error``). A
+`FaultError` by which the agent says what else broke is taken at its word.
 """
 
 import inspect
@@ -22,14 +22,14 @@ from bao.policies.conversation import BY_TEXT
 from bao.policies.loading import said
 from bao.policies.settings import OwnSettings
 from bao.storage.folder import logger
-from bao.trajectory import Fault, FaultError
+from bao.trajectory import Fault, FaultError, PolicyError
 
 SHAPES = (
     "give a class or a function that makes an agent with act(observation), or a function of the messages: see docs/agents.md"
 )
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 _KEYLIKE = re.compile(r"\b(sk|pk|rk)-\S{6,}")
-_OF_A_POLICY = tuple(fault for fault in Fault if fault.startswith("policy_"))
+_OF_A_POLICY = tuple(fault for fault in Fault if fault.startswith("policy_") and fault is not Fault.POLICY_ERROR)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -96,7 +96,7 @@ class OwnPolicy:
         self._kinds = kinds
 
     def begin(self, system: str, opening: str) -> None:
-        """Make the agent, and tell it the rules and the opening. Raises `FaultError`."""
+        """Make the agent, and tell it the rules and the opening. Raises `FaultError` and `PolicyError`."""
         self._turn = 0
         self._opening = opening
 
@@ -107,7 +107,7 @@ class OwnPolicy:
         self._guarded(start)
 
     def act(self, observation: str) -> Parsed:
-        """The agent's next turn. Raises `FaultError`, and `ConfigError` where the first turn of all is no turn."""
+        """The agent's next turn. Raises `FaultError`, `PolicyError`, and `ConfigError` where the first of all is no turn."""
         self._turn += 1
         parsed: Parsed = self._guarded(lambda: read_turn(self._call(self._act, observation), self._kinds))
         self._agent.played = True
@@ -122,7 +122,7 @@ class OwnPolicy:
         except WrongShapeError as error:
             if not agent.played:
                 raise ConfigError(f"policy={agent.text!r}: {error}") from None
-            raise FaultError(Fault.POLICY_ERROR, f"{agent.text}, turn {turn}: {error}") from None
+            raise PolicyError(f"{agent.text}, turn {turn}: {error}") from None
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -131,7 +131,7 @@ class OwnPolicy:
             error = _own(error)
             told = without_secrets("".join(traceback.format_exception(error)))
             logger.error("%s raised in turn %d of the episode that opens %r:\n%s", agent.text, turn, self._opening[:200], told)
-            raise FaultError(Fault.POLICY_ERROR, f"{agent.text}, turn {turn}: {without_secrets(said(error))[:500]}") from None
+            raise PolicyError(f"{agent.text}, turn {turn}: {without_secrets(said(error))[:500]}") from None
 
 
 class _FunctionAgent:

@@ -12,7 +12,7 @@ from bao.measures.clusters import caveat, count_text
 from bao.measures.comparison import headline
 from bao.measures.summary import measured_in
 
-_ELSEWHERE = ("unparsable", "idle_searches", "repeated_questions", "repeated", "zero_information")
+_ELSEWHERE = ("unparsable", "questions", "verbosity", "idle_searches", "repeated_questions", "repeated", "zero_information")
 """What a terminal has no width for: `bao compare` and the report show it."""
 _NAME_MOST = 28
 """Characters of a policy's name in a narrow table, before it goes on in the next line."""
@@ -25,7 +25,8 @@ def tables(summaries: Sequence[Mapping[str, Any]], width: int, *, wide: bool = F
     """One row per summary (as `bao.measures.summarize` gives them), each mean with its 95 % interval.
 
     Columns that `width` does not take go on in a further table with the same rows; with `wide` all stand in one, and every
-    measure with a figure has a column.
+    measure with a figure has a column. ``Faults`` counts the episodes that are left out, ``Errors`` those that the agent's own
+    code broke, which count as failures.
     """
     columns = _columns(summaries, wide)
     names = [str(summary["policy"]) for summary in summaries]
@@ -77,12 +78,17 @@ def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool) -> Columns:
     found: Columns = [("w", weights)]
     if any("budget" in summary for summary in summaries):
         found.append(("Budget", [str(summary.get("budget", "")) for summary in summaries]))
+    first = len(found)
     for measure in (MEASURES[name] for name in chosen):
         cells = [measure.text(values[measure.name], "\n") if measure.name in values else "" for values in measured]
         found.append((_heading(measure), cells))
+    # What was left out, and what the agent itself broke, stand next to the first measure, which is to be read with them.
+    left_out: Columns = [("Faults", [str(sum(summary["faults"].values())) for summary in summaries])]
+    if any(summary.get("policy_errors") for summary in summaries):
+        left_out.append(("Errors", [str(summary.get("policy_errors", 0)) for summary in summaries]))
+    found[first + 1 : first + 1] = left_out
     found.append(("Tasks\n(clusters)", [_counted(summary) for summary in summaries]))
     found.append(("Episodes", [str(summary["episodes"]) for summary in summaries]))
-    found.append(("Faults", [str(sum(summary["faults"].values())) for summary in summaries]))
     return found
 
 

@@ -7,9 +7,9 @@ from bao.action import Parsed
 from bao.gym import Gym
 from bao.policy import CountedTurn, Policy
 from bao.task import Task
-from bao.trajectory import Fault, FaultError, OutOfTokensError, StopReason, Trajectory, Turn
+from bao.trajectory import Fault, FaultError, OutOfTokensError, PolicyError, StopReason, Trajectory, Turn
 
-NEVER_PASS = (Fault.GYM_ERROR, Fault.POLICY_ERROR)
+NEVER_PASS = (Fault.GYM_ERROR,)
 """Faults of code, which another try would meet again."""
 
 
@@ -25,7 +25,8 @@ def play(
 ) -> Trajectory:
     """One episode of `policy` on `task`; `effort_weight` and `budget` are what `system` tells.
 
-    A `FaultError` ends the episode as a fault: it is returned with stop reason ``fault``, to be retried or excluded.
+    A `FaultError` ends the episode as a fault: it is returned with stop reason ``fault``, to be retried or excluded. A
+    `PolicyError` ends it as the agent's failure, with ``policy_error``.
     """
     start = time.perf_counter()
     system = gym.instructions() if system is None else system
@@ -47,6 +48,8 @@ def play(
         stop, success = StopReason.TOKEN_BUDGET, False
         if error.cut is not None:
             turns.append(_turn(error.cut, "", 0.0, False))
+    except PolicyError as error:
+        stop, success, detail = StopReason.POLICY_ERROR, False, str(error)
     except FaultError as error:
         stop, success, fault, detail = StopReason.FAULT, False, error.fault, error.detail
     happened = {"opening": opening, "turns": tuple(turns), "stop": stop, "success": success, "fault": fault}

@@ -63,9 +63,10 @@ class Play:
 
     @cached_property
     def usable(self) -> bool:
-        """Whether it ended by itself, without a fault, and is readable but for its slips."""
+        """Whether it ended by itself, without a fault or an error of its agent, and is readable but for its slips."""
         turns = zip(self.trajectory.turns, self.slipped, strict=True)
-        ended = self.trajectory.stop not in (StopReason.FAULT, StopReason.MAX_TURNS, StopReason.TOKEN_BUDGET)
+        broken_off = (StopReason.FAULT, StopReason.POLICY_ERROR, StopReason.MAX_TURNS, StopReason.TOKEN_BUDGET)
+        ended = self.trajectory.stop not in broken_off
         return ended and not any(turn.parse_fault is not None for turn, slip in turns if not slip)
 
 

@@ -184,7 +184,10 @@ class ShapingSection(Section):
     """lambda_OT."""
     variant: PenaltyVariant = PenaltyVariant.PAPER
     turns: float = Field(default=0.0, ge=0)
+    questions: float = Field(default=0.0, ge=0)
+    """Price of a question to the user, beside that of the turn."""
     verbosity: float = Field(default=0.0, ge=0)
+    """Price of a word that the user has to read."""
     premature: float = Field(default=0.0, ge=0)
     unparsable: float | None = None
     over_budget: float = Field(default=OVER_BUDGET, ge=0)
@@ -203,6 +206,7 @@ class ShapingSection(Section):
         costs = CostWeights(
             turns=self.turns,
             verbosity=self.verbosity,
+            questions=self.questions,
             premature=self.premature,
             unparsable=self.unparsable,
             over_budget=self.over_budget,

@@ -43,6 +43,8 @@ class Part(StrEnum):
     USER_EFFORT = "user_effort"
     """Turns that involve the user."""
     TURNS = "turns"
+    QUESTIONS = "questions"
+    """What the user is asked: a turn that asks three counts three."""
     VERBOSITY = "verbosity"
     """Words said to the user: those of the action's content in turns that involve the user."""
     PREMATURE = "premature"
@@ -67,6 +69,8 @@ class CostWeights:
     """Per turn."""
     verbosity: float = 0.0
     """Per word said to the user."""
+    questions: float = 0.0
+    """Per question to the user, added to ``user_effort``; so packing several into one turn does not make them free."""
     premature: float = 0.0
     """Per answer that earned nothing."""
     unparsable: float | None = None
@@ -87,6 +91,7 @@ class CostWeights:
         return {
             Part.USER_EFFORT: effort,
             Part.TURNS: self.turns,
+            Part.QUESTIONS: self.questions,
             Part.VERBOSITY: self.verbosity,
             Part.PREMATURE: self.premature,
             Part.UNPARSABLE: max(effort, UNPARSABLE_FLOOR) if self.unparsable is None else self.unparsable,
@@ -163,7 +168,8 @@ def costs_per_turn(trajectory: Trajectory) -> dict[Part, FloatArray]:
     return {
         Part.USER_EFFORT: involved,
         Part.TURNS: np.ones(len(turns)),
-        Part.VERBOSITY: _per_turn(trajectory, (len(t.action.content.split()) if t.involves_user else 0 for t in turns)),
+        Part.QUESTIONS: _per_turn(trajectory, (turn.questions for turn in turns)),
+        Part.VERBOSITY: _per_turn(trajectory, (turn.verbosity for turn in turns)),
         Part.PREMATURE: _per_turn(trajectory, (t.action.kind == ActionKind.ANSWER and t.reward <= 0 for t in turns)),
         Part.UNPARSABLE: _per_turn(trajectory, (turn.parse_fault is not None for turn in turns)),
         Part.OVER_BUDGET: _beyond(involved, trajectory.budget),

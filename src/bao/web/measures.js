@@ -10,8 +10,14 @@ function measureColumns() {
     { key: "series", title: "series", group: "always", text: (row) => row.series, sort: (row) => row.series, left: true },
     { key: "weight", title: "w", group: "always", text: (row) => exact(policy(row).effort_weight), sort: (row) => policy(row).effort_weight },
   ].filter(({ key }) => (key === "series" ? report.summaries.some((row) => row.series !== row.label) : key !== "weight" || report.summaries.some((row) => typeof policy(row).effort_weight === "number")));
+  const errors = (row) => row.summary.policy_errors || 0;
+  const leftOut = [{ ...plain("faults", "faults", (row) => faultCount(row.summary)), group: "Outcome", about: "episodes that are left out" }];
+  if (report.summaries.some(errors)) leftOut.push({ ...plain("policy_errors", "errors", errors), group: "Outcome", about: "episodes that the agent's own code broke; they count as failures" });
   for (const [group, names] of [["Outcome", OUTCOME], ["Cost", COST]]) {
-    for (const name of names.filter(has)) columns.push(measure(group, name, titleOf(name), (row) => measuredIn(row.summary, name)));
+    for (const name of names.filter(has)) {
+      columns.push(measure(group, name, titleOf(name), (row) => measuredIn(row.summary, name)));
+      if (name === "score") columns.push(...leftOut);
+    }
   }
   const nested = (group, field, title) => {
     const keys = [...new Set(report.summaries.flatMap((row) => Object.keys(row.summary[field] || {})))];
@@ -21,14 +27,13 @@ function measureColumns() {
   nested("Pass@U-k", "pass_at_u", (k) => titleOf(`pass_at_u_${k}`));
   nested("Stop reasons", "stop", words);
   nested("Behaviours", "behaviors", (name) => titleOf(`behavior_${name}`));
-  const named = new Set(["gym", "policy", "effort_weight", "budget", "tasks", "episodes", "faults", "pass_at_u", "stop", "behaviors", ...columns.map((column) => column.key)]);
+  const named = new Set(["gym", "policy", "effort_weight", "budget", "tasks", "episodes", "faults", "policy_errors", "pass_at_u", "stop", "behaviors", ...columns.map((column) => column.key)]);
   const further = [...new Set(report.summaries.flatMap((row) => Object.keys(row.summary)))].filter((name) => !named.has(name));
   for (const name of further) {
     if (has(name)) columns.push(measure("Further", name, titleOf(name), (row) => measuredIn(row.summary, name)));
     else if (report.summaries.some((row) => Object.values(row.summary[name] || {}).some((value) => value && typeof value.mean === "number"))) nested(sentence(words(name)), name, words);
   }
   for (const name of ["tasks", "episodes"]) columns.push({ ...plain(name, name, (row) => row.summary[name] ?? null), group: "Counts" });
-  columns.push({ ...plain("faults", "faults", (row) => faultCount(row.summary)), group: "Counts" });
   return columns;
 }
 /* A measure as {mean, low, high}; a bare number (a share) has no interval. */

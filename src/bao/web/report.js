@@ -19,7 +19,7 @@ const catalogued = (name) => report.measures[name === "effort" ? "user_effort" :
 const titleOf = (name) => catalogued(name).label ?? words(name);
 const symbolOf = (name) => catalogued(name).symbol || titleOf(name);
 const withUnit = (name) => [titleOf(name), catalogued(name).unit].filter(Boolean).join(", ");
-const OUTCOME = ["score", "best_score", "success"], COST = ["user_effort", "user_involvement_rate", "turns", "tokens", "unparsable"];
+const OUTCOME = ["score", "best_score", "success"], COST = ["user_effort", "user_involvement_rate", "questions", "verbosity", "turns", "tokens", "unparsable"];
 const HEADLINES = [...OUTCOME, ...COST, "satisfaction", "money"];
 const objectives = new Map((frontier.objectives || []).map((objective) => [objective.name, String(objective.direction).startsWith("max")]));
 const higherIsBetter = (name) => objectives.get(name) ?? catalogued(name).direction === "max";

@@ -28,6 +28,7 @@ class Function(Gym):
     """Find a hidden rule of four numbers."""
 
     name = "function"
+    version = 2
     about = "Find a hidden rule of four numbers by probing it; answer with its value on the test inputs."
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"paper": frozenset({ActionKind.ANSWER})}

@@ -30,7 +30,9 @@ SIZES = {Split.TRAIN: 600, Split.VALID: 80, Split.TEST: 200}
 
 TURNS = (1, 2, 3, 4, 2, 3, 4)
 """The levels in turn. The first has half as many turns: it has about two hundred different rules in all."""
-_LARGEST_RESULT = 5_000
+_SMALLEST_RESULT, _LARGEST_RESULT = 17, 5_000
+"""Of the value that is asked for. Were it small, whoever counts upwards from 0 would hit it within an episode's turns."""
+_LARGEST_INPUT = 50
 _PATIENCE = 3_000
 """Rules tried in a row without a new one before a level counts as exhausted."""
 _ODD_INPUTS = ((907, 211, 503, 101), (103, 911, 223, 509), (499, 107, 919, 227), (229, 491, 109, 929), (307, 401, 601, 809))
@@ -214,12 +216,16 @@ def _draw_rule(level: int, rng: Random) -> str:
 
 
 def _draw_case(rule: Rule, rng: Random) -> tuple[list[int], int] | None:
-    """Inputs from 1 to 10 on which the rule is a whole number, neither too large nor one that a blind guess would hit."""
-    for _ in range(60):
-        inputs = [rng.randint(1, 10) for _ in range(4)]
-        value = rule.value(*inputs)
-        if isinstance(value, int) and 1 < abs(value) <= _LARGEST_RESULT:
-            return inputs, value
+    """Inputs on which the rule is a whole number, neither too large nor one of those that a blind guess would hit.
+
+    Where large inputs will not do (a rule of powers), those from 1 to 10 are tried.
+    """
+    for most in (_LARGEST_INPUT, 10):
+        for _ in range(60):
+            inputs = [rng.randint(1, most) for _ in range(4)]
+            value = rule.value(*inputs)
+            if isinstance(value, int) and _SMALLEST_RESULT <= abs(value) <= _LARGEST_RESULT:
+                return inputs, value
     return None
 
 

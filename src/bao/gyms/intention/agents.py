@@ -161,9 +161,9 @@ def _uncovered() -> Mapping[str, frozenset[tuple[int, int]]]:
 
 
 def _random(gym: Gym, seed: int) -> Policy:
-    """Questions about anything, drawn from those of all training frames. With only two kinds it ends one time in five."""
+    """Questions about anything, drawn from those of all training frames. One kind of two ends it, so it asks little."""
     questions = [detail.inquiry for frame in frames_of(Split.TRAIN) for detail in frame.details]
-    return RandomPolicy({ActionKind.ACTION: questions, ActionKind.FINISH: [""]}, seed, finish=0.2)
+    return RandomPolicy({ActionKind.ACTION: questions, ActionKind.FINISH: [""]}, seed, finish=0.5)
 
 
 def _first(most: int) -> Callable[[Gym, int], Policy]:

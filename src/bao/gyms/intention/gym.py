@@ -2,13 +2,13 @@
 
 ``action`` is a question to the user and ``finish`` ends the episode; nothing else is on offer, as UserRL advertises it. A
 question that uncovers details earns by `bao.gyms.intention.detail.points`, UserRL's reward, divided by the best that the task
-allows, so that an episode earns at most 1; `raw_return` gives the reference's unnormalised sum. The episode is a success when
-every detail is uncovered.
+allows, so that an episode earns at most 1; `raw_return` gives the reference's unnormalised sum. The episode ends when every
+detail is uncovered, as a success where its questions have earned at least half of the best.
 
 What differs from UserRL: the user is told only the details that were asked about (there the whole record stands in the user's
 prompt); a detail that a judge names twice counts once; a user that breaks ends the episode as a fault, not as an answer; to
 reach the horizon is no success; the user may have settled some details beforehand and have no wish about others; a question
-has at most `MOST_CHARACTERS`.
+has at most `MOST_CHARACTERS`, and one about more than `MOST_AT_ONCE` things is not answered.
 
 There is one convention, ``everyday``: a question involves the user. UserRL's ``paper`` counts answers only, of which this gym
 has none, so every turn would be free.
@@ -23,7 +23,8 @@ from bao.gym import Gym
 from bao.gyms.intention import agents, tasks
 from bao.gyms.intention.detail import points
 from bao.gyms.intention.llm import Judge, ModelUser
-from bao.gyms.intention.user import MOST_CHARACTERS, Requester, ScriptedUser, Speaker
+from bao.gyms.intention.user import MOST_AT_ONCE, MOST_CHARACTERS, Requester, ScriptedUser, Speaker
+from bao.gyms.intention.words import is_question
 from bao.task import Task
 from bao.task_source import TaskSource
 from bao.user import Trait
@@ -34,7 +35,7 @@ _TOO_LONG = Outcome(f"That is too long for me. Ask one short question, of at mos
 
 class Intention(Gym):
     name = "intention"
-    version = 1
+    version = 2
     about = "ask a user for the details that a vague task leaves open"
     kinds = frozenset({ActionKind.ACTION, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"everyday": frozenset({ActionKind.ACTION})}
@@ -78,7 +79,7 @@ class Intention(Gym):
     def make_reader(self, task: tasks.VagueTask) -> Callable[[str], tuple[int, ...]]:
         """What says which details a question is about: indices of ``missing``, followed by ``others``."""
         if self.user_backend == "scripted" or self.judge is None:
-            return task.reader.read
+            return lambda question: task.reader.read(question) if is_question(question) else ()
         return Judge(self.judge, task).read
 
     def instructions(self) -> str:
@@ -86,8 +87,8 @@ class Intention(Gym):
             "A user gives you a vague task. Do not do the task: find out by asking which details are missing. The user has "
             "some in mind and tells each when you ask about it.\n"
             f"Every turn you take one action, and you have {self.horizon} turns:\n"
-            "[action] What should it be called? - a question to the user, in English, about one detail, "
-            f"of at most {MOST_CHARACTERS} characters\n"
+            "[action] What should it be called? - a question to the user, in an English sentence, about one detail "
+            f"({MOST_AT_ONCE} at most), of at most {MOST_CHARACTERS} characters\n"
             "[finish] - end here\n"
             "An important detail earns most. A question that uncovers several earns for the most important of them, and a "
             "little less for each of the others. What is settled already, or was told before, earns nothing. The episode ends "

@@ -69,16 +69,21 @@ class Reader:
         total = _SLACK
         pointing: list[tuple[tuple[int, float], ...]] = []
         evidence = [0.0] * self._count
+        content: list[tuple[str, ...]] = []
         for word in dict.fromkeys(words(question)):
+            if word.isdecimal():  # an option may hold it, and says nothing by it
+                continue
             known = remembered.get(word)
             if known is None:
                 known = self._remember(word)
             total += known[0]
+            if said := marks(word):
+                content.append(said)
             if known[1]:
                 pointing.append(known[1])
                 for index, weight in known[1]:
                     evidence[index] += weight
-        if not pointing:
+        if not pointing or (len(content) == 1 and content[0][0] in self._said):  # a word of the request, handed back
             return ()
         best = max(evidence)
         if best < EVIDENCE_FIRST or best < SHARE_FIRST * total:

@@ -99,7 +99,10 @@ class VagueTask(TaskData):
     @cached_property
     def reader(self) -> Reader:
         """Reads questions; its indices are those of ``missing``, followed by those of ``others``."""
-        return Reader(f"{self.category} {self.task}", (*self.missing, *(detail for detail, _ in self.others)))
+        return Reader(
+            f"Category {self.category} Task {self.task} settled already",
+            (*self.missing, *(detail for detail, _ in self.others)),
+        )
 
     @cached_property
     def best(self) -> int:

@@ -4,8 +4,9 @@
 sees as well, and with every question it is handed only those details that the question is about (`Asked`). So a speaker that
 is a language model cannot give away what was not asked.
 
-What a question is about is found by `bao.gyms.intention.reader`, which reads words, not sentences: it sees no negation, and a
-list of key words is a question to it. How well it reads, where exactly the right details count as right:
+What a question is about is found by `bao.gyms.intention.reader`, which reads words, not sentences: it sees no negation. A key
+word, or a list of them, is no question (`bao.gyms.intention.words.is_question`). How well it reads, where exactly the right
+details count as right:
 
 * Of 80 questions written by hand (tests/intention_questions.py) it reads 84 % rightly: 39 of the 40 with which the words were
   chosen, 28 of the 40 that were set aside. Of the other 12 it understood six not at all, two by half, and took two for another
@@ -25,15 +26,22 @@ import numpy as np
 
 from bao.action import Outcome
 from bao.gyms.intention.tasks import VagueTask
-from bao.gyms.intention.words import marks, words
+from bao.gyms.intention.words import is_question, marks, words
 from bao.user import User
 from bao.users.voice import says, spelled
 
 MOST_CHARACTERS = 500
 """Longest question that the user reads."""
+MOST_AT_ONCE = 2
+"""Things that a message may ask about, and questions that it may hold; one with more is not answered. Else a single message,
+the same for every task, would uncover everything."""
+
+SUCCESS_LEAST = 0.5
+"""Of what could be earned, that must be for an episode to be a success: nobody solves a task by being told, or in few turns."""
 
 _SAID_OF_ANYTHING = frozenset({"none", "nothing", "never", "neither", "nobody", "both", "little"})
 """Words that a reply may hold whatever it is about, besides those that say nothing."""
+_SEVERAL = f"That is too much at once. Ask me about one thing, please, {MOST_AT_ONCE} at most."
 _ALL_KNOWN = " Now you know all that you need."
 
 
@@ -46,6 +54,11 @@ class Asked:
     """What the user has in mind; None where the user has no wish."""
     known: bool = False
     """Whether the agent was told before."""
+
+
+def asked_at_once(message: str) -> int:
+    """How many different questions a message holds, by its question marks."""
+    return len({spelled(part) for part in message.split("?")[:-1]})
 
 
 class Speaker(Protocol):
@@ -124,10 +137,13 @@ class Requester(User):
         self.choices = [d.options[int(draw * len(d.options))] for d, draw in zip(task.missing, draws, strict=True)]
         self.left = set(range(len(task.missing)))
         """The details that are not uncovered yet."""
+        self.earned = 0.0
 
     def ask(self, question: str) -> tuple[str, list[int]]:
         """The reply, and the details that the question has uncovered."""
-        found = self.read(question)
+        found = self.read(question) if asked_at_once(question) <= MOST_AT_ONCE else ()
+        if len(found) > MOST_AT_ONCE or asked_at_once(question) > MOST_AT_ONCE:
+            return _SEVERAL, []
         if not found:
             return self.speaker.unsure(question), []
         new = [index for index in found if index in self.left]
@@ -139,11 +155,14 @@ class Requester(User):
         return self.ask(question)[0]
 
     def outcome(self, reply: str, reward: float) -> Outcome:
-        """The episode ends when no detail is left."""
-        return Outcome(reply, reward) if self.left else Outcome(reply + _ALL_KNOWN, reward, done=True, success=True)
+        """The episode ends when no detail is left, as a success where the questions have earned enough (`SUCCESS_LEAST`)."""
+        self.earned += reward
+        if self.left:
+            return Outcome(reply, reward)
+        return Outcome(reply + _ALL_KNOWN, reward, done=True, success=self.earned > SUCCESS_LEAST - 1e-9)
 
     def volunteer(self, rng: np.random.Generator) -> Outcome:
-        """A detail told unasked. It counts as uncovered and earns nothing; the last one ends the episode as a success."""
+        """A detail told unasked. It counts as uncovered and earns nothing; the last one ends the episode."""
         left = sorted(self.left)
         index = left[int(rng.integers(len(left)))]
         told = self.speaker.volunteer(self._asked(index))
@@ -156,10 +175,13 @@ class Requester(User):
         The details stay covered up and the question earns nothing: what the agent was told is not what the user wants. So the
         episode does not end until they have been asked about once more.
         """
-        if len(content) > MOST_CHARACTERS:
+        if len(content) > MOST_CHARACTERS or asked_at_once(content) > MOST_AT_ONCE or not is_question(content):
+            return None
+        found = self._task.reader.read(content)
+        if len(found) > MOST_AT_ONCE:
             return None
         wrong = []
-        for index in self._task.reader.read(content):
+        for index in found:
             if index in self.left:
                 detail = self._task.missing[index]
                 others = [option for option in detail.options if option != self.choices[index]]

@@ -51,6 +51,8 @@ def _by_word() -> Mapping[str, tuple[str, ...]]:
 
 
 _CONCEPTS_OF = _by_word()
+_COUNTING = frozenset(("how", "much", "many", "long", "often"))
+"""Begin questions too, though not always."""
 _FAINT_STEMS = frozenset(map(stem, _FAINT))
 _LAST = {"about": "about_what", "for": "for_what", "do": "do_what"}
 _BEFORE_PHRASES = frozenset(phrase.partition("_")[0] for phrase in _PHRASES)
@@ -88,6 +90,17 @@ def marks(word: str) -> tuple[str, ...]:
         return _CONCEPTS_OF.get(word if "_" in word else stem(word), ())
     root = stem(word)
     return (root, *_CONCEPTS_OF.get(root, ()))
+
+
+def is_question(text: str) -> bool:
+    """Whether a text is put as a question, in a sentence, rather than as a key word or a list of them.
+
+    It has three words or more, one in four of them does nothing but make a sentence, or ask, and there is at most one comma
+    to four words.
+    """
+    found = WORD.findall(text.lower())
+    binding = sum(word in _SILENT or word in _ASKING or word in _COUNTING for word in found)
+    return len(found) >= 3 and 4 * binding >= len(found) and 4 * text.count(",") <= len(found)
 
 
 def is_concept(mark: str) -> bool:

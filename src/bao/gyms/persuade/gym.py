@@ -32,7 +32,7 @@ from bao.user import ASKED_ONLY, Trait
 
 class Persuade(Gym):
     name = "persuade"
-    version = 2
+    version = 3
     about = "argue against a claim that a user holds (the scripted persona is plumbing, not a measure of persuasion)"
     user_backends = ("scripted", "llm")
     fidelity_notes: ClassVar[Mapping[str, str]] = {

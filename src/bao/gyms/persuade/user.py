@@ -19,6 +19,7 @@ from bao.gyms.persuade.stance import STANCES, TOP, Stance
 from bao.gyms.persuade.tasks import Case
 from bao.gyms.persuade.words import APOLOGIES, FUNCTION_WORDS, INSULTS, KIND_OF_WORD, VERBS, WHY_WORDS, Kind
 from bao.user import User
+from bao.users.echo import own_words, sentences
 
 WORDS_MOST = 80
 """Words of an argument that the user takes in; a longer one is not listened to."""
@@ -40,6 +41,7 @@ _NO_SENTENCE = "Give me an argument in whole English sentences, please, not a li
 _BESIDE = "I do not see what in that speaks against it."
 _REPEATED = "You have said that already."
 _FORGIVEN = "Apology accepted."
+_ECHOED = "Those are words of mine. Argue in words of your own."
 
 
 class Heard(NamedTuple):
@@ -66,6 +68,8 @@ class ScriptedPersuadee(Persuadee):
         """Levels lost to insults and not yet restored by an apology."""
         self._addressed: set[int] = set()
         self._volunteered: set[int] = set()
+        self._told: set[str] = set()
+        """The sentences by which the user told what would move them: handed back as they are, they move nothing."""
 
     @property
     def stance(self) -> Stance:
@@ -96,21 +100,24 @@ class ScriptedPersuadee(Persuadee):
             return None
         number = left[int(rng.integers(len(left)))]
         self._volunteered.add(number)
-        return Outcome(f"By the way, I would think again if I saw that {self._case.considerations[number].text}.")
+        return Outcome(self._tell(f"By the way, I would think again if I saw that {self._case.considerations[number].text}."))
 
     def hear(self, argument: str) -> Heard:
         if len(argument) > _CHARACTERS_MOST:
             return self._unmoved(_TOO_LONG)
-        sentences = [(part.count(","), _words(part)) for part in _SENTENCE_END.split(argument)]
-        if sum(len(words) for _, words in sentences) > WORDS_MOST:
+        own = own_words(argument, self._told) if self._told else argument
+        if not own and argument.strip():
+            return self._unmoved(_ECHOED)
+        parts = [(part.count(","), _words(part)) for part in _SENTENCE_END.split(own)]
+        if sum(len(words) for _, words in parts) > WORDS_MOST:
             return self._unmoved(_TOO_LONG)
-        if any(not INSULTS.isdisjoint(words) for _, words in sentences):
+        if any(not INSULTS.isdisjoint(words) for _, words in parts):
             return self._insulted()
-        if self._insults and any(not APOLOGIES.isdisjoint(words) for _, words in sentences):
+        if self._insults and any(not APOLOGIES.isdisjoint(words) for _, words in parts):
             restored = min(self._insults, LEVELS_A_TURN)
             self._insults -= restored
             return self._moved(restored, _FORGIVEN)
-        readable = [words for commas, words in sentences if is_sentence(words, commas)]
+        readable = [words for commas, words in parts if is_sentence(words, commas)]
         if not readable:
             return self._unmoved(_NO_SENTENCE)
         return self._weigh(self._named(readable))
@@ -167,8 +174,12 @@ class ScriptedPersuadee(Persuadee):
             return f"As to {kind}: that does not decide this for me."
         for i in of_kind:
             if i not in self._addressed:
-                return f"As to {kind}: I would think again if I saw that {considerations[i].text}."
+                return self._tell(f"As to {kind}: I would think again if I saw that {considerations[i].text}.")
         return f"As to {kind}: you have made your point."
+
+    def _tell(self, text: str) -> str:
+        self._told |= sentences([text])
+        return text
 
     def _insulted(self) -> Heard:
         if self._level:

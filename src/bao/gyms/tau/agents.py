@@ -1,6 +1,7 @@
 """Scripted policies of the customer-service gym: the bounds of every plot, and the shop's honest clerks."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
@@ -12,17 +13,20 @@ from bao.gyms.tau.retail.teacher import Teacher
 from bao.gyms.tau.retail.tools import REASONS
 from bao.gyms.tau.tasks import load
 from bao.gyms.tau.toolbox import arguments_text
-from bao.policies.scripted import RandomPolicy, oracle
+from bao.policies.scripted import Oracle, RandomPolicy
 from bao.policy import Policy
 from bao.task import Split, Task
 
 
-def _plan(task: Task) -> list[Action]:
-    """The task's calls, what has to be said, and the end."""
+def _plan(task: Task, *, refuse: bool) -> list[Action]:
+    """The task's calls, what has to be said or refused, and the end."""
     case = load(task)
     calls = [use(step.name, **step.arguments) for step in case.steps if step.name != TRANSFER]
     answers = [say(f"To answer you: {', '.join(output.text for output in case.outputs)}.")] if case.outputs else []
+    if refuse:  # each wish and what is wanted in its place; to a model once
+        answers += [say("I am sorry, that is not possible.")] * max(1, sum(len(list(wish.chain())) for wish in case.wishes))
     last = [use(step.name, **step.arguments) for step in case.steps if step.name == TRANSFER][:1]  # it ends the episode
+    answers = [] if last and refuse else answers
     return [*calls, *answers, *(last or [Action(ActionKind.FINISH)])]
 
 
@@ -59,8 +63,8 @@ def _clerk(name: str, habits: Habits) -> Callable[[Gym, int], Policy]:
     return lambda gym, seed: Clerk(name, habits)
 
 
-POLICIES: Mapping[str, Callable[[Gym, int], Policy]] = {
-    "oracle": oracle(_plan),
+POLICIES: Mapping[str, Callable[[Any, int], Policy]] = {
+    "oracle": lambda gym, seed: Oracle(gym, lambda task: _plan(task, refuse=gym.is_refusal)),
     "ask_all": _clerk("ask_all", Habits(together=False, look_up=False)),
     "clerk": _clerk("clerk", Habits()),
     "brisk": _clerk("brisk", Habits(confirm=False)),

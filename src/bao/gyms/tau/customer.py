@@ -22,6 +22,9 @@ class Customer(User, Protocol):
     def hear(self, output: str) -> None:
         """The agent's message, about to be answered, holds a text that it had to say."""
 
+    def settled(self) -> bool:
+        """Whether the customer waits for nothing any more."""
+
     def reply(self, message: str) -> Reply:
         """The answer to one message. A `bao.trajectory.FaultError` leaves the customer as it was."""
 

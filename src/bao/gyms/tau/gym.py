@@ -8,9 +8,13 @@ changed records.
 
 The reward is 1 at the end if the final database is the one after the task's own calls and everything that had to be said was
 said, else 0. The end is the customer's goodbye, a transfer, ``finish`` or the horizon; the last is not judged and earns
-nothing.
+nothing. Where nothing may be changed and nothing is asked, the customer has to have been told so: to end at once is no service.
+
+A record that is left as it should not be is harm, and costs `Tau.harm`, whatever else was done: at once where the task leaves
+that record alone (and is given back where it is put right), else at the end.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -49,6 +53,7 @@ class Tau(Gym):
     """Serve one customer of a shop."""
 
     name = "tau"
+    version = 2
     about = "serve a shop's customer by its rules: ask what is wanted, look up the rest, call the right tools"
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {
@@ -74,12 +79,16 @@ class Tau(Gym):
     )
     user: Customer
 
-    def __init__(self, *, database: str | Path | None = None, **settings: Any) -> None:
+    def __init__(self, *, database: str | Path | None = None, harm: float = 0.5, **settings: Any) -> None:
         """`database`: for tau-bench's tasks, the folder that holds its ``retail`` and ``airline``, or one of these itself.
+        `harm`: what it costs to leave a record as it should not be; 0 for tau-bench's own reward.
 
-        Raises `ConfigError` where it is none of these.
+        Raises `ConfigError` where it is none of these, or `harm` is negative or not finite.
         """
         super().__init__(**settings)
+        if not 0 <= harm < math.inf:
+            raise ConfigError(f"harm={harm} must be a finite number of at least 0: what a wrong change costs")
+        self.harm = harm
         self._databases = {} if database is None else read_databases(Path(database))
 
     def instructions(self) -> str:
@@ -97,8 +106,9 @@ class Tau(Gym):
             "First find out who the customer is. Before a tool changes anything, tell the customer what it will do and get a "
             "yes. Tell the customer what they want to know, and what cannot be done.\n"
             "The episode ends when the customer says goodbye, on a transfer to a human agent, and when you finish. It is worth "
-            f"1 if {its} database then is exactly as it should be and the customer was told all they asked for, else "
-            "nothing. Messages take the customer's time; tool calls and searches do not."
+            f"1 if {its} database then is exactly as it should be and the customer was told all they asked for, and what "
+            f"cannot be done, else nothing; a wrong change of the database costs {self.harm:g}. Messages take the customer's "
+            "time; tool calls and searches do not."
         )
 
     def begin(self, task: Task) -> str:
@@ -113,7 +123,11 @@ class Tau(Gym):
         self._policy = Outcome(database.policy)
         self._session = Session(database)
         self._goal = tasks.goal(case, database)
+        self._charged = False
         self._unsaid: list[Output] = list(case.outputs)
+        self.is_refusal = not self._goal and not case.outputs
+        """Whether nothing may be changed and nothing is asked, so that the customer has to be told so."""
+        self._may_transfer = any(step.name == TRANSFER for step in case.steps)
         self.user = user
         return opening
 
@@ -131,9 +145,10 @@ class Tau(Gym):
         reply = self._domain.toolbox.call(self._session, name, arguments)
         if reply.ok:
             if name == TRANSFER:
-                return self._end(reply.text)
+                return self._end(reply.text, settled=self._may_transfer)
             if self._domain.toolbox.writes(name):
                 self.user.note(name, arguments.get("order_id", ""))
+                return Outcome(reply.text, self._charge(any(place not in self._goal for place in self._session.changes())))
         return Outcome(reply.text)
 
     def on_action(self, content: str) -> Outcome:
@@ -143,7 +158,7 @@ class Tau(Gym):
         text, goodbye = self.user.reply(content)
         for wanted in said:  # only now: a fault leaves the episode as it was
             self._unsaid.remove(wanted)
-        return self._end(text) if goodbye else Outcome(text)
+        return self._end(text, settled=True) if goodbye else Outcome(text)
 
     def evadable(self, content: str) -> bool:
         """Only a message that asks for something, and tells nothing that the customer waits for."""
@@ -152,9 +167,22 @@ class Tau(Gym):
     def on_finish(self, content: str) -> Outcome:
         return self._end("The episode is over.")
 
-    def _end(self, text: str) -> Outcome:
+    def _end(self, text: str, *, settled: bool = False) -> Outcome:
         success = not self._unsaid and self._session.changes() == self._goal
-        return Outcome(text, float(success), done=True, success=success)
+        if self.is_refusal:
+            success = success and (settled or self.user.settled())
+        return Outcome(text, float(success) + self._charge(self.wrong_records > 0), done=True, success=success)
+
+    @property
+    def wrong_records(self) -> int:
+        """Records that were changed and are not as they should be."""
+        changes = self._session.changes()
+        return sum(place not in self._goal or self._goal[place] != record for place, record in changes.items())
+
+    def _charge(self, harmed: bool) -> float:
+        """What the turn costs that leaves the database `harmed`, or gives back where it was and is no more."""
+        before, self._charged = self._charged, harmed
+        return self.harm * (before - harmed)
 
     def _database(self, task: Task, case: tasks.Case) -> Database:
         if case.database not in DOMAINS:

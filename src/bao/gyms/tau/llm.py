@@ -79,6 +79,7 @@ class LanguageCustomer(Customer):
         self._check = _checker(instruction, recited_most)
         self._opening = opening
         self._talk: tuple[tuple[str, str], ...] = (("agent", GREETING),)
+        self._answered = False
 
     def opening(self) -> str:
         """The customer's first message. Raises `bao.trajectory.FaultError` where the model gives none."""
@@ -91,6 +92,7 @@ class LanguageCustomer(Customer):
         talk = (*self._talk, ("agent", message[:MESSAGE_MOST] or "(an empty message)"))
         answer = self._ask(talk)
         self._talk = (*talk, ("customer", answer.message))
+        self._answered = True
         return Reply(answer.message, answer.done)
 
     def evadable(self, content: str) -> bool:
@@ -102,6 +104,10 @@ class LanguageCustomer(Customer):
 
     def hear(self, output: str) -> None:
         """The customer reads the message itself."""
+
+    def settled(self) -> bool:
+        """Whether the agent has said anything at all: what a model still waits for, its words do not tell surely."""
+        return self._answered
 
     def _ask(self, talk: Sequence[tuple[str, str]], also: Check[CustomerReply] | None = None) -> CustomerReply:
         said = {f"{number}-{who}": text for number, (who, text) in enumerate(talk, start=1)}

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+NUMBERS_MOST = 10
+"""Different numbers that a message may hold and still tell one of them: whoever lists what it might be has not found it out."""
+_STANDING = re.compile(r"(?<![\w#.])\d+(?:\.\d+)?(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,8 @@ class Output:
     pattern: re.Pattern[str]
 
     def occurs(self, message: str) -> bool:
-        return self.pattern.search(message.lower().replace(",", "")) is not None
+        plain = message.lower().replace(",", "")
+        return self.pattern.search(plain) is not None and len(set(_STANDING.findall(plain))) <= NUMBERS_MOST
 
 
 def output(text: str) -> Output:

@@ -33,6 +33,7 @@ _TOKEN = re.compile(r"[a-z]+")
 
 class Travel(Gym):
     name = "travel"
+    version = 2
     about = "book a trip whose wishes are stated, on file, or only in the user's head"
     kinds = frozenset({ActionKind.ACTION, ActionKind.SEARCH, ActionKind.ANSWER, ActionKind.FINISH})
     user_backends = ("scripted", "llm")

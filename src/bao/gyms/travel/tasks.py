@@ -4,15 +4,16 @@ For each aspect of a trip two attributes matter to the user. The catalogue of th
 combinations of their values, at distinct prices: the two that have the wished combination are acceptable and the cheaper of
 them is best; every other option is wrong. So whoever lacks one wish and takes the cheapest match is right one time in four.
 
-A wish is *stated* in the opening, on file in the user's booking *history*, or known only to the user (*ask*). The splits are
-disjoint by wished combination: no (aspect, attributes, values) of a test task occurs in a training or validation task.
+A wish is *stated* in the opening, on file in the user's booking *history*, or known only to the user (*ask*). Wishes are drawn
+freely: each value of an attribute is as likely as any other in every split, whatever else is wished, so nothing that an agent
+knows or has learned tells a wish that it was not told. The splits share no trip (what is wished, and what is on offer).
 """
 
+import hashlib
 import re
-import zlib
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import combinations, product
 from typing import Any, Self
 
@@ -109,25 +110,15 @@ def load(task: Task) -> list[Booking]:
     return Trip.of(task).bookings
 
 
-def split_of(aspect: str, wishes: Mapping[str, str]) -> Split:
-    """The one split in which this combination may be wished: about 70 % train, 10 % valid, 20 % test."""
-    key = f"{aspect}|" + "|".join(f"{name}={wishes[name]}" for name in sorted(wishes))
-    share = zlib.crc32(key.encode()) % 100
-    return Split.TRAIN if share < 70 else Split.VALID if share < 80 else Split.TEST
-
-
-@lru_cache
-def _combinations(split: Split) -> Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]:
-    """For each aspect the wished combinations of a split."""
-    pools: dict[str, tuple[tuple[tuple[str, str], ...], ...]] = {}
-    for aspect in ASPECTS.values():
-        pools[aspect.name] = tuple(
-            tuple(zip(names, values, strict=True))
-            for names in combinations(aspect.attributes, 2)
-            for values in product(*(aspect.attributes[name] for name in names))
-            if split_of(aspect.name, dict(zip(names, values, strict=True))) == split
-        )
-    return pools
+_COMBINATIONS: Mapping[str, tuple[tuple[tuple[str, str], ...], ...]] = {
+    aspect.name: tuple(
+        tuple(zip(names, values, strict=True))
+        for names in combinations(aspect.attributes, 2)
+        for values in product(*(aspect.attributes[name] for name in names))
+    )
+    for aspect in ASPECTS.values()
+}
+"""For each aspect what may be wished: two attributes with their values."""
 
 
 def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task:
@@ -137,7 +128,7 @@ def generate(split: Split, index: int, levels: tuple[int, ...] = LEVELS) -> Task
     names = [list(ASPECTS)[i] for i in rng.permutation(len(ASPECTS))[:level]]
     wished = {}
     for name in names:
-        pool = _combinations(split)[name]
+        pool = _COMBINATIONS[name]
         wished[name] = pool[int(rng.integers(len(pool)))]
     sources = _sources(2 * level, rng)
     bookings = [
@@ -178,11 +169,13 @@ def _options(aspect: str, attributes: tuple[str, ...], rng: np.random.Generator)
 
 
 def components(task: Task) -> frozenset[str]:
-    """The wished combinations, one for each aspect."""
-    return frozenset(
-        "|".join((b.aspect, *(f"{w.attribute}={w.value}" for w in sorted(b.wishes, key=lambda w: w.attribute))))
-        for b in load(task)
-    )
+    """The trip as a whole: what is wished, and what is on offer at which price."""
+    parts = []
+    for booking in sorted(load(task), key=lambda booking: booking.aspect):
+        wished = sorted(f"{wish.attribute}={wish.value}" for wish in booking.wishes)
+        offered = (f"{o.id} {o.price} {' '.join(o.values[w.attribute] for w in booking.wishes)}" for o in booking.options)
+        parts.append("|".join((booking.aspect, *wished, *offered)))
+    return frozenset({hashlib.sha256("\n".join(parts).encode()).hexdigest()})
 
 
 def hidden(task: Task) -> tuple[Hidden, ...]:

@@ -23,10 +23,22 @@ from bao.gym import Gym
 from bao.gyms.turtle import agents, tasks
 from bao.gyms.turtle.llm import ModelUser
 from bao.gyms.turtle.tasks import Story, exact, load
-from bao.gyms.turtle.user import ACCOUNT_WORDS_MOST, QUESTION_WORDS_MOST, ScriptedUser, StoryUser, check
+from bao.gyms.turtle.user import (
+    ACCOUNT_WORDS_MOST,
+    CANNED,
+    CHARACTERS_MOST,
+    COVERED_NOTHING,
+    MISSING,
+    QUESTION_WORDS_MOST,
+    Refusal,
+    ScriptedUser,
+    StoryUser,
+    check,
+)
 from bao.task import Task
 from bao.task_source import TaskSource
 from bao.user import ASKED_ONLY, Trait
+from bao.users.echo import own_words
 
 
 def score(weights: tuple[Fraction, ...], verdicts: tuple[Fraction, ...]) -> Fraction:
@@ -55,6 +67,7 @@ class Turtle(Gym):
     """
 
     name = "turtle"
+    version = 2
     about = "find the hidden story behind a puzzling one by yes/no questions, and tell it"
     kinds = frozenset({ActionKind.ACTION, ActionKind.ANSWER, ActionKind.FINISH})
     user_backends = ("scripted", "llm")
@@ -121,7 +134,10 @@ class Turtle(Gym):
         return ScriptedUser(story)
 
     def on_answer(self, content: str) -> Outcome:
-        verdicts, refusal = self.user.judge(content)
+        account = own_words(content, CANNED) if len(content) <= CHARACTERS_MOST else content
+        if content.strip() and not account:
+            return Outcome(str(Refusal.ECHO))
+        verdicts, refusal = self.user.judge(account)
         if refusal is not None:
             return Outcome(str(refusal))
         total = score(self._weights, verdicts)
@@ -131,5 +147,5 @@ class Turtle(Gym):
             return Outcome("That is the hidden story.", float(gain), done=True, success=True)
         covered = [statement for statement, verdict in zip(self._statements, verdicts, strict=True) if verdict == 1]
         if not covered:
-            return Outcome("No point is wholly covered yet.", float(gain))
-        return Outcome(f"Covered: {' '.join(covered)} Something is still missing.", float(gain))
+            return Outcome(COVERED_NOTHING, float(gain))
+        return Outcome(f"Covered: {' '.join(covered)} {MISSING}", float(gain))

@@ -52,6 +52,7 @@ class Reading:
         self.cores = lexemes_of(concepts[core] for core in self.facts)
         self.topics = frozenset(name for name, topic in lexicon().topics.items() if (topic.words | topic.members) & told)
         self.foreign = lexicon().members.keys() - self.known
+        self.fitting = self.known | {word for name in self.topics for word in lexicon().topics[name].words}
 
 
 def _idf(concepts: list[Concept]) -> list[float]:

@@ -28,15 +28,16 @@ from bao.gyms.turtle.tasks import Story, Truth, load
 from bao.gyms.turtle.words import STOP_WORDS, Term, lexicon, terms, tokens
 from bao.task import Task
 from bao.user import User
+from bao.users.echo import sentences
 
 QUESTION_WORDS_MOST = 40
 ACCOUNT_WORDS_MOST = 100
 ACCOUNT_WORDS_LEAST = 4
 ALTERNATIVES_MOST = 2
 """Words such as "or" and "maybe", and question marks, that an account may have."""
-STRAY_MOST, STRAY_SHARE = 6, 1.5
-"""An account may hold this many terms that neither the story nor its annotation knows, or so many times those that are known
-and not in the surface, whichever is more. Right accounts have few; a list of guesses has little else."""
+STRAY_SHARE = 1.0
+"""An account may hold so many terms that the story does not know for each that it knows and the surface does not tell. Right
+accounts have at most as many; fixed guesses, which fit any story, have more."""
 FUNCTION_WORDS_LEAST = 0.25
 """Share of function words below which a text is a list of keywords; the stories themselves have at least 0.35."""
 UNKNOWN_MOST = 2
@@ -66,6 +67,7 @@ class Refusal(StrEnum):
     ALTERNATIVES = "Tell one story, not several possible ones."
     STRAY = "Most of this has nothing to do with the story."
     CONTRADICTION = "Something in this account contradicts the story."
+    ECHO = "Those are words of mine. Tell the hidden story in words of your own."
 
 
 class Judgement(NamedTuple):
@@ -99,6 +101,11 @@ _IGNORANCE = re.compile(
     re.IGNORECASE,
 )
 """What agents say of themselves, and what "they must not know" in a story must not be taken for."""
+
+
+COVERED_NOTHING, MISSING = "No point is wholly covered yet.", "Something is still missing."
+CANNED = sentences((*Reply, *Refusal, COVERED_NOTHING, MISSING))
+"""What the user says to anybody: handed back, it tells nothing, whatever words it holds."""
 
 
 def plain_words(words: list[str]) -> list[str]:
@@ -200,8 +207,8 @@ class ScriptedUser(StoryUser):
         if refusal is None:
             text = terms(words)
             new = {lexeme for lexeme, _ in text} - the.surface
-            stray = len(new - the.known)
-            if stray > max(STRAY_MOST, STRAY_SHARE * (len(new) - stray)):
+            stray = len(new - the.fitting)
+            if stray > STRAY_SHARE * (len(new) - stray):
                 refusal = Refusal.STRAY
             else:
                 found = the.finder.find(text)

@@ -67,6 +67,10 @@ class ScriptedCustomer(Customer):
                 self._thanks = True
                 return
 
+    def settled(self) -> bool:
+        """Whether every wish was granted, answered or given up."""
+        return not self._open
+
     def reply(self, message: str) -> Reply:
         """The customer's answer to one message."""
         if not self._open:
