@@ -26,8 +26,8 @@ from bao.measures.setting import other_settings
 from bao.trajectory import Trajectory
 
 HEADLINE = (
-    "score", "success", "pass_at_u", "pass_hat", "user_effort", "user_involvement_rate", "questions", "verbosity", "idle_searches",
-    "repeated_questions",
+    "score", "success", "pass_at_u", "pass_hat", "user_effort", "user_involvement_rate", "questions", "verbosity",
+    "idle_searches", "repeated_questions",
     "satisfaction", "turns", "tokens", "unparsable", "money", "repeated", "zero_information", "embedding_diversity",
 )  # fmt: skip
 """What is compared where no measure is named; those that a run has no figure for are left out. Of ``pass_at_u`` and
