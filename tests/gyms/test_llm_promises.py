@@ -155,7 +155,7 @@ BREAKS = {"intention": {"covered": [99]}, "travel": {"about": "?"}}
 def test_a_turn_that_broke_has_not_been_taken(name: str, how: Any) -> None:
     """Every turn breaks before it is taken: nobody is told more or less, in reply or in prompt, than where none does."""
     turns = [Action(kind, content.replace("It", said)) for said in ("It", "That") for kind, content in TURNS[name]]
-    turns *= 1 if name == "intention" and how is not broken else 2  # what it has judged cannot break once more
+    turns = turns[:1] if name == "intention" and how is not broken else turns * 2  # what was judged cannot break once more
     writes, llm = fake(name)
     gym = playing(name, llm)
     _, sound = fake(name)
