@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bao.errors import ConfigError, RunError
+from bao.evaluation.checked import checks_of, warn_unchecked
 from bao.evaluation.players import Folders, Player, check_told, open_player
 from bao.evaluation.results import EPISODES, SUMMARY, EvaluationResult, write_summary
 from bao.evaluation.settings import RUNNING, EvaluationJob
@@ -45,6 +46,7 @@ def evaluate(policy: Any, job: EvaluationJob, folders: Folders, progress: Progre
         _open(out, ref, player, job, series, weight)
     missing = {weight: out for weight, out in folders.items() if not _is_finished(out, job)}
     if missing:
+        warn_unchecked(job.gym, progress)
         player.play(missing, series, progress)
     for out in missing.values():
         _summarize(out, job, progress)
@@ -113,6 +115,8 @@ def _summarize(out: Path, job: EvaluationJob, progress: Progress) -> None:
     summary = summarize(
         iterate_episodes(out / EPISODES), seed=job.seed, resamples=job.settings.resamples, setting=setting_of(job.gym)
     )
+    if checks := checks_of(job.gym):
+        summary["checks"] = checks
     write_summary(out, summary)
     discard_log(out)
     logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])

@@ -157,6 +157,8 @@ def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode:
         summary |= {name: before[name] for name in ("money", "prices") if name in before}
     if encode is None:
         summary["embedding_diversity"] = before.get("embedding_diversity")
+    if "checks" in before:
+        summary["checks"] = before["checks"]
     write_summary(result.folder, summary)
     return replace(result)
 

@@ -1,4 +1,4 @@
-"""Labelled questions for a model that plays or judges intention (`bao.gyms.probe`): about the frames of its tasks as a whole."""
+"""Labelled questions for a model that plays or judges intention (`bao.gyms.probe`), about its frames as a whole."""
 
 from collections.abc import Sequence
 

@@ -46,10 +46,10 @@ def label(reading: Reading) -> str:
     def one(literal: Any) -> str:
         if literal.feature < 0:
             return f"{'<' if literal.denied else '>'}{literal.than[0]:g}"
-        return ("!" if literal.denied else "") + table().features[literal.feature].name
+        return f"{'!' if literal.denied else ''}{table().features[literal.feature].name}"
 
     said = (" and " if reading.every else " or ").join("|".join(map(one, clause)) for clause in reading.clauses)
-    return f"!{said}" if reading.denied else str(said)
+    return f"!{said}" if reading.denied else said
 
 
 def _both(puzzles: Sequence[Puzzle], question: str, reading: Reading) -> Iterator[Probe]:
