@@ -125,7 +125,7 @@ def _reasons(found: ModelVerdict, leaky: float) -> list[str]:
         reasons.append(
             f"only {found.own_words:.0%} of its replies serve, less than {OWN_WORDS_LEAST:.0%}: rules say the others"
         )
-    if found.yes is not None and abs(found.yes["bias"]) > YES_BIAS_MOST:
+    if found.yes is not None and round(abs(found.yes["bias"]), 6) > YES_BIAS_MOST:
         word = "oftener" if found.yes["bias"] > 0 else "more seldom"
         reasons.append(
             f"it says yes in {found.yes['said']:.0%}, {word} than is right ({found.yes['right']:.0%}) by more than "

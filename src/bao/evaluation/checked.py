@@ -10,19 +10,10 @@ from bao.users.checked import Checked
 from bao.users.settings import LLMSettings, llm_settings
 
 _RECORDED = (
-    "checked",
-    "fit",
-    "reasons",
-    "questions",
-    "accuracy",
-    "own_words",
-    "yes",
-    "leaks",
-    "malformed",
-    "repaired",
-    "faults",
-)
-_RECORDED += ("seconds", "settings")
+    "checked", "fit", "reasons", "questions", "accuracy", "own_words", "yes", "leaks", "malformed", "repaired", "faults",
+    "seconds", "settings",
+)  # fmt: skip
+"""What of a record goes into a summary."""
 
 
 def models_of(section: GymSection) -> dict[str, LLMSettings]:
