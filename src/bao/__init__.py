@@ -7,7 +7,7 @@ Nouns are imported when they are first asked for, so that ``import bao`` is quic
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bao.verbs import compare, evaluate, frontier, load, prices, report, run, sweep
+from bao.verbs import check_judge, check_user, compare, evaluate, frontier, load, prices, report, run, sweep
 
 if TYPE_CHECKING:
     from bao.action import Action, ActionKind, Outcome, Parsed, ParseFault, parse, render, tool_schema
@@ -53,6 +53,6 @@ __all__ = [
     "ASKED_ONLY", "Action", "ActionKind", "BaoError", "Belief", "ConfigError", "DataError", "EvaluationResult", "Fault",
     "FaultError", "Gym", "Hidden", "Outcome", "ParseFault", "Parsed", "Policy", "RunError", "Split", "StopReason", "Task",
     "TaskData", "TaskSet", "TaskSource", "Text", "TokenTrace", "Trait", "Trajectory", "Turn", "Until", "User", "by_index",
-    "compare", "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse", "prices", "render", "report",
-    "run", "sweep", "tool_schema",
+    "check_judge", "check_user", "compare", "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse",
+    "prices", "render", "report", "run", "sweep", "tool_schema",
 ]  # fmt: skip

@@ -234,6 +234,11 @@ class Gym(gymnasium.Env[str, Action]):
         """The estimate of the user's satisfaction with the episode as it stands, in [0, 1]; None without a persona."""
         return None if self._persona_talk is None else self._persona_talk.satisfaction
 
+    @property
+    def repaired(self) -> int | None:
+        """`bao.user.User.repaired` of the episode as it stands; None where no model plays the user."""
+        return None if self.llm is None or self.user_backend == "scripted" else getattr(self.user, "repaired", 0)
+
     # What is asked about the gym's tasks, answered by its `source`.
 
     @classmethod

@@ -175,6 +175,9 @@ class Trajectory:
     trace: TokenTrace | None = field(default=None, repr=False, compare=False)
     budget: int | None = None
     """The most user turns that the policy was told to take; None where it was told no budget."""
+    repaired: int | None = None
+    """Replies of the user that rules said, since those of the model that plays it did not serve; None where none plays it,
+    and for an episode that ended in a fault."""
 
     @property
     def task_return(self) -> float:

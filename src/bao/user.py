@@ -47,6 +47,11 @@ class Character(Protocol):
 class User(Character, Protocol):
     """Somebody whom the agent can ask."""
 
+    @property
+    def repaired(self) -> int:
+        """Replies of this episode that rules said, since those of the model that plays the user did not serve."""
+        return 0
+
     def answer(self, question: str) -> str:
         """The reply to a question. Raises `bao.trajectory.FaultError` where none can be had, and is then as it was before."""
 

@@ -28,7 +28,7 @@ class Agent:
 
     def act(self, observation):
         if (HERE / "down").exists() and len(self.opening) % 3 == 0:
-            raise FaultError(Fault.POLICY_ERROR, "down")
+            raise FaultError(Fault.POLICY_UNAVAILABLE, "down")
         return "[finish]"
 """
 

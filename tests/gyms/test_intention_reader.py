@@ -13,8 +13,9 @@ from bao.gyms.intention.frames import all_frames
 from bao.gyms.intention.reader import Reader
 from bao.gyms.intention.tasks import load
 from bao.gyms.intention.words import marks, stem, words
+from bao.gyms.readings import readings
 from bao.task import TaskSet
-from tests.support.gyms import readings, userrl
+from tests.support.gyms import userrl
 from tests.support.made_up_tasks import CAKE
 
 

@@ -30,7 +30,7 @@ TASKS: Mapping[str, Task] = {
     "turtle": BARE_GUEST,
 }
 REPLIES: Mapping[str, Mapping[str, Any]] = {
-    "intention": {"task_related": False, "covered": [], "reply": "What exactly do you mean?"},
+    "intention": {"covered": [], "reply": "What exactly do you mean?"},
     "persuade": {"reply": "I hear you.", "stance": "Strongly Agree"},
     "search": {"equivalent": False, "reply": "That I do not know."},
     "tau": {"message": "All right, please go on.", "done": False},
@@ -146,11 +146,16 @@ def test_an_outage_excludes_the_episode(name: str, turn: Action, who: str) -> No
     assert (episode.turns, episode.task_return) == ((), 0)
 
 
+BREAKS = {"intention": {"covered": [99]}, "travel": {"about": "?"}}
+"""What no rule can make good, where it is not just any reply that is no object."""
+
+
 @pytest.mark.parametrize("how", [broken, "[]"])
 @every_gym
 def test_a_turn_that_broke_has_not_been_taken(name: str, how: Any) -> None:
     """Every turn breaks before it is taken: nobody is told more or less, in reply or in prompt, than where none does."""
-    turns = [Action(kind, content.replace("It", said)) for said in ("It", "That") for kind, content in TURNS[name]] * 2
+    turns = [Action(kind, content.replace("It", said)) for said in ("It", "That") for kind, content in TURNS[name]]
+    turns = turns[:1] if name == "intention" and how is not broken else turns * 2  # what was judged cannot break once more
     writes, llm = fake(name)
     gym = playing(name, llm)
     _, sound = fake(name)
@@ -158,7 +163,10 @@ def test_a_turn_that_broke_has_not_been_taken(name: str, how: Any) -> None:
     for turn in turns:
         before = sound.calls
         expected = untouched.step(turn)
-        writes.now, kept = how, llm.calls
+        if how is not broken and (name, ASKS) in REPAIRED and turn.kind == "action":
+            gym.step(turn)
+            continue
+        writes.now, kept = (how if how is broken else BREAKS.get(name, how)), llm.calls
         if sound.calls > before:  # what was asked already may be known
             with pytest.raises(FaultError):
                 gym.step(turn)
@@ -168,31 +176,20 @@ def test_a_turn_that_broke_has_not_been_taken(name: str, how: Any) -> None:
     assert llm.prompts == sound.prompts
 
 
+REPAIRED = {("search", ASKS)}
+"""Turns whose reply rules know where the model gives none that serves."""
 NO_JSON = ("yes", "{'a': 1}", "[]", "", "true", '{"thought": "t"}', "{}")
 MALFORMED: list[tuple[str, Action, str, Sequence[Any]]] = [
     ("intention", ASKS, "valid integer", [{"covered": [True]}, {"covered": ["0"]}, {"covered": [0.5]}]),
     ("intention", ASKS, "valid array", [{"covered": None}, {"covered": "0"}]),
-    (
-        "intention",
-        ASKS,
-        "covered holds 5: give numbers of the list, which has 0 to 4",
-        [{"task_related": True, "covered": [5]}],
-    ),
-    ("intention", ASKS, "covered holds -1", [{"task_related": True, "covered": [0, -1]}]),
-    ("intention", ASKS, "task_related is false", [{"covered": [0]}]),
-    (
-        "persuade",
-        TELLS,
-        "stance",
-        [{"stance": said} for said in ("strongly disagree", "Strongly Disagree.", "Convinced", "", None, 6, ["Neutral"])],
-    ),
-    ("persuade", TELLS, "", [{"stance": "Neutral", "reward": 1}, {"reply": ""}, {"reply": "x" * 5_000}]),
+    ("intention", ASKS, "covered holds 5: give numbers of the list, which has 0 to 4", [{"covered": [5]}]),
+    ("intention", ASKS, "covered holds -1", [{"covered": [0, -1]}]),
+    ("persuade", TELLS, "stance", [{"stance": said} for said in ("Convinced", "Disagree, strongly", "", None, 6, ["Neutral"])]),
     ("search", TELLS, "equivalent", [{"equivalent": said} for said in ("true", 1, None, "yes", [True])]),
-    ("search", TELLS, "reason", [{"equivalent": True, "reason": "x"}]),
     ("tau", ASKS, "", [{"message": 3}, {"done": None}, {"message": ""}, {"message": " \n"}]),
     ("telepathy", ASKS, "answer", [{"answer": said} for said in ("maybe", True, None)]),
     ("telepathy", TELLS, "same", [{"same": said} for said in ("yes", 1, None)]),
-    ("travel", ASKS, "about", [{"about": said} for said in ("", "long", "hotel", "AREA", 3, None, True, ["area"])]),
+    ("travel", ASKS, "about", [{"about": said} for said in ("", "long", "hotel", "hotel area", 3, None, True, ["area"])]),
     ("turtle", ASKS, "answer", [{"answer": said} for said in ("maybe", True, None)]),
     (
         "turtle",
@@ -211,7 +208,7 @@ MALFORMED: list[tuple[str, Action, str, Sequence[Any]]] = [
             )
         ],
     ),
-    *((name, turn, "", NO_JSON) for name in NAMES for turn in TURNS[name]),
+    *((name, turn, "", NO_JSON) for name in NAMES for turn in TURNS[name] if (name, turn) not in REPAIRED),
 ]
 
 
@@ -227,6 +224,45 @@ def test_a_malformed_reply_is_a_fault_and_no_score(name: str, turn: Action, comp
         gym.step(turn)
     assert caught.value.fault is Fault.USER_MALFORMED
     assert len(llm.problems) == 2
+
+
+KNOWN: list[tuple[str, Action, dict[str, Any], dict[str, Any]]] = [
+    ("intention", ASKS, {"task_related": False}, {}),
+    ("persuade", TELLS, {"stance": "strongly disagree."}, {"stance": "Strongly Disagree"}),
+    ("persuade", TELLS, {"stance": "Neutral", "reward": 1}, {"stance": "Neutral"}),
+    ("search", TELLS, {"equivalent": True, "reason": "x"}, {"equivalent": True}),
+    ("telepathy", ASKS, {"answer": "Yes."}, {"answer": "yes"}),
+    ("telepathy", ASKS, {"answer": "no_question", "thought": None}, {"answer": "no question"}),
+    ("telepathy", TELLS, {"thought": ["It is."], "same": True}, {"same": True}),
+    ("travel", ASKS, {"about": "Vague"}, {"about": "vague"}),
+    ("turtle", ASKS, {"answer": "DOES NOT MATTER", "thought": 3}, {"answer": "does not matter"}),
+]
+
+
+@pytest.mark.parametrize(("name", "turn", "written", "meant"), KNOWN)
+def test_what_is_meant_beyond_doubt_is_read(
+    name: str, turn: Action, written: Mapping[str, Any], meant: Mapping[str, Any]
+) -> None:
+    """A field that nothing depends on, another one besides, a choice in other letters: none of them costs an episode."""
+    gyms = []
+    for now in (written, meant):
+        llm = FakeSimulator(lambda prompt, schema, now=now: {f: REPLIES[name][f] for f in schema.model_fields} | now)
+        gyms.append(playing(name, llm).step(turn))
+        assert llm.problems == []
+    assert gyms[0] == gyms[1]
+
+
+@pytest.mark.parametrize(("name", "turn"), [("telepathy", ASKS), ("telepathy", TELLS), ("turtle", ASKS), ("turtle", TELLS)])
+def test_thoughts_are_asked_for_and_not_demanded(name: str, turn: Action) -> None:
+    asked = []
+
+    def thoughtless(prompt: Prompt, schema: type[BaseModel]) -> Any:
+        asked.append(schema)
+        return {field: REPLIES[name][field] for field in schema.model_fields if field != "thought"}
+
+    playing(name, FakeSimulator(thoughtless)).step(turn)
+    (schema,) = asked
+    assert "thought" in schema.model_json_schema()["required"]
 
 
 # Calls.

@@ -18,9 +18,10 @@ from bao.gyms.persuade.stance import LEVEL, STANCES, TOP, Stance, read_stance, r
 from bao.gyms.persuade.tasks import LEVELS, Case, load
 from bao.gyms.persuade.user import WORDS_MOST, Heard, ScriptedPersuadee, classify, is_sentence
 from bao.gyms.persuade.words import FUNCTION_WORDS, Kind, forms
+from bao.gyms.readings import readings
 from bao.task import Split, Task
 from bao.trajectory import Fault, FaultError
-from tests.support.gyms import effort, episodes, every_task, readings, score, started, whole
+from tests.support.gyms import effort, episodes, every_task, score, started, whole
 
 ALL_TASKS = every_task(Persuade)
 TASK = whole(Persuade, Split.TEST)[0]

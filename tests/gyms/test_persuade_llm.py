@@ -147,10 +147,24 @@ def test_the_stance_that_the_user_is_told_is_its_last_and_not_its_furthest() -> 
 def test_the_seven_stances_stand_in_the_schema_and_nothing_else_may() -> None:
     schema = Reaction.model_json_schema()
     assert schema["$defs"]["Stance"]["enum"] == list(STANCES)
-    assert schema["additionalProperties"] is False
-    for extra in ({"stance": "Neutral", "reward": 1}, {"stance": "Neutral", "reply": ""}, {"reply": "x" * (REPLY_MOST + 1)}):
+    assert (schema["properties"]["reply"]["minLength"], schema["properties"]["reply"]["maxLength"]) == (1, REPLY_MOST)
+    for other in ("Convinced", "", None, 6):
         with pytest.raises(ValidationError):
-            Reaction.model_validate({"reply": "Well.", "stance": "Neutral", **extra})
+            Reaction.model_validate({"reply": "Well.", "stance": other})
+
+
+@pytest.mark.parametrize("reply", ["", " ", "x" * (REPLY_MOST + 1)])
+def test_a_stance_is_not_lost_for_the_length_of_its_reply(reply: str) -> None:
+    gym, _ = started(lambda prompt, schema: {"reply": reply, "stance": "Neutral"})
+    assert gym.step(Action("answer", "Why?"))[0] == "I have heard your argument. My stance is now: Neutral."
+    assert gym.repaired == 1
+
+
+def test_a_question_about_a_claim_of_the_gyms_own_is_answered_by_rule_at_last() -> None:
+    gym, _ = started(lambda prompt, schema: {"reply": "As an AI I agree."}, OWN)
+    reply = gym.step(Action("action", "Why do you think so?"))[0]
+    assert reply == begin(Persuade, OWN).step(Action("action", "Why do you think so?"))[0]
+    assert gym.repaired == 1
 
 
 # What the user may not say.
@@ -179,13 +193,16 @@ def words(first: int, last: int) -> str:
     ],
 )
 @pytest.mark.parametrize("kind", ["action", "answer"])
-def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_a_fault(reply: str, kind: str) -> None:
+def test_a_reply_that_tells_what_it_should_not_is_asked_for_again_and_then_never_shown(reply: str, kind: str) -> None:
     stance = {"stance": "Neutral"} if kind == "answer" else {}
     bad, good = {"reply": reply, **stance}, {"reply": "Tea calms me.", **stance}
     gym, fake = started(replying(bad, good))
     assert gym.step(Action(kind, "Why?"))[0].startswith("Tea calms me.")
     assert len(fake.problems) == 1
     gym, fake = started(replying(bad, bad))
+    if kind == "answer":  # the stance is known
+        assert gym.step(Action(kind, "Why?"))[0] == "I have heard your argument. My stance is now: Neutral."
+        return
     with pytest.raises(FaultError) as error:
         gym.step(Action(kind, "Why?"))
     assert error.value.fault == Fault.USER_MALFORMED

@@ -7,9 +7,11 @@ from itertools import combinations
 import pytest
 
 from bao.action import Action
+from bao.gyms.readings import readings
 from bao.gyms.search import Search
 from bao.gyms.search.corpus import NOTHING
 from bao.gyms.search.judge import normal_form
+from bao.gyms.search.labelled import CANDIDATES
 from bao.gyms.search.names import CLUB_ENDS, COMPANY_ENDS, DEVICES
 from bao.gyms.search.relations import RELATIONS, SORTS, Kind, read_passage, read_question
 from bao.gyms.search.tasks import LEVELS, load
@@ -17,7 +19,7 @@ from bao.gyms.search.user import CLEAR, NO_OTHER, SAID, UNKNOWN, VAGUE, Meant, N
 from bao.gyms.search.world import Thing, World, world, world_names
 from bao.task import Split, Task
 from bao.trajectory import StopReason
-from tests.support.gyms import effort, episodes, every_task, readings, score, started, whole
+from tests.support.gyms import effort, episodes, every_task, score, started, whole
 
 ALL = every_task(Search)
 DESCRIBED = [task for task in ALL if "meant" in task.data]
@@ -262,16 +264,6 @@ def test_who_names_what_is_meant_has_nothing_to_add() -> None:
     for task in whole(Search):
         if "meant" not in task.data:
             assert asker(task).answer("Which one do you mean, and when was it founded?") == CLEAR
-
-
-COMPANIES = ("Cosorin Works", "Havella Brothers", "Solamont and Sons")
-PEOPLE = ("Ada Finch", "Bruno Lovell")
-CLUBS = ("Aldford Rovers", "Aldford Swifts")
-BRIDGES = ("Balado Bridge", "Fusarc Bridge", "Rosova Bridge")
-BOOKS = ("The Idle Ferry", "The Last Garden")
-
-
-CANDIDATES = {Kind.COMPANY: COMPANIES, Kind.PERSON: PEOPLE, Kind.CLUB: CLUBS, Kind.BRIDGE: BRIDGES, Kind.BOOK: BOOKS}
 
 
 READINGS = readings("search")

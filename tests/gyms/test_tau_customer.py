@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bao.gyms.readings import readings
 from bao.gyms.tau.retail.messages import classify
 from bao.gyms.tau.retail.user import GOODBYE, ScriptedCustomer
 from bao.gyms.tau.retail.wishes import Item, Operation, Topic, Wish
-from tests.support.gyms import readings
 
 CARD = Item("Cap", {"color": "red", "size": "S"}, {"color": "blue"})
 

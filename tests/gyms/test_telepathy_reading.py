@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bao.action import Action
+from bao.gyms.readings import readings
 from bao.gyms.telepathy import Telepathy
-from bao.gyms.telepathy.reading import Reading, Sort, read, reader
+from bao.gyms.telepathy.labelled import label
+from bao.gyms.telepathy.reading import Sort, read, reader
 from bao.gyms.telepathy.table import DEPENDS, NO, YES, Entity, table
 from bao.gyms.telepathy.user import (
     DEPENDS_TEXT,
@@ -22,7 +24,7 @@ from bao.gyms.telepathy.user import (
     ScriptedUser,
 )
 from bao.gyms.telepathy.words import name_key, stem
-from tests.support.gyms import readings, started, whole
+from tests.support.gyms import started, whole
 
 WORDS = ["is", "it", "not", "a", "does", "the", "and", "or", ",", "?", "big", "animal", "you", "that", "in", "have", "no"]
 
@@ -38,20 +40,6 @@ def asked(name: str, *questions: str) -> str:
     """The reply to the last of the questions."""
     user = ScriptedUser(entity(name))
     return [user.answer(question) for question in questions][-1]
-
-
-def label(reading: Reading) -> str:
-    """A reading in words: features, ``!`` for not, ``>5`` for bigger than size 5."""
-    if reading.sort is not Sort.FEATURES:
-        return reading.sort.replace("_", " ")
-
-    def one(literal: Any) -> str:
-        if literal.feature < 0:
-            return f"{'<' if literal.denied else '>'}{literal.than[0]:g}"
-        return ("!" if literal.denied else "") + table().features[literal.feature].name
-
-    said = (" and " if reading.every else " or ").join("|".join(map(one, clause)) for clause in reading.clauses)
-    return f"!{said}" if reading.denied else said
 
 
 def test_the_plain_question_of_every_feature_is_answered_from_its_column() -> None:

@@ -70,11 +70,14 @@ def ask(gym: Travel, question: str) -> str:
     return reply
 
 
-def fault(gym: Travel, question: str) -> str:
-    """What broke in a turn that has to break."""
-    with pytest.raises(FaultError) as raised:
-        gym.step(Action("action", question))
-    return raised.value.detail
+def repaired(gym: Travel, model: FakeSimulator, question: str) -> tuple[str, str]:
+    """What was wrong with the model's replies, and what was said in their place."""
+    before = gym.repaired
+    reply, *_ = gym.step(Action("action", question))
+    assert before is not None
+    assert gym.repaired == before + 1
+    assert model.problems[-2] == model.problems[-1]
+    return model.problems[-1], reply
 
 
 def values(text: str) -> set[str]:
@@ -204,19 +207,23 @@ def test_a_user_that_obeys_the_agent_has_nothing_to_tell(about: str) -> None:
     assert values(ask(gym, INJECTION)) == set()
 
 
-def test_a_reply_that_names_another_value_is_refused() -> None:
-    gym, _, writes = started()
+def test_in_place_of_a_reply_that_names_another_value_rules_say_what_was_asked_for() -> None:
+    gym, model, writes = started(horizon=1000, volunteer_after=1000)
     for about in (WISHED, "vague", "chat"):
         writes.judged = lambda _, about=about: about
         for extra in sorted(set(VALUE_ATTRIBUTE) - {VALUE}):
             writes.said = lambda prompt, extra=extra: f"{quoted(prompt)} And {extra.capitalize()}!"
-            assert fault(gym, "Well?") == f'the reply says "{extra}", which you were not told: leave it out'
+            problem, reply = repaired(gym, model, "Well?")
+            assert problem == f'the reply says "{extra}", which you were not told: leave it out'
+            assert values(reply) == ({VALUE} if about == WISHED else set())
 
 
-def test_a_reply_without_the_value_is_refused() -> None:
-    gym, _, writes = started()
+def test_the_value_is_said_by_rule_where_the_model_does_not_say_it() -> None:
+    gym, model, writes = started()
     writes.said = lambda prompt: f"Something nice. {VALUE}ly."
-    assert fault(gym, f"Which {WISHED}?") == f'the reply does not say "{VALUE}": say it in exactly these words'
+    problem, reply = repaired(gym, model, f"Which {WISHED}?")
+    assert problem == f'the reply does not say "{VALUE}": say it in exactly these words'
+    assert reply == f"I would like {VALUE}."
 
 
 def down(prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:
@@ -234,9 +241,15 @@ def test_a_turn_that_broke_changes_nothing(about: str) -> None:
 
     untouched, _, proper = started(volunteer_after=2)
     gym, _, writes = started(volunteer_after=2)
-    writes.judged, writes.said = (lambda _: about), (lambda prompt: "")
+    writes.judged = lambda _: about
+
+    def breaks(prompt: Prompt) -> str:
+        raise FaultError(Fault.USER_TIMEOUT, "no reply in time")
+
+    writes.said = breaks
     for _ in range(3):
-        fault(gym, "Well?")
+        with pytest.raises(FaultError):
+            ask(gym, "Well?")
     writes.said = quoted
     assert heard(gym, writes) == heard(untouched, proper)
 

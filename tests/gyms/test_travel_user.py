@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from bao.action import ActionKind
+from bao.gyms.readings import readings
 from bao.gyms.travel import Travel
 from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE
 from bao.gyms.travel.user import ScriptedTraveller
 from bao.rollout.episode import play
 from bao.task import Split
-from tests.support.gyms import readings
 
 WISHES = {"hotel": {"area": "beach", "style": "quiet"}, "flight": {"seat": "aisle", "time": "noon"}}
 VAGUE = "That is too vague. Ask about one thing, please."

@@ -15,6 +15,7 @@ import pytest
 
 from bao.action import Action, ActionKind
 from bao.errors import ConfigError
+from bao.gyms.readings import readings
 from bao.gyms.turtle import Turtle
 from bao.gyms.turtle.agents import guesses
 from bao.gyms.turtle.gym import score
@@ -25,7 +26,7 @@ from bao.rollout.episodes import play_all
 from bao.task import Split, Task
 from bao.trajectory import StopReason
 from tests.support.gyms import effort as effort_of
-from tests.support.gyms import episodes, every_task, readings, started, whole
+from tests.support.gyms import episodes, every_task, started, whole
 from tests.support.gyms import score as score_of
 from tests.support.made_up_tasks import BLIND_GUEST
 

@@ -297,7 +297,7 @@ def test_every_measure_is_known_with_a_direction_that_the_frontier_shares():
     turns = (turn(information=1.0, prompt_tokens=1, completion_tokens=1), turn(content="other"))
     full = (dataclasses.replace(turns[0]), dataclasses.replace(turns[1], prompt_tokens=1, completion_tokens=1))
     found = measure_tasks(
-        [episode(*full, model="m", satisfaction=0.5, budget=1)] * 8,
+        [episode(*full, model="m", satisfaction=0.5, budget=1, repaired=1)] * 8,
         prices={"m": Price(1, 1)},
         encode=lambda texts: np.eye(len(texts)),
     ).values

@@ -19,7 +19,7 @@ def test_the_full_form_names_every_action_and_the_horizon(gym: Travel | Function
 def test_the_brief_form_holds_only_what_differs_between_episodes() -> None:
     assert system_text(Travel(horizon=12), PromptForm.BRIEF) == "travel, 12 turns"
     assert system_text(Travel(), PromptForm.BRIEF, 0.15) == "travel, 16 turns, a user turn costs 10+5 percent"
-    assert system_text(Travel(), PromptForm.BRIEF, 0.0) == "travel, 16 turns, a user turn costs 0+0 percent"
+    assert system_text(Travel(), PromptForm.BRIEF, 0.0) == "travel, 16 turns, a user turn costs 00+0 percent"
 
 
 @pytest.mark.parametrize("form", PromptForm)
@@ -30,7 +30,7 @@ def test_every_price_in_whole_percent_is_read_back_from_either_form(form: Prompt
 
 
 def test_the_brief_form_tells_a_price_by_tens_and_ones() -> None:
-    assert [percent(price, PromptForm.BRIEF) for price in (0.0, 0.07, 0.3, 1.2)] == ["0+0", "0+7", "30+0", "120+0"]
+    assert [percent(price, PromptForm.BRIEF) for price in (0.0, 0.07, 0.3, 1.2)] == ["00+0", "00+7", "30+0", "120+0"]
     assert [percent(price) for price in (0.0, 0.07, 0.3, 1.2)] == ["0", "7", "30", "120"]
 
 
@@ -48,7 +48,7 @@ def test_the_price_is_put_on_the_kinds_that_involve_the_user(convention: str, ki
 def test_a_budget_is_told_beside_a_price_or_in_place_of_one() -> None:
     assert system_text(Travel(), PromptForm.BRIEF, budget=2) == "travel, 16 turns, at most 2 user turns"
     both = system_text(Travel(), PromptForm.BRIEF, 0.07, 1)
-    assert both == "travel, 16 turns, a user turn costs 0+7 percent, at most 1 user turn"
+    assert both == "travel, 16 turns, a user turn costs 00+7 percent, at most 1 user turn"
     assert (told_price(both), told_budget(both)) == (0.07, 1)
     assert "user turn" not in system_text(Travel())
     assert "Involving the user ([answer]) has a limit: at most 0 user turns" in system_text(

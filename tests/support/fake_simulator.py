@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from bao.trajectory import Fault, FaultError
 from bao.users.leaks import LeakProblem
-from bao.users.llm import Check, Prompt, Reply, fence
+from bao.users.llm import Check, Prompt, Reply, UnusableReplyError, fence
 
 Respond = Callable[[Prompt, type[BaseModel]], Any]
 """From a prompt and the schema of the reply to what the model writes: JSON, or what becomes JSON. It may raise `FaultError`."""
@@ -30,11 +30,13 @@ class FakeSimulator:
 
     def ask(self, prompt: Prompt, schema: type[Reply], check: Check[Reply] | None = None) -> Reply:
         self.prompts.append(prompt)
+        reply = None
         for _ in range(self._tries):
             written = self._respond(prompt, schema)
             try:
                 reply = schema.model_validate_json(written if isinstance(written, str) else json.dumps(written))
             except ValidationError as error:
+                reply = None
                 self.problems.append(str(error))
                 continue
             problem = check(reply) if check is not None else None
@@ -42,7 +44,7 @@ class FakeSimulator:
                 return reply
             self.problems.append(problem)
         fault = Fault.USER_LEAK if isinstance(self.problems[-1], LeakProblem) else Fault.USER_MALFORMED
-        raise FaultError(fault, self.problems[-1])
+        raise UnusableReplyError(fault, self.problems[-1], reply)
 
     @property
     def calls(self) -> int:

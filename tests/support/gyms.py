@@ -1,6 +1,5 @@
 """The gyms that come with bao, their tasks and their scripted episodes: made once for tests that only read them."""
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,8 +48,3 @@ def started(gym: type[Gym], task: Task, seed: int = 0, **settings: Any) -> Any:
 def userrl(gym: type[Gym], path: Path) -> TaskSet:
     """The tasks of a file of UserRL's."""
     return gym.read_tasks(path)
-
-
-def readings(name: str) -> dict[str, Any]:
-    """Texts written by hand with their right reading, of the file of a gym in `tests/gyms/readings`."""
-    return tomllib.loads((Path(__file__).parents[1] / "gyms" / "readings" / f"{name}.toml").read_text(encoding="utf-8"))

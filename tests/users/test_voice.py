@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bao.trajectory import Fault, FaultError
 from bao.users.voice import MOST_CHARACTERS, Voice, says, spelled
-from tests.support.fake_simulator import FakeSimulator
+from tests.support.fake_simulator import FakeSimulator, broken
 
 
 def said(reply: Any, *, facts: tuple[str, ...] = (), must: tuple[str, ...] = (), unsaid: tuple[str, ...] = ()) -> str:
@@ -48,6 +48,21 @@ def test_what_was_told_is_no_secret() -> None:
 @pytest.mark.parametrize("reply", ["", " \n", "...", "x" * (MOST_CHARACTERS + 1), 3, None, ["four"]])
 def test_a_reply_that_is_no_sentence_is_refused(reply: object) -> None:
     assert refusal(reply)
+
+
+@pytest.mark.parametrize("reply", ["", "Lemon.", "Fourteen.", 3])
+def test_what_is_known_is_said_by_rule_where_the_model_twice_does_not_say_it(reply: object) -> None:
+    model = FakeSimulator(lambda *_: {"reply": reply})
+    voice = Voice(model, lambda: ["lemon"])
+    assert voice.say("Answer.", ["- guests: four"], {}, ["four"], by_rule="It is four.") == "It is four."
+    assert (voice.repaired, len(model.problems)) == (1, 2)
+
+
+def test_an_outage_is_not_repaired() -> None:
+    voice = Voice(FakeSimulator(broken), list)
+    with pytest.raises(FaultError) as raised:
+        voice.say("Answer.", [], {}, by_rule="It is four.")
+    assert (raised.value.fault, voice.repaired) == (Fault.USER_UNAVAILABLE, 0)
 
 
 def test_what_must_stay_unsaid_is_never_in_the_prompt() -> None:

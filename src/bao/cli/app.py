@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from bao import __version__
-from bao.cli import commands, exchange
+from bao.cli import checking, commands, exchange
 from bao.cli.init import init
 from bao.cli.options import JSON, Out, RecipeName, Set
 
@@ -28,12 +28,13 @@ show = App(
 )
 check = App(
     name="check",
-    help="Prove what can be proved without a model: a gym's soundness, a recipe's settings.\n\n"
-    "For example:\n    bao check gym travel",
+    help="Prove a gym sound, validate a recipe's settings, measure a model that is to play a user or to judge.\n\n"
+    "For example:\n    bao check gym travel\n    bao check user qwen3@http://127.0.0.1:8000/v1 --gym travel",
 )
 app.command(show)
 app.command(check)
 commands.add_to(app)
+checking.add_to(check)
 app.command(init)
 app.command(exchange.export)
 app.command(exchange.import_, name="import")

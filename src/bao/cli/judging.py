@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from bao.measures.catalogue import interval_text
+from bao.measures.catalogue import MEASURES, interval_text
 from bao.measures.clusters import count_text
 from bao.measures.comparison import Comparison, Difference
 from bao.measures.transfer import Ratio, Transfer
@@ -27,7 +27,7 @@ def ablation_table(result: Mapping[str, Any]) -> Table:
     view.caption_justify = view.title_justify = "left"
     view.add_column("Arm", overflow="fold", min_width=20)
     for name in names:
-        view.add_column(name.replace("user_effort", "U").replace("_", " "), no_wrap=True)
+        view.add_column(MEASURES[name].symbol or name if name in MEASURES else name, no_wrap=True)
     parts = [("", "means"), (f"{first} less", "differences"), ("effect of", "effects")]
     for place, (title, part) in enumerate(parts):
         view.add_section()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bao.errors import ConfigError, RunError
+from bao.evaluation.checked import checks_of, warn_unchecked
 from bao.evaluation.players import Folders, Player, check_told, open_player
 from bao.evaluation.results import EPISODES, SUMMARY, EvaluationResult, write_summary
 from bao.evaluation.settings import RUNNING, EvaluationJob
@@ -46,6 +47,7 @@ def evaluate(policy: Any, job: EvaluationJob, folders: Folders, progress: Progre
         _open(out, ref, player, job, series, weight)
     missing = {weight: out for weight, out in folders.items() if not _is_finished(out, job)}
     if missing:
+        warn_unchecked(job.gym, progress)
         player.play(missing, series, progress)
     for out in missing.values():
         _summarize(out, ref, job, progress)
@@ -127,9 +129,16 @@ def _summarize(out: Path, policy: PolicyRef, job: EvaluationJob, progress: Progr
     )
     if is_bound(policy, job):
         summary["bound"] = True
+    if checks := checks_of(job.gym):
+        summary["checks"] = checks
     write_summary(out, summary)
     discard_log(out)
     logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
+    if (said := summary.get("repaired", {}).get("mean")) is not None and said > 0:
+        progress.warn(
+            f"{summary['policy']}: rules said {said:.2f} replies an episode, since the model that plays the user gave none that "
+            "serves (repaired)"
+        )
     if found := _counts(summary["faults"]):
         progress.warn(
             f"{summary['policy']}: {sum(summary['faults'].values())} episodes are left out for their faults ({found}): "

@@ -198,6 +198,8 @@ def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode:
         summary["embedding_diversity"] = before.get("embedding_diversity")
     if "bound" in before:
         summary["bound"] = before["bound"]
+    if "checks" in before:
+        summary["checks"] = before["checks"]
     write_summary(result.folder, summary)
     return replace(result)
 

@@ -89,6 +89,9 @@ _ALL = (
     Measure("satisfaction", _MAX, _SATISFACTION, rate=True, label="satisfaction (estimate)"),
     Measure("within_budget", _MAX, "share of the episodes within the budget of user turns that was told", rate=True),
     Measure("over_budget", _MIN, "user-involving turns beyond the budget that was told", unit="turns"),
+    Measure(
+        "repaired", _NONE, "replies said by rule, since the model that plays the user gave none that serves", unit="replies"
+    ),
     Measure("seconds", _MIN, "wall seconds of an episode"),
     Measure("seconds_per_turn", _MIN, "wall seconds of a turn"),
     Measure("tokens_in", _MIN, "tokens that the agent's model read, each call's whole prompt", digits=0),

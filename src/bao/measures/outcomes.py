@@ -14,7 +14,8 @@ def outcomes(episodes: Sequence[Trajectory]) -> dict[str, list[float]]:
     ``user_involvement_rate``: U / turns; ``questions``: what the user was asked; ``verbosity``: words they had to read;
     ``turns``; ``tokens``; ``unparsable``: share of the turns without a readable action; ``satisfaction``: the estimate of
     `bao.users.satisfaction`, NaN for a user without a persona; ``within_budget``: whether U was at most the budget that was
-    told; ``over_budget``: the user turns beyond it; both NaN where none was told.
+    told; ``over_budget``: the user turns beyond it; both NaN where none was told; ``repaired``: replies of the
+    user that rules said, NaN where no model plays it.
     """
     over = [math.nan if episode.over_budget is None else float(episode.over_budget) for episode in episodes]
     efforts = [episode.solved_at_effort for episode in episodes]
@@ -31,6 +32,7 @@ def outcomes(episodes: Sequence[Trajectory]) -> dict[str, list[float]]:
         "satisfaction": [math.nan if episode.satisfaction is None else episode.satisfaction for episode in episodes],
         "within_budget": [each if math.isnan(each) else float(each == 0) for each in over],
         "over_budget": over,
+        "repaired": [math.nan if episode.repaired is None else float(episode.repaired) for episode in episodes],
     }
     for k in PASS_AT_U:
         columns[f"pass_at_u_{k}"] = [float(effort is not None and effort <= k) for effort in efforts]

@@ -16,8 +16,8 @@ from bao.measures.metrics import measure_tasks
 from bao.trajectory import Trajectory
 
 _ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable")
-_WHERE_THERE = ("satisfaction", "within_budget", "over_budget")
-"""Of a user with a persona, and of a policy that was told a budget."""
+_WHERE_THERE = ("satisfaction", "within_budget", "over_budget", "repaired")
+"""Of a user with a persona, of a policy that was told a budget, and of a user that a model plays."""
 _WHERE_KNOWN = (
     "questions", "verbosity",
     "idle_searches", "idle_search_rate", "repeated_questions", "repeated_question_rate", "seconds", "seconds_per_turn",
@@ -37,11 +37,11 @@ def summarize(
 ) -> dict[str, Any]:
     """Every measure of one policy's episodes with its 95 % interval, by clusters of tasks, which `records` tell.
 
-    ``episodes`` and ``tasks`` count healthy ones, ``clusters`` those of these tasks (None without records);
-    ``effort_weight`` is None unless all episodes share one; ``stop`` holds the
-    reasons that occur; a measure without a figure is None, ``satisfaction`` is there only for users with a persona, and
-    ``budget``, ``within_budget`` and ``over_budget`` only where a budget was told, ``pass_hat`` only where tasks were played
-    more than once.
+    ``episodes`` and ``tasks`` count healthy ones, ``clusters`` those of these tasks (None without records); ``effort_weight`` is
+    None unless all episodes share one; ``stop`` holds the reasons that occur; a measure without a figure is None,
+    ``satisfaction`` is there only for users with a persona, ``repaired`` only for users that a model plays, ``budget``,
+    ``within_budget`` and ``over_budget`` only where a budget was told, and ``pass_hat`` only where tasks were played more than
+    once.
     ``prices`` names the price table that ``money`` was reckoned with; `setting` says under what the episodes were played (gym
     version, horizon, convention, user) and is passed through. A few hundred episodes are held at a time.
 

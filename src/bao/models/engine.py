@@ -181,6 +181,7 @@ class Engine:
             seconds=time.perf_counter() - episode.started,
             trace=trace,
             satisfaction=None if error else episode.gym.satisfaction,
+            repaired=None if error else episode.gym.repaired,
         )
 
 

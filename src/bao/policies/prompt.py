@@ -42,14 +42,14 @@ def rules_text(gym: Gym, effort_weight: float | None = None, budget: int | None 
 
 
 def percent(effort_weight: float, form: PromptForm = PromptForm.FULL) -> str:
-    """A price in whole percent: ``21``, and in the brief form by tens and ones: ``20+1``.
+    """A price in whole percent: ``21``, and in the brief form by tens and ones: ``20+1``, ``00+7``.
 
     A small model learns numbers from the demonstrations alone. Of a price that none told it knows the tens and the ones; one
     word for the whole number it would never have seen, and restates another. Two digits with no sign between it restates in
     either order.
     """
     whole = round(100 * effort_weight)
-    return str(whole) if form is PromptForm.FULL else f"{whole - whole % 10}+{whole % 10}"
+    return str(whole) if form is PromptForm.FULL else f"{whole - whole % 10:02}+{whole % 10}"
 
 
 def _price(effort_weight: float | None, form: PromptForm = PromptForm.FULL) -> str:

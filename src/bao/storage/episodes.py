@@ -2,9 +2,9 @@
 
 The columns are the fields of `Trajectory`, its turns as ``transcript`` (a list of structs), and ``task_return``,
 ``user_effort``, ``turns`` and ``tokens`` for whoever reads the file with another tool. Token traces have columns of their own
-(``trace_*``), there only if some episode has one, as is ``budget``, what a policy was told of it. The schema's metadata holds
-the format's version under ``bao.format``, the number of episodes under ``bao.episodes``, and under ``bao.identity`` a digest of
-what they were played by and under, where that is known.
+(``trace_*``), there only if some episode has one, as are ``budget``, what a policy was told of it, and ``repaired``. The
+schema's metadata holds the format's version under ``bao.format``, the number of episodes under ``bao.episodes``, and under
+``bao.identity`` a digest of what they were played by and under, where that is known.
 """
 
 import re
@@ -43,7 +43,7 @@ _READ = 64
 
 
 TYPES = {
-    **dict.fromkeys(("seed", "level", "horizon", "user_effort", "turns", "budget"), pa.int64()),
+    **dict.fromkeys(("seed", "level", "horizon", "user_effort", "turns", "budget", "repaired"), pa.int64()),
     **dict.fromkeys(("tokens", "prompt_tokens", "completion_tokens"), pa.int64()),
     **dict.fromkeys(("effort_weight", "seconds", "task_return", "satisfaction", "reward", "information"), pa.float64()),
     **dict.fromkeys(("success", "involves_user"), pa.bool_()),
@@ -64,8 +64,9 @@ _OF_EPISODE = (*_FIELDS.split(), "task_return", "user_effort", "turns", "tokens"
 _EPISODE = [*columns(_OF_EPISODE), ("transcript", pa.list_(_TURN))]
 _SINCE = {"satisfaction": 2, "model": 3}
 """The version with which a column came; the others were there from the first."""
-_BUDGET = columns(["budget"])
-"""A column that is there only where a budget may have been told."""
+_OPTIONAL = columns(["budget", "repaired"])
+"""Columns that are there, both, only where a budget was told or a model played the user."""
+_OPTIONS = tuple(name for name, _ in _OPTIONAL)
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())),
     ("trace_ids", pa.list_(pa.int32())),
@@ -86,8 +87,8 @@ def write_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> None
     lone UTF-16 surrogate (a model can produce one through a JSON escape; no UTF-8 file can hold it) becomes U+FFFD.
     """
     episodes = list(trajectories)
-    traced, told = (any(getattr(each, name) is not None for each in episodes) for name in ("trace", "budget"))
-    _write(Path(path), (_row(episode, traced) for episode in episodes), traced, told=told)
+    traced, *known = (any(getattr(each, name) is not None for each in episodes) for name in ("trace", *_OPTIONS))
+    _write(Path(path), (_row(episode, traced) for episode in episodes), traced, optional=any(known))
 
 
 def stream_episodes(path: Path | str, trajectories: Iterable[Trajectory]) -> int:
@@ -106,14 +107,14 @@ def write_rows(path: Path | str, rows: Iterable[dict[str, Any]], *, traced: bool
     return _write(Path(path), rows, traced, identity=identity)
 
 
-def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, told: bool = False, identity: str = "") -> int:
-    """`told`: with a column of budgets. Without, the file is begun anew where a budget comes."""
-    columns = _EPISODE + (_BUDGET if told else []) + (_TRACE if traced else [])
+def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, optional: bool = False, identity: str = "") -> int:
+    """`optional`: with the columns that are not always there. Without, the file is begun anew where one of them comes."""
+    columns = _EPISODE + (_OPTIONAL if optional else []) + (_TRACE if traced else [])
     schema = pa.schema(columns, metadata={_FORMAT_KEY: FORMAT.encode(), _IDENTITY_KEY: identity.encode()})
     remaining, group, count = iter(rows), [], 0
     with atomic_write(path) as file, pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
         while group := list(islice(remaining, _ROW_GROUP)):
-            if not told and any("budget" in row for row in group):
+            if not optional and any(name in row for row in group for name in _OPTIONS):
                 break
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
             count += len(group)
@@ -123,7 +124,7 @@ def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, told: bool 
         return count
     with _opened(path) as source, pq.ParquetFile(source) as before:  # without a count: no reader takes it for whole
         written = (row for batch in before.iter_batches(batch_size=_READ) for row in batch.to_pylist())
-        return _write(path, chain(written, group, remaining), traced, told=True, identity=identity)
+        return _write(path, chain(written, group, remaining), traced, optional=True, identity=identity)
 
 
 def identity_of(path: Path | str) -> str:
@@ -154,7 +155,7 @@ def iterate_episodes(path: Path | str, *, traces: bool = True) -> Iterator[Traje
     path = Path(path)
     with _reading(path), _opened(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
         traced = _check_schema(path, file.schema_arrow) and traces
-        known = _EPISODE + _BUDGET + (_TRACE if traced else [])
+        known = _EPISODE + _OPTIONAL + (_TRACE if traced else [])
         columns = [name for name, _ in known if name in file.schema_arrow.names]
         count = 0
         for batch in file.iter_batches(batch_size=_READ, columns=columns):
@@ -211,8 +212,8 @@ def _check_schema(path: Path, schema: pa.Schema) -> bool:
             f"{', '.join(map(repr, READABLE))}: use the bao that wrote it, or evaluate again"
         )
     traced = "trace_ids" in schema.names
-    budget = _BUDGET if "budget" in schema.names else []
-    for name, kind in _columns(version.decode()) + budget + (_TRACE if traced else []):
+    there = [column for column in _OPTIONAL if column[0] in schema.names]
+    for name, kind in _columns(version.decode()) + there + (_TRACE if traced else []):
         if name not in schema.names or schema.field(name).type != kind:
             raise DataError(f"{path} lacks the column {name!r} of type {kind}: another tool changed it; evaluate again")
     return traced
@@ -235,8 +236,7 @@ def _row(episode: Trajectory, traced: bool) -> dict[str, Any]:
         {"kind": utf8(str(turn.action.kind)), "content": utf8(turn.action.content), **plain(turn, _OF_TURN)}
         for turn in episode.turns
     ]
-    if episode.budget is not None:
-        row["budget"] = episode.budget
+    row |= {name: value for name in _OPTIONS if (value := getattr(episode, name)) is not None}
     if traced and episode.trace is not None:
         row |= {name: getattr(episode.trace, name.removeprefix("trace_")) for name, _ in _TRACE}
     return row
@@ -246,7 +246,7 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
     transcript = batch.column("transcript")
     turns = _turns(transcript.flatten())
     lengths = pc.list_value_length(transcript).to_pylist()
-    names = [name for name in (*_FIELDS.split(), "satisfaction", "budget") if name in batch.schema.names]
+    names = [name for name in (*_FIELDS.split(), "satisfaction", *_OPTIONS) if name in batch.schema.names]
     for index, values in enumerate(zip(*(batch.column(name).to_pylist() for name in names), strict=True)):
         row = dict(zip(names, values, strict=True))
         row["stop"] = StopReason(row["stop"])

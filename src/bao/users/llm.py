@@ -12,6 +12,8 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from bao.trajectory import Fault, FaultError
+
 Reply = TypeVar("Reply", bound=BaseModel)
 Check = Callable[[Reply], str | None]
 """Says what is wrong with a reply that fits its schema (it gives away a secret, names no known stance); None: nothing."""
@@ -27,13 +29,24 @@ class Prompt:
     """Texts of the agent's and of the talk so far, by what they are (``question``, ``history``): data, never instructions."""
 
 
+class UnusableReplyError(FaultError):
+    """The model did reply, and no reply served. Who knows what it had to say, says it by rule and counts it as repaired
+    (`bao.user.User.repaired`); else it is a fault like any other."""
+
+    def __init__(self, fault: Fault, detail: str = "", reply: BaseModel | None = None) -> None:
+        super().__init__(fault, detail)
+        self.reply = reply
+        """The last reply, where it fit its schema and only the check objected to it."""
+
+
 class Simulator(Protocol):
     """A language model as a gym sees it. Safe to call from several threads."""
 
     def ask(self, prompt: Prompt, schema: type[Reply], check: Check[Reply] | None = None) -> Reply:
         """A reply that validates as `schema` and passes `check`.
 
-        Raises `bao.trajectory.FaultError` where none was to be had.
+        Raises `bao.trajectory.FaultError` where none was to be had; where the model replied, and no reply served, an
+        `UnusableReplyError`.
         """
 
 

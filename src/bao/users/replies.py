@@ -1,7 +1,7 @@
 """A model's text as the reply that was asked for: thoughts removed, JSON read strictly, types never bent.
 
 What is tolerated is what is unambiguous: text or code fences around one whole JSON object. What is refused: a broken object,
-several objects that fit, duplicate keys, NaN, and a value of another type than the schema's (``"True"``, ``1`` or ``"yes"``
+different objects that fit, duplicate keys, NaN, and a value of another type than the schema's (``"True"``, ``1`` or ``"yes"``
 for a bool, ``"3"`` or ``3.0`` for an int; an int passes for a float).
 """
 
@@ -67,7 +67,7 @@ def read_reply(text: str, schema: type[Reply]) -> Reply:
         if _thinks(reply.model_dump()):
             raise MalformedError("a value held thinking tags")
         fitting.append(reply)
-    if len(fitting) > 1:
+    if any(other != fitting[0] for other in fitting[1:]):
         raise MalformedError(f"the reply held {len(fitting)} JSON objects that fit, and it must hold one")
     if not fitting:
         raise MalformedError(problem)

@@ -1,8 +1,9 @@
 """The voice of a user whose books are kept by rules: a model words what has been decided, and nothing else gets through.
 
-The model is told only what it may say in this reply. Its reply is refused where a phrase that it has to say is missing, and
-where it says a phrase that must stay unsaid: one that it made up, since it was not told. Phrases are compared word by word,
-whatever their case and punctuation; so neither a denial ("not by the beach") nor another wording of a secret is seen.
+The model is told only what it may say in this reply. Its reply is refused, and in the end said by rule instead, where a phrase
+that it has to say is missing, and where it says a phrase that must stay unsaid: one that it made up, since it was not told.
+Phrases are compared word by word, whatever their case and punctuation; so neither a denial ("not by the beach") nor another
+wording of a secret is seen.
 """
 
 import re
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pydantic import BaseModel, Field
 
 from bao.users.leaks import LeakProblem
-from bao.users.llm import Prompt, Simulator
+from bao.users.llm import Prompt, Simulator, UnusableReplyError
 
 MOST_CHARACTERS = 400
 """Longest reply of a model that plays a user."""
@@ -35,12 +36,17 @@ class Voice:
         """`unsaid` gives the phrases that no reply may hold now, unless it has to or the model was told them for this reply."""
         self._model = model
         self._unsaid = unsaid
+        self.repaired = 0
+        """Replies that were said by rule, since the model's did not serve."""
 
-    def say(self, part: str, facts: Sequence[str], said: Mapping[str, str], must: Sequence[str] = ()) -> str:
+    def say(
+        self, part: str, facts: Sequence[str], said: Mapping[str, str], must: Sequence[str] = (), *, by_rule: str | None = None
+    ) -> str:
         """One reply, on one line.
 
         `part` is what the model has to do, `facts` all that it knows, and `said` what the agent said (`Prompt.said`); every
-        phrase of `must` stands in the reply, word for word. Raises `bao.trajectory.FaultError`.
+        phrase of `must` stands in the reply, word for word. `by_rule` is what is said where no reply of the model's serves.
+        Raises `bao.trajectory.FaultError`.
         """
         known = spelled("\n".join(facts))
         kept = [phrase for phrase in self._unsaid() if not says(known, phrase)]
@@ -60,7 +66,14 @@ class Voice:
             )
 
         prompt = Prompt("\n".join((part, *facts, _RULES)), said)
-        return " ".join(self._model.ask(prompt, Wording, check).reply.split())
+        try:
+            reply = self._model.ask(prompt, Wording, check).reply
+        except UnusableReplyError:
+            if by_rule is None:
+                raise
+            self.repaired += 1
+            reply = by_rule
+        return " ".join(reply.split())
 
 
 def spelled(text: str) -> str:

@@ -4,9 +4,10 @@ The commands call these functions. Every verb imports what it needs when it is c
 stay light.
 """
 
+from bao.verbs.checking import check_judge, check_user
 from bao.verbs.judging import compare, frontier, load, report
 from bao.verbs.playing import evaluate, run
 from bao.verbs.pricing import prices
 from bao.verbs.sweeping import sweep
 
-__all__ = ["compare", "evaluate", "frontier", "load", "prices", "report", "run", "sweep"]
+__all__ = ["check_judge", "check_user", "compare", "evaluate", "frontier", "load", "prices", "report", "run", "sweep"]

@@ -2,8 +2,9 @@
 
 The judge is shown the request and, for each detail, its description and an example question; what the user has in mind it is
 not told. Whoever words the answer is told what the agent knows anyway and the details asked about (`Asked`), and its reply has
-to hold each choice word for word and no option of a detail that was not told yet (`bao.users.voice`). Two calls for a question,
-one where it was put before in the episode; an empty question is about nothing.
+to hold each choice word for word and no option of a detail that was not told yet (`bao.users.voice`); where it does not, twice,
+the choices are told by rule. Two calls for a question, one where it was put before in the episode; an empty question is about
+nothing.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, Strict
 
 from bao.gyms.intention.tasks import VagueTask
-from bao.gyms.intention.user import Asked, Speaker, by_the_way
+from bao.gyms.intention.user import Asked, Speaker, by_the_way, sentence
 from bao.users.llm import Prompt, Simulator
 from bao.users.voice import Voice, spelled
 
@@ -21,7 +22,6 @@ from bao.users.voice import Voice, spelled
 class Reading(BaseModel):
     """The judge's reply."""
 
-    task_related: bool = Field(description="whether the question is about the task at all")
     covered: list[Annotated[int, Strict()]] = Field(description="numbers of the details that the question asks about")
 
 
@@ -47,6 +47,7 @@ _UNSURE = """\
 You are the user who gave an agent the task below. The agent wrote something that you cannot answer: it is vague, or about
 something to which you have given no thought. Say so, and ask it to ask about one concrete thing. Name no wish, and do not
 confirm one that the agent suggests."""
+_UNSURE_BY_RULE = "I cannot say anything to that. Please ask about one concrete thing."
 
 
 class Judge:
@@ -75,11 +76,9 @@ class Judge:
 
     def _check(self, reading: Reading) -> str | None:
         strange = next((index for index in reading.covered if not 0 <= index < self._count), None)
-        if strange is not None:
-            return f"covered holds {strange}: give numbers of the list, which has 0 to {self._count - 1}"
-        if reading.covered and not reading.task_related:
-            return "covered names details of the task, but task_related is false: one of them is wrong"
-        return None
+        if strange is None:
+            return None
+        return f"covered holds {strange}: give numbers of the list, which has 0 to {self._count - 1}"
 
 
 class ModelUser(Speaker):
@@ -90,12 +89,17 @@ class ModelUser(Speaker):
         self._voice = voice
         self._talk: list[tuple[str, str]] = []
 
+    @property
+    def repaired(self) -> int:
+        return self._voice.repaired
+
     def answer(self, question: str, asked: Sequence[Asked]) -> str:
         choices = [each.choice for each in asked if each.choice is not None]
-        return self._say(_ANSWER, question, ["What you have in mind:", *map(_fact, asked)], choices)
+        facts = ["What you have in mind:", *map(_fact, asked)]
+        return self._say(_ANSWER, question, " ".join(map(sentence, asked)), facts, choices)
 
     def unsure(self, question: str) -> str:
-        return self._say(_UNSURE, question)
+        return self._say(_UNSURE, question, _UNSURE_BY_RULE)
 
     def volunteer(self, asked: Asked) -> str:
         """A sentence by rule: a turn has two calls at most."""
@@ -105,11 +109,11 @@ class ModelUser(Speaker):
             self._talk[-1] = question, f"{reply} {told}"
         return told
 
-    def _say(self, part: str, question: str, facts: Sequence[str] = (), must: Sequence[str] = ()) -> str:
+    def _say(self, part: str, question: str, by_rule: str, facts: Sequence[str] = (), must: Sequence[str] = ()) -> str:
         # One JSON object a line, so that no question can pose as two, or as a reply.
         history = "\n".join(json.dumps({"agent": q, "you": r}, ensure_ascii=False) for q, r in self._talk)
         said = {"history": history, "question": question} if history else {"question": question}
-        reply = self._voice.say(part, [f"The task:\n{self._opening}", *facts], said, must)
+        reply = self._voice.say(part, [f"The task:\n{self._opening}", *facts], said, must, by_rule=by_rule)
         self._talk.append((question, reply))
         return reply
 

@@ -64,6 +64,11 @@ def asked_at_once(message: str) -> int:
 class Speaker(Protocol):
     """Words what the user says. Raises `bao.trajectory.FaultError` where it cannot: an outage is never taken for an answer."""
 
+    @property
+    def repaired(self) -> int:
+        """As `bao.user.User.repaired`."""
+        return 0
+
     def answer(self, question: str, asked: Sequence[Asked]) -> str:
         """The reply to a question that is about these details (at least one)."""
 
@@ -95,7 +100,7 @@ class ScriptedUser(Speaker):
         if len(asked) == 1 and asked[0].choice is not None and not asked[0].known:
             form = _FORMS[int(self._rng.integers(len(_FORMS)))]
             return form.format(choice=asked[0].choice, label=_label(asked[0]))
-        return " ".join(_sentence(each) for each in asked)
+        return " ".join(sentence(each) for each in asked)
 
     def unsure(self, question: str) -> str:
         return _UNSURE[int(self._rng.integers(len(_UNSURE)))]
@@ -109,10 +114,11 @@ class ScriptedUser(Speaker):
 
 def by_the_way(asked: Asked) -> str:
     """A sentence that tells a detail unasked."""
-    return f"By the way, {_sentence(asked)}"
+    return f"By the way, {sentence(asked)}"
 
 
-def _sentence(asked: Asked) -> str:
+def sentence(asked: Asked) -> str:
+    """A sentence that tells a detail, or that the user has no wish there."""
     if asked.choice is None:
         return f"{_label(asked)}: I have no wish there."
     return f"{_label(asked)}: {'as I said, ' if asked.known else ''}{asked.choice}."
@@ -153,6 +159,10 @@ class Requester(User):
 
     def answer(self, question: str) -> str:
         return self.ask(question)[0]
+
+    @property
+    def repaired(self) -> int:
+        return self.speaker.repaired
 
     def outcome(self, reply: str, reward: float) -> Outcome:
         """The episode ends when no detail is left, as a success where the questions have earned enough (`SUCCESS_LEAST`)."""

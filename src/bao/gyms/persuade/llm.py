@@ -4,22 +4,26 @@ One call a turn. The model is told the claim and why it holds it (for UserRL's t
 far, the last `EXCHANGES` of the talk and what the agent said now; it gives a reply and, to an argument, one of the seven
 stances. What the agent writes is fenced as data (`Prompt.said`).
 
-A reply is refused (and asked for again by the simulator, in the end a fault) where it repeats the initial argument in a run of
-`RUN` words, speaks of its instructions, or reports a stance in a label's words: the gym adds the stance to the reply itself.
-Those checks go by words, so a model may still give its argument away in words of its own, which is what a user does.
+A reply is refused (asked for again by the simulator, in the end said by rule where what it had to say is known: the stance that
+came with it, or, for the gym's own claims, what the scripted user answers; else a fault) where it repeats the initial argument
+in a run of `RUN` words, speaks of its instructions, or reports a stance in a label's words: the gym adds the stance to the
+reply itself. Those checks go by words, so a model may still give its argument away in words of its own, which is what a user
+does.
 """
 
 import re
 from collections import deque
 from collections.abc import Iterable
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bao.gyms.persuade.stance import STANCES, Stance
 from bao.gyms.persuade.tasks import is_userrl, load
-from bao.gyms.persuade.user import Heard, Persuadee
+from bao.gyms.persuade.user import Heard, Persuadee, ScriptedPersuadee
 from bao.task import Task
-from bao.users.llm import Prompt, Simulator
+from bao.users.fields import choice_of
+from bao.users.llm import Prompt, Simulator, UnusableReplyError
 
 WORDS_MOST = 300
 """Words of an argument that the user takes in; a longer one is not listened to."""
@@ -36,6 +40,8 @@ _CHARACTERS_MOST = 2_500
 _TOO_LONG = f"That is too long for me: {WORDS_MOST} words at most, please."
 _LONG_QUESTION = "That is too long. Ask me one short question, please."
 _NOTHING = "I did not hear anything."
+_HEARD = "I have heard your argument."
+"""Said where the stance is known, and no reply to go with it."""
 
 _WHO = """\
 You play a user in a talk with an agent that argues against a claim you hold. You are that user throughout and speak as "I".
@@ -75,15 +81,16 @@ _REPORTED = re.compile(
 class Answer(BaseModel):
     """What the user says."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True)
 
-    reply: str = Field(min_length=1, max_length=REPLY_MOST)
+    reply: str = Field(json_schema_extra={"minLength": 1, "maxLength": REPLY_MOST})
+    """Its length is checked with the rest (`_Check`), so that a stance is not lost for it."""
 
 
 class Reaction(Answer):
     """What the user says to an argument, and thinks after it."""
 
-    stance: Stance
+    stance: Annotated[Stance, choice_of(Stance)]
 
 
 class LLMPersuadee(Persuadee):
@@ -92,6 +99,8 @@ class LLMPersuadee(Persuadee):
     def __init__(self, task: Task, llm: Simulator) -> None:
         claim = task.data["claim"]
         self._llm = llm
+        self._task = task
+        self._repaired = 0
         self._who = _WHO.format(claim=claim, grounds=_grounds(task))
         self._secret = _runs(task.data["argument"]) - _runs(claim) if is_userrl(task) else frozenset()
         self._stance = Stance.STRONGLY_AGREE
@@ -109,8 +118,14 @@ class LLMPersuadee(Persuadee):
             return _LONG_QUESTION
         if not question.strip():
             return _NOTHING
-        answer = self._llm.ask(self._prompt(_QUESTION, "question", question), Answer, self._check(question))
-        return self._remember("question", question, answer.reply)
+        try:
+            reply = self._llm.ask(self._prompt(_QUESTION, "question", question), Answer, self._check(question)).reply
+        except UnusableReplyError:
+            if is_userrl(self._task):  # whose user has nothing but an argument to go by
+                raise
+            reply = ScriptedPersuadee(load(self._task)).answer(question)
+            self._repaired += 1
+        return self._remember("question", question, reply)
 
     def hear(self, argument: str) -> Heard:
         """Take in one argument. Raises `FaultError`."""
@@ -119,8 +134,18 @@ class LLMPersuadee(Persuadee):
         if not argument.strip():
             return self._heard(_NOTHING, self._stance)
         task = _ARGUMENT.format(stance=self._stance, stances=", ".join(STANCES))
-        reaction = self._llm.ask(self._prompt(task, "argument", argument), Reaction, self._check(argument))
+        try:
+            reaction = self._llm.ask(self._prompt(task, "argument", argument), Reaction, self._check(argument))
+        except UnusableReplyError as error:
+            if not isinstance(error.reply, Reaction):
+                raise
+            reaction = Reaction(reply=_HEARD, stance=error.reply.stance)
+            self._repaired += 1
         return self._heard(self._remember("argument", argument, reaction.reply), reaction.stance)
+
+    @property
+    def repaired(self) -> int:
+        return self._repaired
 
     def _prompt(self, task: str, kind: str, text: str) -> Prompt:
         said = {}
@@ -154,6 +179,8 @@ class _Check:
 
     def __call__(self, answer: Answer) -> str | None:
         reply = answer.reply
+        if not reply or len(reply) > REPLY_MOST:
+            return f"the reply has {len(reply)} characters: say something, in at most {REPLY_MOST}"
         if _INSTRUCTED.search(reply.casefold().replace("’", "'")):
             return "the reply speaks of instructions or of a model; speak as the user only"
         if _REPORTED.search(reply):

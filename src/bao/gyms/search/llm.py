@@ -5,9 +5,9 @@ the thing that it means, to recognise it, and the facts that the scripted user w
 call an answer wrong, never where they call it right or unreadable, and never about an answer that hedges by its form. The
 agent's words are fenced as data (`Prompt.said`), and what it wrote earlier is not shown, so one turn cannot prepare another.
 
-A reply of the user's is refused (and asked for again by the simulator, in the end a fault) where it names the thing meant
-though the question did not, holds an answer, tells two facts at once, or makes up a number. Those checks go by words: a model
-that describes the name (``it sounds like a small mountain``) passes them.
+A reply of the user's is refused (asked for again by the simulator, in the end what the scripted user says takes its place,
+counted as repaired) where it names the thing meant though the question did not, holds an answer, tells two facts at once, or
+makes up a number. Those checks go by words: a model that describes the name (``it sounds like a small mountain``) passes them.
 """
 
 import re
@@ -16,9 +16,9 @@ from collections.abc import Collection
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from bao.gyms.search.judge import ExactJudge, Verdict, hedges, is_number
-from bao.gyms.search.user import CLEAR, QUESTION_CHARACTERS, TOLD, VAGUE, Meant, Names
+from bao.gyms.search.user import CLEAR, QUESTION_CHARACTERS, TOLD, VAGUE, Meant, Names, ScriptedAsker
 from bao.user import User
-from bao.users.llm import Prompt, Simulator
+from bao.users.llm import Prompt, Simulator, UnusableReplyError
 
 REPLY_MOST = 400
 """Characters of a reply of the user's."""
@@ -56,15 +56,13 @@ _SPREAD_LEAST = 6
 class Said(BaseModel):
     """What the user says."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     reply: str = Field(min_length=1, max_length=REPLY_MOST)
 
 
 class Judgement(BaseModel):
     """The judge's opinion of an answer that the rules do not know."""
-
-    model_config = ConfigDict(extra="forbid")
 
     equivalent: StrictBool
 
@@ -77,6 +75,12 @@ class LLMAsker(User):
         self._meant = meant
         self._answers = answers
         self._llm = llm
+        self._by_rule = ScriptedAsker(question, meant)
+        self._repaired = 0
+
+    @property
+    def repaired(self) -> int:
+        return self._repaired
 
     def answer(self, question: str) -> str:
         """The answer to one question of the agent's. Raises `FaultError`."""
@@ -94,7 +98,11 @@ class LLMAsker(User):
             facts=_FACTS.format(facts=facts) if facts else _NO_FACTS,
         )
         check = _Check(self._question, meant, self._answers, question)
-        return " ".join(self._llm.ask(Prompt(role, {"question": question}), Said, check).reply.split())
+        try:
+            return " ".join(self._llm.ask(Prompt(role, {"question": question}), Said, check).reply.split())
+        except UnusableReplyError:
+            self._repaired += 1
+            return self._by_rule.answer(question)
 
 
 class LLMJudge:

@@ -12,10 +12,11 @@ goes on from there. For tasks without one, such as the package's own, the model 
 import re
 from collections.abc import Sequence
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bao.gyms.tau.customer import Customer, Reply
 from bao.gyms.tau.retail.wishes import Wish
+from bao.users.fields import ask_for_all
 from bao.users.llm import Check, Prompt, Simulator
 
 MESSAGE_MOST = 4_000
@@ -63,8 +64,10 @@ _WORD = re.compile(r"\w+")
 class CustomerReply(BaseModel):
     """The customer's next message."""
 
+    model_config = ConfigDict(json_schema_extra=ask_for_all)
+
     message: str = Field(description="What the customer writes to the agent.")
-    done: bool = Field(description="True if this message is the goodbye that ends the conversation.")
+    done: bool = Field(default=False, description="True if this message is the goodbye that ends the conversation.")
 
 
 class LanguageCustomer(Customer):
@@ -83,7 +86,7 @@ class LanguageCustomer(Customer):
 
     def opening(self) -> str:
         """The customer's first message. Raises `bao.trajectory.FaultError` where the model gives none."""
-        text = self._opening or self._ask(self._talk, _stays).message
+        text = self._opening or self._ask(self._talk).message  # whatever it says of a goodbye: there has been no talk yet
         self._talk += (("customer", text),)
         return text
 
@@ -109,13 +112,9 @@ class LanguageCustomer(Customer):
         """Whether the agent has said anything at all: what a model still waits for, its words do not tell surely."""
         return self._answered
 
-    def _ask(self, talk: Sequence[tuple[str, str]], also: Check[CustomerReply] | None = None) -> CustomerReply:
+    def _ask(self, talk: Sequence[tuple[str, str]]) -> CustomerReply:
         said = {f"{number}-{who}": text for number, (who, text) in enumerate(talk, start=1)}
-
-        def check(reply: CustomerReply) -> str | None:
-            return self._check(reply) or (also(reply) if also else None)
-
-        return self._llm.ask(Prompt(self._role, said), CustomerReply, check)
+        return self._llm.ask(Prompt(self._role, said), CustomerReply, self._check)
 
 
 def instruction_of(identity: str, wishes: Sequence[Wish]) -> str:
@@ -129,10 +128,6 @@ def instruction_of(identity: str, wishes: Sequence[Wish]) -> str:
         lines.append(f"{number}. {' '.join(first.details())}")
         lines += [f"   If that cannot be had: {' '.join(other.details())}" for other in others]
     return "\n".join(lines)
-
-
-def _stays(reply: CustomerReply) -> str | None:
-    return "the first message cannot be the goodbye: say what you want, with done false" if reply.done else None
 
 
 def _checker(instruction: str, recited_most: int) -> Check[CustomerReply]:

@@ -6,8 +6,9 @@ is right by name and whatever was asked or guessed before in the episode need no
 """
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from bao.gyms.telepathy.reading import Sort, read
 from bao.gyms.telepathy.tasks import Puzzle
@@ -23,6 +24,7 @@ from bao.gyms.telepathy.user import (
     Verdict,
 )
 from bao.user import User
+from bao.users.fields import Thought, ask_for_all, choice_of
 from bao.users.llm import Prompt, Simulator
 from bao.users.memory import AnswerMemory, folded
 
@@ -54,14 +56,18 @@ _TEXT = {
 class Answer(BaseModel):
     """The model's reply to a question."""
 
-    thought: str = Field(description="what is so of the thing, in one short sentence")
-    answer: Word
+    model_config = ConfigDict(json_schema_extra=ask_for_all)
+
+    thought: Thought = Field(default="", description="what is so of the thing, in one short sentence")
+    answer: Annotated[Word, choice_of(Word)]
 
 
 class Equivalence(BaseModel):
     """The model's judgement of a guess."""
 
-    thought: str = Field(description="what the guess names, in one short sentence")
+    model_config = ConfigDict(json_schema_extra=ask_for_all)
+
+    thought: Thought = Field(default="", description="what the guess names, in one short sentence")
     same: StrictBool = Field(description="whether the guess names the very thing")
 
 

@@ -2,8 +2,8 @@
 
 The judge is shown the catalogue and which aspects the trip has, and no wish. Whoever words the reply is told the one wish that
 the rules grant to this question, or none; the reply has to hold its value, and no other value of the catalogue
-(`bao.users.voice`). What counts as told is what the rules say, whatever a model makes of it. Two calls for a question, one
-where the answer is that there is no such wish, none where it is empty or too long.
+(`bao.users.voice`), and is said by rule where it twice does not. What counts as told is what the rules say, whatever a model
+makes of it. Two calls for a question, one where the answer is that there is no such wish, none where it is empty or too long.
 """
 
 from typing import Annotated
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, VALUE_ATTRIBUTE
 from bao.gyms.travel.user import Topic, Traveller, Wishes
+from bao.users.fields import read_choice
 from bao.users.llm import Prompt, Simulator
 from bao.users.voice import Voice
 
@@ -23,9 +24,10 @@ _ABOUT = (*ATTRIBUTE_ASPECT, Topic.VAGUE.value, Topic.OTHER.value, Topic.CHAT.va
 
 
 def _known(about: str) -> str:
-    if about not in _ABOUT:
+    found = read_choice(about, _ABOUT)
+    if found is None:
         raise ValueError(f"about={about!r} must be one of {', '.join(_ABOUT)}")
-    return about
+    return found
 
 
 class Reading(BaseModel):
@@ -57,6 +59,12 @@ Name no wish, and do not confirm one that the agent suggests.""",
 You have an agent book {trip} for you. The agent wrote something that is no question about the trip. Reply in a friendly way,
 without telling what you like. Name no wish, and do not confirm one that the agent suggests.""",
 }
+_WISH = "I would like {value}."
+_EVADED = {
+    Topic.VAGUE: "That is too vague. Ask about one thing, please.",
+    Topic.CHAT: "That is no question about the trip, is it?",
+}
+"""What is said where no reply of the model's serves."""
 _BY_RULE = {
     Topic.OTHER: "I have no wish about that.",
     Topic.LONG: f"That is too long for me. Ask one short question, of at most {MOST_CHARACTERS} characters.",
@@ -81,6 +89,10 @@ class ModelTraveller(Traveller):
         self._judge = judge
         self._voice = Voice(model, VALUE_ATTRIBUTE.keys)
 
+    @property
+    def repaired(self) -> int:
+        return self._voice.repaired
+
     def read(self, question: str) -> str:
         if len(question) > MOST_CHARACTERS:
             return Topic.LONG
@@ -90,11 +102,12 @@ class ModelTraveller(Traveller):
 
     def grant(self, question: str, attribute: str, value: str) -> str:
         fact = f'{ATTRIBUTE_ASPECT[attribute]}, {attribute}: "{value}"'
-        return self._voice.say(_GRANT.format(trip=self._trip), [fact], {"question": question}, [value])
+        said = {"question": question}
+        return self._voice.say(_GRANT.format(trip=self._trip), [fact], said, [value], by_rule=_WISH.format(value=value))
 
     def evade(self, question: str, topic: Topic) -> str:
         if topic in _BY_RULE:
             return _BY_RULE[topic]
         if not question.strip():
             return _EMPTY
-        return self._voice.say(_EVADE[topic].format(trip=self._trip), [], {"question": question})
+        return self._voice.say(_EVADE[topic].format(trip=self._trip), [], {"question": question}, by_rule=_EVADED[topic])

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import BaseModel, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from bao.gyms.turtle.tasks import Story
 from bao.gyms.turtle.user import (
@@ -26,6 +26,7 @@ from bao.gyms.turtle.user import (
     plain_words,
 )
 from bao.gyms.turtle.words import tokens
+from bao.users.fields import Thought, ask_for_all, choice_of
 from bao.users.llm import Prompt, Simulator
 from bao.users.memory import AnswerMemory, folded
 
@@ -54,14 +55,18 @@ _VERDICTS = {0.0: _NONE, 0.5: HALF, 1.0: Fraction(1)}
 class Answer(BaseModel):
     """The model's reply to a question."""
 
-    thought: str = Field(description="what the hidden story says of it, in one short sentence")
-    answer: Word
+    model_config = ConfigDict(json_schema_extra=ask_for_all)
+
+    thought: Thought = Field(default="", description="what the hidden story says of it, in one short sentence")
+    answer: Annotated[Word, choice_of(Word)]
 
 
 class Scores(BaseModel):
     """The model's judgement of an account."""
 
-    thought: str = Field(description="which statements the account tells, in a few short sentences")
+    model_config = ConfigDict(json_schema_extra=ask_for_all)
+
+    thought: Thought = Field(default="", description="which statements the account tells, in a few short sentences")
     scores: list[Annotated[float, Strict()]] = Field(description="0, 0.5 or 1 for each statement, in their order")
 
 
