@@ -224,6 +224,15 @@ class TestFigures:
         assert worse[0].startswith("+0.05")
         assert "change hands at the prices 0.120, 0.170" in page.inner_text("#regret figcaption")
 
+    def test_the_page_begins_with_the_policy_to_take_at_each_price(self, page: Any) -> None:
+        assert page.locator("main > section").first.get_attribute("id") == "answer"
+        items = page.locator(".answer-list li")
+        first, last = (items.nth(place).inner_text() for place in (0, 1))
+        for part in ("w = 0", "bao w=0", "0.800 [0.700, 0.900]", "97 % of resamples", "+0.10 [+0.02, +0.18] over bao w=0.1"):
+            assert part in " ".join(first.split())
+        for part in ("w = 0.2", "finishing at once", "not told apart from bao w=0.1"):
+            assert part in " ".join(last.split())
+
     def test_a_sentence_names_the_best_and_how_sure_that_is(self, page: Any) -> None:
         told = page.inner_text("#frontier .answer")
         assert "oracle (in 90 % of resamples)" in told
@@ -442,7 +451,7 @@ class TestEverywhere:
         write_report(tmp_path / "empty.html", ReportData(title="empty", frontier={}))
         page = show(tmp_path / "empty.html")
         sections = page.locator("main > section").count()
-        assert page.locator("main > section:has(.empty)").count() == sections == 12
+        assert page.locator("main > section:has(.empty)").count() == sections == 13
 
     def test_parts_with_nothing_to_say_are_left_out_beside_others(self, show: Opened, tmp_path: Path) -> None:
         write_report(tmp_path / "some.html", replace(made_up_data(1), curves={}, settings={}, regret={}))

@@ -191,6 +191,16 @@ def made_up_episode(label: str, task: int, seed: int, weight: float | None, rng:
     )
 
 
+def made_up_worth() -> dict[str, Any]:
+    def value(mean: float, reach: float) -> dict[str, float]:
+        return {"mean": mean, "low": mean - reach, "high": mean + reach}
+
+    sure = {"best": "bao w=0", "worth": value(0.8, 0.1), "sure": 0.97, "runner_up": "bao w=0.1", "lead": value(0.1, 0.08)}
+    unsure = {"best": "silence", "worth": value(0.0, 0.0), "sure": 0.6, "runner_up": "bao w=0.1", "lead": value(0.01, 0.04)}
+    answers = [{"price": 0.0, **sure, "not_told_apart": []}, {"price": 0.2, **unsure, "not_told_apart": ["bao w=0.1"]}]
+    return {"user": "scripted", "prices": [0.0, 0.2], "tasks": 60, "clusters": 40, "answers": answers, "standings": []}
+
+
 def made_up_data(episodes: int = 6) -> ReportData:
     rng = np.random.default_rng(0)
     steps = np.arange(0, 240, 2)
@@ -232,5 +242,6 @@ def made_up_data(episodes: int = 6) -> ReportData:
             "limit": None,
         },
         regret=made_up_regret(),
+        worth=[made_up_worth()],
         notes=["Evaluated on the scripted user with patience 3; trained on patience 2 to 6."],
     )
