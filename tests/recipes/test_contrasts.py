@@ -72,6 +72,7 @@ settings.sft.demonstrations = 100
 sft.thinking = false
 [factors.told]
 grpo.conditioned = false
+grpo.effort_weights = [0.1]
 sft.tasks = 50
 [margins]
 worth = 0.01

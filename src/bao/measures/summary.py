@@ -37,8 +37,8 @@ def summarize(
 ) -> dict[str, Any]:
     """Every measure of one policy's episodes with its 95 % interval, by clusters of tasks, which `records` tell.
 
-    ``episodes`` and ``tasks`` count healthy ones, ``clusters`` those of these tasks (None without records); ``effort_weight`` is
-    None unless all episodes share one; ``stop`` holds the reasons that occur; a measure without a figure is None,
+    ``episodes`` and ``tasks`` count healthy ones, ``clusters`` those of these tasks (None without records); ``effort_weight``
+    is None unless all episodes share one; ``stop`` holds the reasons that occur; a measure without a figure is None.
     ``satisfaction`` is there only for users with a persona, ``repaired`` only for users that a model plays, ``budget``,
     ``within_budget`` and ``over_budget`` only where a budget was told, and ``pass_hat`` only where tasks were played more than
     once.
