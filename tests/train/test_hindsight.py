@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bao.action import Action, ParseFault
 from bao.gyms.travel import Travel
-from bao.policies.prompt import PromptForm, system_text, told_price
+from bao.policies.prompt import PromptForm, percent, told_price
 from bao.task import Split
 from bao.train.demonstrations import Demonstration, gather, hindsight_demonstrations, restated
 from bao.train.hindsight import UNMEASURED, Play, Values, least_regret, measure, percents
@@ -148,13 +148,15 @@ def test_every_decision_is_preceded_by_the_price_that_was_told(played: list[list
         price = told_price(each.system)
         assert price is not None
         for text, _, _ in each.turns:
-            assert f"at {100 * price:.0f} | " in text
+            assert f"at {percent(price, PromptForm.BRIEF)} | " in text
 
 
-def test_the_skill_base_comes_first_and_is_told_no_price(played: list[list[Play]]) -> None:
+def test_the_skill_base_comes_first_and_is_told_no_price_or_that_it_is_nothing(played: list[list[Play]]) -> None:
     made = shown(played, 40, skill=0.25)
-    assert [each.system == system_text(GYM, PromptForm.BRIEF) for each in made] == [True] * 10 + [False] * 30
-    assert not any(" at " in text for each in made[:10] for text, _, _ in each.turns)
+    assert [told_price(each.system) for each in made[:10]] == [None, 0.0] * 5
+    assert None not in [told_price(each.system) for each in made[10:]]
+    assert not any(" at " in text for each in made[:10:2] for text, _, _ in each.turns)
+    assert all(" at 00+0 | " in text for each in made[1:10:2] for text, _, _ in each.turns)
 
 
 def test_demonstrations_are_as_many_as_asked_and_those_of_their_seed(played: list[list[Play]]) -> None:

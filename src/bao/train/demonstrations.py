@@ -135,9 +135,10 @@ def hindsight_demonstrations(
 ) -> Iterator[Demonstration]:
     """`count` demonstrations from the plays of each task (`played`), at prices drawn from those of `values`.
 
-    The first are the skill base, a share `skill`: told no price, and the play of least regret at price 0, which does all there
-    is to do. At high prices a play is short, and a student of such alone would hardly learn to act. Of the thinking there is
-    what is `shown`, of the same plays. Raises `ValueError` where no task has a usable play.
+    The first are the skill base, a share `skill`: told no price or, every other one, the price 0, and the play of least regret
+    at 0, which does all there is to do. At high prices a play is short, and a student of such alone would hardly learn to act;
+    and among all whole percents 0 would be told too seldom to be learned. Of the thinking there is what is `shown`, of the same
+    plays. Raises `ValueError` where no task has a usable play.
     """
     usable = [[play for play in plays if play.usable] for plays in played]
     usable = [plays for plays in usable if plays]
@@ -147,7 +148,7 @@ def hindsight_demonstrations(
     base = skill_base(count, skill)
     for number, place in enumerate(_cycle(len(usable), count, rng)):
         price = 0 if number < base else int(rng.integers(len(values.prices)))
-        told = None if number < base else values.prices[price]
+        told = None if number < base and number % 2 == 0 else values.prices[price]
         chosen = least_regret(regrets[place], price, rng)
         play = usable[place][chosen]
         worth = regrets[place][chosen][:, price] <= SLIGHT

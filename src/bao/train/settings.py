@@ -41,7 +41,7 @@ class SFTSection(Section):
     plays: int = Field(default=24, ge=2)
     """Plays of the teacher on each task, of which one is imitated at each price (``hindsight``)."""
     skill: float = Field(default=0.4, ge=0, lt=1)
-    """Share of the demonstrations that come first, are told no price and act as if involving the user were free
+    """Share of the demonstrations that come first, are told no price or the price 0, and act as if involving the user were free
     (``hindsight``)."""
     top_price: float | None = Field(default=None, gt=0)
     """The largest price that demonstrations are made for (``hindsight``); none: the largest at which acting pays."""
