@@ -122,8 +122,8 @@ def _summarize(out: Path, job: EvaluationJob, progress: Progress) -> None:
     logger.info("%s: %d episodes, score %.3f", out, summary["episodes"], summary["score"]["mean"])
     if (said := summary.get("repaired", {}).get("mean")) is not None and said > 0:
         progress.warn(
-            f"{summary['policy']}: rules said {said:.2f} replies an episode, since the model that plays the user gave none that "
-            "serves (repaired)"
+            f"{summary['policy']}: rules said {said:.2f} replies an episode, since the model that plays the user gave none "
+            "that serves (repaired)"
         )
     if found := _counts(summary["faults"]):
         progress.warn(
