@@ -95,7 +95,10 @@ def test_what_is_wrong_with_the_models_settings_is_one_line(bao: Bao, tmp_path: 
     )
     refused(bao(*ASK_ALL, "--user-model", "m@http://h/v1", "--api-key-env", "NOT_SET_ANYWHERE", *out), "NOT_SET_ANYWHERE")
     with StubEndpoint(lambda messages: "", refuses=lambda request: (401, "who are you?")) as stub:
-        refused(bao(*ASK_ALL, "--user-model", f"m@{stub.base_url}", *out), "llm.api_key_env is not set", "who are you?")
+        done = bao(*ASK_ALL, "--user-model", f"m@{stub.base_url}", *out)
+    *warnings, error = done.error.splitlines()
+    assert all("nobody has checked" in line for line in warnings)
+    refused(done._replace(error=error), "llm.api_key_env is not set", "who are you?")
     assert not list((tmp_path / "out").glob("*.parquet"))
 
 

@@ -110,6 +110,25 @@ def test_a_faithful_reply_passes_on_every_own_task(split: Split) -> None:
         assert (episode.stop, episode.task_return) == (StopReason.SUCCESS, pytest.approx(1)), episode.fault_detail
 
 
+def test_a_small_models_episodes_are_played() -> None:
+    """One that says that a question is about no task and names its details, and words the choices freely."""
+    scripted, ask_all = Intention(), Intention.scripted_policies()["ask_all"]
+    for seed, task in enumerate(whole(Intention, Split.TEST)[:40]):
+        proper = Proper(task)
+
+        def writes(prompt: Prompt, schema: type[BaseModel], proper: Proper = proper) -> dict[str, Any]:
+            judged = proper(prompt, schema)
+            return {**judged, "task_related": False} if schema is Reading else {"reply": "Whatever you think is best!"}
+
+        gym = Intention(user="llm", llm=FakeSimulator(writes))
+        played = play(gym, ask_all(gym, seed), task, seed)
+        expected = play(scripted, ask_all(scripted, seed), task, seed)
+        assert played.fault is None, played.fault_detail
+        assert [turn.reward for turn in played.turns] == [turn.reward for turn in expected.turns]
+        assert played.repaired
+        assert expected.repaired is None
+
+
 def test_userrls_tasks_are_played(userrl_data: Path) -> None:
     for seed, task in enumerate(Intention.read_tasks(userrl_data / "intention" / "test.parquet")):
         writes = Proper(task)

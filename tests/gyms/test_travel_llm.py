@@ -13,6 +13,7 @@ from bao.gyms.travel.catalogue import ASPECTS, ATTRIBUTE_ASPECT, VALUE_ATTRIBUTE
 from bao.gyms.travel.llm import MOST_CHARACTERS, Reading
 from bao.gyms.travel.tasks import Source, generate, load
 from bao.gyms.travel.user import ScriptedTraveller
+from bao.measures import summarize
 from bao.rollout.episode import play
 from bao.task import Split, Task
 from bao.trajectory import Fault, FaultError
@@ -224,6 +225,27 @@ def test_the_value_is_said_by_rule_where_the_model_does_not_say_it() -> None:
     problem, reply = repaired(gym, model, f"Which {WISHED}?")
     assert problem == f'the reply does not say "{VALUE}": say it in exactly these words'
     assert reply == f"I would like {VALUE}."
+
+
+def test_repaired_replies_reach_the_summary() -> None:
+    ask_all = Travel.scripted_policies()["ask_all"]
+    episodes = []
+    for seed, task in enumerate(TASKS[:8]):
+        writes = Proper()
+        writes.said = lambda prompt: "Something nice."
+        gym = Travel(user="llm", llm=FakeSimulator(writes))
+        episodes.append(play(gym, ask_all(gym, seed), task, seed))
+    counts = [episode.repaired or 0 for episode in episodes]
+    assert min(counts) > 0
+    assert summarize(episodes)["repaired"]["mean"] == pytest.approx(sum(counts) / len(counts))
+    scripted = Travel()
+    assert "repaired" not in summarize([play(scripted, ask_all(scripted, 0), TASKS[0], 0)])
+
+
+def test_of_an_episode_that_broke_nothing_is_counted() -> None:
+    gym = Travel(user="llm", llm=FakeSimulator(down))
+    episode = play(gym, Travel.scripted_policies()["ask_all"](gym, 0), TRIP, 0)
+    assert (episode.fault, episode.repaired) == (Fault.USER_UNAVAILABLE, None)
 
 
 def down(prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:

@@ -76,6 +76,7 @@ EPISODES = st.builds(
     satisfaction=st.none() | st.floats(0, 1),
     trace=st.none() | traces(),
     budget=st.none() | st.integers(0, 99),
+    repaired=st.none() | st.integers(0, 99),
 )
 
 
@@ -166,6 +167,18 @@ def test_a_budget_that_comes_late_in_a_stream_is_kept_and_so_is_what_came_before
     assert read_episodes(path) == mixed
     found = read_episodes(path)[3].trace
     assert_same_trace(found, trace)
+
+
+@pytest.mark.parametrize("known", [{"budget": 2}, {"repaired": 0}, {"repaired": 3}])
+def test_what_is_not_always_there_is_kept_and_missed_in_no_file(tmp_path, known):
+    """A file with budgets from before replies were repaired lacks the column, and is read."""
+    path = tmp_path / "e.parquet"
+    write_episodes(path, [episode(), episode(**known)])
+    assert read_episodes(path) == [episode(), episode(**known)]
+    (other,) = {"budget", "repaired"} - set(known)
+    table = pq.read_table(path).drop_columns([other])
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"bao.episodes": b"2"}), path)
+    assert read_episodes(path) == [episode(), episode(**known)]
 
 
 def test_a_budget_of_another_kind_is_refused(tmp_path):

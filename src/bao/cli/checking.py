@@ -53,7 +53,7 @@ def _table(result: "ModelCheck") -> Any:
 
     found, of = result.verdict, result.of
     view = Table(title=Text(f"{of.model} as {of.role} of {of.gym}: right by class, 95 % intervals"), title_justify="left")
-    for name in ("Class", "Questions", "Right", "Share"):
+    for name in ("Class", "Asked", "Right", "Share"):
         view.add_column(name, justify="left" if name == "Class" else "right", overflow="fold")
     for label, row in found.classes.items():
         share = f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
