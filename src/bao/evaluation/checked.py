@@ -43,7 +43,8 @@ def warn_unchecked(section: GymSection, progress: Progress) -> None:
     for role, record in checks_of(section).items():
         settings = models[role]
         named = f"{settings.model} at {settings.base_url} as the {role} of {section.name}"
-        command = f"bao check {role} {settings.model}@{settings.base_url} --gym {section.name}"
+        api = "" if settings.api == "chat" else f"openai-{settings.api}:"
+        command = f"bao check {role} {api}{settings.model}@{settings.base_url} --gym {section.name}"
         if record is None:
             progress.warn(f"nobody has checked {named}: what it makes of questions is unknown; `{command}` measures it")
         elif not record["fit"]:

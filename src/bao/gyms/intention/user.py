@@ -8,7 +8,7 @@ What a question is about is found by `bao.gyms.intention.reader`, which reads wo
 word, or a list of them, is no question (`bao.gyms.intention.words.is_question`). How well it reads, where exactly the right
 details count as right:
 
-* Of 80 questions written by hand (tests/intention_questions.py) it reads 84 % rightly: 39 of the 40 with which the words were
+* Of 80 questions written by hand (``readings.toml``) it reads 84 % rightly: 39 of the 40 with which the words were
   chosen, 28 of the 40 that were set aside. Of the other 12 it understood six not at all, two by half, and took two for another
   detail and two for another one besides.
 * Of the 350 example questions in UserRL's test records, on which nothing was tuned (six of the 95 records were seen before),

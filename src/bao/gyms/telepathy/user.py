@@ -3,7 +3,7 @@
 What is not in the table, the user does not know, and says so; nothing is guessed. It is deterministic.
 
 How far it understands free questions: of 150 written by hand before the words of the table were chosen
-(tests/gyms/test_telepathy.py), all of the 72 with which they were then chosen are read rightly. Of the 78 that were set aside,
+(``readings.toml``), all of the 72 with which they were then chosen are read rightly. Of the 78 that were set aside,
 72 (92 %) were, when they were scored once at the end: two of the others were misread, four were answered with "I cannot say"
 though a person could have said. Five of these six faults have been fixed since, so that the 78 are no longer unseen. All 150
 were written by the table's author; a model's questions will be stranger. What the table says is not measured against anything:
