@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -357,10 +358,12 @@ class SeedsNumpyAtReset(Guess):
         return super().begin(task)
 
 
-class OrdersItsTasksByHash(Guess):
+class NotesAHash(Guess):
+    """Of a text, which is another one in every process."""
+
     @classmethod
     def task_set(cls, split: Split | str, size: int | None = None, levels: tuple[int, ...] | None = None) -> TaskSet:
-        return TaskSet.of(sorted(super().task_set(split), key=lambda task: hash(task.id)))
+        return TaskSet.of([replace(task, data={**task.data, "note": hash(task.id)}) for task in super().task_set(split)])
 
 
 class SeedsForItsTasks(Guess):
@@ -376,7 +379,7 @@ BROKEN: list[tuple[type[Gym], set[str], str]] = [
     (RefusesItsOwnTask, {"tasks are faithful data"}, "refuses guess-test-21: word: a violin"),
     (HoldsATuple, {"tasks are faithful data"}, "guess-train-0 is another task"),
     (CallsAllTasksTraining, {"tasks are faithful data"}, "guess-valid-6 of the split valid says"),
-    (OrdersItsTasksByHash, {"tasks stay the same"}, "is another task in another process"),
+    (NotesAHash, {"tasks stay the same"}, "is another task in another process"),
     (SharesAWord, {"splits share no component"}, "guess-test-21 of test and guess-train-0 of train share 'anchor'"),
     (SharesAnId, {"splits share no component"}, "share 'id guess-300'"),
     (NamesNoComponent, {"splits share no component"}, "components() names none for guess-train-0"),
