@@ -53,11 +53,10 @@ def test_the_same_evaluation_again_does_nothing_and_shows_the_result(evaluated: 
 @pytest.mark.parametrize(
     ("arguments", "setting"),
     [
-        (("scripted:ask_all", "--tasks", "11"), "tasks is 10 there and 11 now"),
+        (("scripted:ask_all", "--tasks", "9"), "tasks is 10 there and 9 now"),
         (("scripted:ask_all", "--tasks", "10", "--seed", "1"), "seed is 0 there and 1 now"),
         (("scripted:never_ask", "--tasks", "10"), "policy is 'scripted:ask_all' there and 'scripted:never_ask' now"),
         (("scripted:ask_all", "--tasks", "10", "--horizon", "9"), "gym.settings.horizon is not set there and 9 now"),
-        (("scripted:ask_all", "--tasks", "10", "--rollouts", "2"), "evaluation.rollouts is 1 there and 2 now"),
     ],
 )
 def test_other_settings_over_the_same_folder_are_refused_by_name(

@@ -90,6 +90,8 @@ def _has_grown(out: Path, job: EvaluationJob, there: Mapping[str, Any], now: Map
     """
     if (out / RUN_LOG).is_dir() or not (out / EPISODES).is_file():
         return False
+    if there == now:
+        return False
     count, rollouts = there.get("tasks", 0), there.get("evaluation", {}).get("rollouts", 0)
     if not (1 <= count <= len(job.tasks) and 1 <= rollouts <= job.settings.rollouts):
         return False
