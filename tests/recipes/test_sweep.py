@@ -63,7 +63,7 @@ def test_every_strategy_plays_as_many_trajectories_as_the_others(steps: int, gro
         (ALL, (0,), 35, "seed=0", r"--budget 35 is less than a step for each of the 4 prices: give --budget 36"),
         (ALL, (0,), None, "grpo.steps=3", "grpo.steps=3 is less than a step for each"),
         (ALL, (0,), None, "grpo.effort_weights=[0.1]", "needs two prices at least"),
-        (ALL, (0,), None, "grpo.conditioned=false", "grpo.conditioned=false"),
+        (ALL, (0,), None, "grpo.conditioned=false", "conditioned=false"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(
