@@ -17,15 +17,19 @@ import numpy as np
 from bao.action import ActionKind, render
 from bao.errors import DataError
 from bao.gym import Gym
+from bao.measures.intervals import Floats
 from bao.policies.prompt import PromptForm, percent, system_text
 from bao.policies.teacher import CLAUSE
 from bao.policy import Policy
 from bao.rollout.episode import play
 from bao.task import Task, TaskSet
-from bao.train.hindsight import SLIGHT, Play, Values, least_regret
+from bao.train.hindsight import SLIGHT, Play, Values, effort_by_price, least_regret
 from bao.train.shown import Shown, everything
 from bao.train.situations import split_decision
 from bao.trajectory import StopReason, Trajectory
+
+NEAR = 2
+"""Percent on either side of a price at which acting best changes that count as about it."""
 
 
 class Rejection(StrEnum):
@@ -145,15 +149,31 @@ def hindsight_demonstrations(
     if not usable:
         raise ValueError(f"no play of the teacher on {gym.name} ended by itself in readable turns")
     regrets = [[values.regrets(play) for play in plays] for plays in usable]
-    base = skill_base(count, skill)
+    base, chances = skill_base(count, skill), price_chances(values, [play for plays in usable for play in plays])
     for number, place in enumerate(_cycle(len(usable), count, rng)):
-        price = 0 if number < base else int(rng.integers(len(values.prices)))
+        price = 0 if number < base else int(rng.choice(len(chances), p=chances))
         told = None if number < base and number % 2 == 0 else values.prices[price]
         chosen = least_regret(regrets[place], price, rng)
         play = usable[place][chosen]
         worth = regrets[place][chosen][:, price] <= SLIGHT
         loss = [bool(good) and not slip for good, slip in zip(worth, play.slipped, strict=True)]
         yield demonstration(system_text(gym, form, told), play.trajectory, loss, told, form=form, shown=shown)
+
+
+def price_chances(values: Values, plays: Sequence[Play]) -> Floats:
+    """How often each of the prices is told [prices]: half of the times any of them, half of them those about which acting best
+    changes, in proportion to how many user turns it takes less there.
+
+    Where every price is told as often, most are such as leave nothing to decide: too low, or too high to act at.
+    """
+    count = len(values.prices)
+    even = np.full(count, 1.0 / count)
+    if count < 3:
+        return even
+    effort = effort_by_price(values, values.start(plays))
+    less = np.maximum(-np.diff(effort), 0.0)  # at the prices between the first and the last
+    spread = np.convolve(np.concatenate([[0.0], less, [0.0]]), np.ones(2 * NEAR + 1) / (2 * NEAR + 1), mode="same")
+    return even if spread.sum() <= 0 else 0.5 * even + 0.5 * spread / spread.sum()
 
 
 def skill_base(count: int, skill: float) -> int:

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from bao.measures.intervals import Floats
-from bao.train.hindsight import PAYS, Play, Values, least_regret
+from bao.train.hindsight import PAYS, Play, Values, effort_by_price, least_regret
 
 MOST_RETURN = 1.0
 """A whole episode earns at most this much."""
@@ -56,12 +55,6 @@ def value_warnings(
                 f"at the price {values.prices[price]:g} the chosen plays earn {earned:.2f}, and such play is expected to earn "
                 f"{start[price]:.2f}: luck is imitated; use more tasks (sft.tasks), or tell more situations apart"
             )
-
-
-def effort_by_price(values: Values, start: Floats) -> Floats:
-    """How many user turns acting best takes, between each two neighbouring prices: minus the slope of its value."""
-    effort: Floats = -np.diff(start) / np.diff(values.prices)
-    return effort
 
 
 def _earned(by_task: Sequence[Sequence[Play]], values: Values, price: int) -> float:

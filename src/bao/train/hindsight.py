@@ -106,6 +106,12 @@ def mean_at_start(values: Floats, rows: Mapping[str, int], plays: Sequence[Play]
     return mean
 
 
+def effort_by_price(values: Values, start: Floats) -> Floats:
+    """How many user turns acting best takes, between each two neighbouring prices: minus the slope of its value."""
+    effort: Floats = -np.diff(start) / np.diff(values.prices)
+    return effort
+
+
 def measure(plays: Sequence[Play], prices: Sequence[float], *, least: int = LEAST, horizon: int | None = None) -> Values:
     """The `Values` at each of `prices`, from the turns of `plays` that were no slips.
 
