@@ -11,7 +11,7 @@ from bao.action import Action, ParseFault
 from bao.gyms.travel import Travel
 from bao.policies.prompt import PromptForm, percent, told_price
 from bao.task import Split
-from bao.train.demonstrations import Demonstration, gather, hindsight_demonstrations, restated
+from bao.train.demonstrations import Demonstration, gather, hindsight_demonstrations, price_chances, restated
 from bao.train.hindsight import UNMEASURED, Play, Values, least_regret, measure, percents
 from bao.train.situations import Situations, situations
 from bao.trajectory import StopReason, Trajectory, Turn
@@ -190,3 +190,19 @@ def test_the_price_is_restated_before_the_decision() -> None:
     assert restated("know a open | 4 ways | ask a", 0.07) == "know a open | 4 ways | at 7 | ask a"
     assert restated("ask a", 0.0) == "at 0 | ask a"
     assert restated("", 0.24) == "at 24"
+
+
+def test_prices_about_which_less_is_asked_are_told_more_often() -> None:
+    def values(*start: float) -> Values:
+        prices = tuple(np.arange(len(start)) / 100)
+        return Values(prices, {}, np.zeros((0, len(start))), np.array([start]), {"s": 0})
+
+    begun = [play(("s", "finish", 0.0))]
+    # Two user turns pay below .1, none from there on: the value falls by .02 a percent, then not at all.
+    chances = price_chances(values(*[0.2 - 0.02 * percent for percent in range(10)], *[0.0] * 11), begun)
+    even = 0.5 / 21
+    assert chances.sum() == pytest.approx(1.0)
+    assert chances[8:13] == pytest.approx(np.full(5, even + 0.1))
+    assert np.delete(chances, range(8, 13)) == pytest.approx(np.full(16, even))
+    assert price_chances(values(0.5, 0.5, 0.5), begun) == pytest.approx(np.full(3, 1 / 3))
+    assert price_chances(values(0.5), begun) == pytest.approx([1.0])
