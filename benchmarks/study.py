@@ -156,13 +156,15 @@ def figures(table: Floats, clusters: Floats, trained: Floats) -> dict[str, Any]:
 
     Tasks that not every seed and policy played are left out. The half-width is the root of the squared half-widths over seeds
     (Student's, left out where there is one) and over clusters of tasks: a little wide, where a bootstrap of so few seeds is
-    too narrow.
+    too narrow. Where all tasks are one cluster, their spread tells nothing of another: then tasks count one by one.
     """
     known = ~np.isnan(table).any(axis=(0, 2))
     values = table[:, known]
     full = np.concatenate([values, values[:, :, trained].mean(axis=2, keepdims=True)], axis=2)
     means, by_seed = full.mean(axis=(0, 1)), full.mean(axis=1)
     _, place = np.unique(clusters[known], return_inverse=True)
+    if not place.any():
+        place = np.arange(len(place))
     off = np.zeros((place.max() + 1, len(means)))
     np.add.at(off, place, full.mean(axis=0) - means)
     square = _student(len(off)) ** 2 * len(off) / max(1, len(off) - 1) * np.square(off).sum(axis=0) / len(place) ** 2
@@ -184,6 +186,8 @@ def table(content: Mapping[str, Any]) -> str:
     ]
     seeds, tasks, clusters = len(content["seeds"]), content["tasks"], content["clusters"]
     lines = [f"{content['gym']}: {seeds} seeds, {tasks} tasks in {clusters} clusters", "prices: " + ", ".join(prices)]
+    if clusters == 1:
+        lines.append("note: all tasks are one cluster, so the intervals are over tasks, and too narrow for others than these")
     lines.append("best fixed: " + ", ".join(content["best"]))
     for name, rows in content["policies"].items():
         for what, each in rows.items():

@@ -24,3 +24,11 @@ def test_intervals_cover_where_seeds_and_clusters_differ() -> None:
         figure = figures(values, clusters, np.array([True]))["at"][0]
         hits += figure["low"] <= 0.0 <= figure["high"]
     assert 0.93 < hits / 400 <= 0.995
+
+
+def test_tasks_of_one_cluster_count_one_by_one() -> None:
+    table = np.random.default_rng(0).normal(size=(1, 40, 2))
+    alone = figures(table, np.arange(40), np.array([True, True]))
+    joined = figures(table, np.zeros(40), np.array([True, True]))
+    assert joined == alone
+    assert joined["mean"]["high"] - joined["mean"]["low"] > 0.1

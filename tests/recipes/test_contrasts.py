@@ -12,6 +12,7 @@ from scipy import stats
 
 from bao.cli.judging import ablation_table
 from bao.errors import ConfigError
+from bao.gyms.section import make_gym
 from bao.recipes.ablation import load_ablation
 from bao.recipes.contrasts import contrast, differences, effects, means, over_seeds
 
@@ -89,6 +90,21 @@ def test_factors_make_every_combination_an_arm(tmp_path: Path) -> None:
     assert [recipe.sft.tasks for recipe in recipes.values()] == [2500, 50, 2500, 50]
     assert {recipe.sft.demonstrations for recipe in recipes.values()} == {100}
     assert {recipe.seed for recipe in recipes.values()} == {3}
+
+
+def test_an_arm_changes_one_setting_of_a_nested_table_and_keeps_the_others(tmp_path: Path) -> None:
+    text = 'name = "n"\nbase = "small"\nseeds = [0]\nsettings.gym.settings = {horizon = 12, persona = {mistakes = 0.2}}\n'
+    (tmp_path / "n.toml").write_text(text + "[arms.vague]\ngym.settings.persona.vagueness = 0.1\n")
+    ablation = load_ablation(str(tmp_path / "n.toml"))
+    gym = ablation.recipe("vague", 0, ("gym.settings.persona.mistakes=0.4",)).gym
+    assert gym.settings == {"horizon": 12, "persona": {"mistakes": 0.4, "vagueness": 0.1}}
+
+
+def test_the_scales_are_compared_under_a_user_who_errs() -> None:
+    ablation = load_ablation("scale")
+    recipes = {arm: ablation.recipe(arm, 0) for arm in ablation.changes}
+    assert [str(recipe.credit.scale) for recipe in recipes.values()] == ["batch", "group", "none"] == list(recipes)
+    assert all(make_gym(recipe.gym).persona.mistakes == 0.2 for recipe in recipes.values())
 
 
 @pytest.mark.parametrize(

@@ -116,11 +116,12 @@ class Ablation(Section):
 
 
 def _merged(parts: Sequence[Changes]) -> Changes:
-    """Later ones win, setting by setting."""
+    """Later ones win, setting by setting, at any depth."""
     found: Changes = {}
     for part in parts:
-        for section, changes in part.items():
-            found[section] = {**found.get(section, {}), **changes} if isinstance(changes, dict) else changes
+        for name, value in part.items():
+            before = found.get(name)
+            found[name] = _merged([before, value]) if isinstance(before, dict) and isinstance(value, dict) else value
     return found
 
 
