@@ -20,7 +20,6 @@ import numpy as np
 from scipy import stats
 
 from bao.evaluation.evaluate import evaluate
-from bao.evaluation.regret import played
 from bao.evaluation.results import EvaluationResult
 from bao.evaluation.settings import EvaluationJob
 from bao.evaluation.tasks import records_of
@@ -28,8 +27,9 @@ from bao.gyms.registry import gym_class
 from bao.gyms.section import task_set
 from bao.measures.clusters import cluster_numbers
 from bao.measures.intervals import Floats
+from bao.pareto.objective import DEFAULT
 from bao.pareto.prices import SILENCE
-from bao.pareto.regret import ENVELOPE
+from bao.pareto.worth import ENVELOPE
 from bao.policies.scripted import RATIONAL, fixed_behaviours
 from bao.progress import Progress
 from bao.recipes.recipe import Recipe, load_recipe
@@ -143,12 +143,13 @@ def summarize(
 
 def _worth(results: Sequence[Sequence[EvaluationResult]], ids: Sequence[str]) -> Worth:
     """From the evaluations of each seed at each price."""
-    tables: tuple[list[Any], list[Any]] = ([], [])
-    for row in results:
-        by_price = [played(each) for each in row]
-        tables[0].append(np.column_stack([each.at(0.0, ids) for each in by_price]))
-        tables[1].append(np.column_stack([each.effort(ids) for each in by_price]))
-    return Worth(np.stack(tables[0]), np.stack(tables[1]))
+    played = [[each.candidate(DEFAULT) for each in row] for row in results]
+
+    def table(measure: str) -> Floats:
+        by_task = [[dict(zip(each.task_ids, each.values[measure], strict=True)) for each in row] for row in played]
+        return np.array([[[found.get(task, np.nan) for found in row] for task in ids] for row in by_task])
+
+    return Worth(*map(table, DEFAULT))
 
 
 def figures(table: Floats, clusters: Floats, trained: Floats) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from bao.evaluation.evaluate import evaluate
-from bao.evaluation.regret import REGRET, regret_table, write_regret
+from bao.evaluation.overview import WORTH, worth_by_user, write_worth
 from bao.evaluation.results import EvaluationResult
 from bao.evaluation.settings import EvaluationJob, EvaluationSection
 from bao.gyms.section import GymSection, task_set
 from bao.gyms.travel import Travel
-from bao.pareto.prices import PriceRange
-from bao.pareto.regret import ENVELOPE, RegretTable
+from bao.pareto.worth import ENVELOPE, Worth
 from bao.progress import Silent
 from bao.recipes.run import run_recipe
 from bao.recipes.verdict import VERDICT, Failure, Verdict, judge, judge_training, write_verdict
@@ -44,17 +43,18 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, EvaluationR
 Evaluated = Mapping[str, EvaluationResult]
 
 
-def tabled(evaluated: Evaluated, **policies: tuple[str, str, str]) -> tuple[RegretTable, PriceRange]:
-    """`policies`: which of the evaluations each is at each of `PRICES`."""
-    told = {
-        name: {price: evaluated[each] for price, each in zip(PRICES, played, strict=True)} for name, played in policies.items()
+def tabled(evaluated: Evaluated, prices: tuple[float, ...] = PRICES, **policies: tuple[str, ...]) -> Worth:
+    """`policies`: which of the evaluations each is at each of the `prices`."""
+    points = {
+        name: {price: evaluated[each].label for price, each in zip(prices, played, strict=True)}
+        for name, played in policies.items()
     }
-    return regret_table([evaluated[name] for name in SCRIPTS], told, resamples=400)
+    (found,) = worth_by_user(list(evaluated.values()), points=points, resamples=400)
+    return found
 
 
 def failures(evaluated: Evaluated, bao: tuple[str, str, str], sft: tuple[str, str, str]) -> dict[Failure, Verdict]:
-    table, changes = tabled(evaluated, bao=bao, sft=sft)
-    return {each.failure: each for each in judge(table, changes, "bao", "sft")}
+    return {each.failure: each for each in judge(tabled(evaluated, bao=bao, sft=sft), "bao", "sft")}
 
 
 GOOD = ("ask_needed", "ask_needed", "silent")
@@ -78,15 +78,13 @@ def test_one_that_asks_more_where_it_is_dear_has_learned_none_either(evaluated: 
 
 
 def test_prices_between_which_nothing_changes_ask_for_no_trade_off(evaluated: Evaluated) -> None:
-    told = {name: dict.fromkeys((0.0, 0.05), evaluated["ask_needed"]) for name in ("bao", "sft")}
-    table, changes = regret_table([evaluated[name] for name in SCRIPTS], told, resamples=400)
-    assert judge(table, changes, "bao", "sft") == []
+    told = dict.fromkeys(("bao", "sft"), ("ask_needed", "ask_needed"))
+    assert judge(tabled(evaluated, (0.0, 0.05), **told), "bao", "sft") == []
 
 
 def test_a_policy_of_a_single_price_has_nothing_to_trade(evaluated: Evaluated) -> None:
-    told = {name: {0.1: evaluated[each]} for name, each in (("bao", "silent"), ("sft", "never_ask"))}
-    table, changes = regret_table([evaluated[name] for name in SCRIPTS], told, resamples=400)
-    assert [each.failure for each in judge(table, changes, "bao", "sft")] == [Failure.BELOW_SCRIPTS, Failure.BELOW_START]
+    found = tabled(evaluated, (0.1,), bao=("silent",), sft=("never_ask",))
+    assert [each.failure for each in judge(found, "bao", "sft")] == [Failure.BELOW_SCRIPTS, Failure.BELOW_START]
 
 
 def test_one_that_was_better_before_reinforcement_is_below_its_warm_start(evaluated: Evaluated) -> None:
@@ -97,9 +95,10 @@ def test_one_that_was_better_before_reinforcement_is_below_its_warm_start(evalua
 
 
 def test_the_oracle_is_no_script_to_be_held_against(evaluated: Evaluated) -> None:
-    table, _ = tabled(evaluated, bao=GOOD)
-    assert table.best == ("ask_needed", "ask_needed", "silence")
-    assert table.regret["bao"][ENVELOPE].mean.mean == 0
+    found = tabled(evaluated, bao=GOOD)
+    assert found.told is not None
+    assert found.rules == ("ask_needed", "ask_needed", "silence")
+    assert found.told.regret["bao"][ENVELOPE].mean.mean == 0
 
 
 def test_a_collapse_that_training_ended_in_is_part_of_the_verdict(tmp_path: Path) -> None:
@@ -118,12 +117,13 @@ def test_a_collapse_that_training_ended_in_is_part_of_the_verdict(tmp_path: Path
 
 
 def test_files_hold_what_was_found(evaluated: Evaluated, tmp_path: Path) -> None:
-    table, changes = tabled(evaluated, bao=("ask_needed",) * 3, sft=GOOD)
-    content = write_regret(table, changes, tmp_path)
-    assert json.loads((tmp_path / REGRET).read_text()) == json.loads(json.dumps(content))
-    assert content["prices"] == list(PRICES)
-    assert set(content["worth"]) == {"bao", "sft", ENVELOPE}
-    write_verdict(judge(table, changes, "bao", "sft"), tmp_path)
+    found = tabled(evaluated, bao=("ask_needed",) * 3, sft=GOOD)
+    write_worth([found], tmp_path)
+    (content,) = json.loads((tmp_path / WORTH).read_text())["users"]
+    assert content == json.loads(json.dumps(found.to_json()))
+    assert content["told"]["prices"] == list(PRICES)
+    assert set(content["told"]["worth"]) == {"bao", "sft", ENVELOPE}
+    write_verdict(judge(found, "bao", "sft"), tmp_path)
     kept = json.loads((tmp_path / VERDICT).read_text())["failures"]
     assert [each["failure"] for each in kept] == [
         "no trade-off learned",
@@ -148,12 +148,14 @@ def test_a_run_says_how_it_failed_in_its_folder_on_the_terminal_and_in_its_repor
         assert each.failure in page
     kept = json.loads((tmp_path / VERDICT).read_text())["failures"]
     assert [each["failure"] for each in kept] == [each.failure for each in done.verdicts]
-    regret = json.loads((tmp_path / REGRET).read_text())
+    (worth,) = json.loads((tmp_path / WORTH).read_text())["users"]
+    assert worth == json.loads(json.dumps(done.worth.to_json()))
+    regret = worth["told"]
     assert regret["prices"] == [0.0, 0.3]
     assert set(regret["worth"]) == {"sft", "bao", "rational", ENVELOPE}
     assert regret["worth"]["bao"]["at"][0]["mean"] == 0
     assert regret["regret"]["bao"]["rational"]["at"][0]["mean"] == regret["worth"]["rational"]["at"][0]["mean"] > 0.9
     assert regret["regret"]["bao"]["rational"]["at"][1]["mean"] == 0
-    assert regret["best"][1] == "silence"
+    assert regret["rules"][1] == "silence"
     labels = [each.label for each in done.evaluations]
     assert labels[-2:] == ["rational w=0", "rational w=0.3"]

@@ -206,7 +206,7 @@ class TestFigures:
         assert there == flipped[back[0]] + back[1:]
 
     def test_worth_and_regret_stand_by_price_with_their_intervals(self, page: Any) -> None:
-        heads = page.locator("#regret-table thead th").all_inner_texts()
+        heads = page.locator(".regrets thead th").all_inner_texts()
         assert [head.lower() for head in heads] == [
             "price w",
             "sft",
@@ -215,11 +215,11 @@ class TestFigures:
             "regret of bao to the best script",
             "regret of bao to sft",
         ]
-        dear = page.inner_text("#regret-table tbody tr >> nth=1")
+        dear = page.inner_text(".regrets tbody tr >> nth=1")
         for part in ("0.1", "0.600", "ask_all", "−0.10", "[−0.13, −0.07]"):
             assert part in dear
-        assert page.locator("#regret-table tbody tr").count() == 4
-        worse = page.locator("#regret-table .verdict-bad").all_inner_texts()
+        assert page.locator(".regrets tbody tr").count() == 4
+        worse = page.locator(".regrets .verdict-bad").all_inner_texts()
         assert len(worse) == 1
         assert worse[0].startswith("+0.05")
         assert "change hands at the prices 0.120, 0.170" in page.inner_text("#regret figcaption")
@@ -454,7 +454,7 @@ class TestEverywhere:
         assert page.locator("main > section:has(.empty)").count() == sections == 13
 
     def test_parts_with_nothing_to_say_are_left_out_beside_others(self, show: Opened, tmp_path: Path) -> None:
-        write_report(tmp_path / "some.html", replace(made_up_data(1), curves={}, settings={}, regret={}))
+        write_report(tmp_path / "some.html", replace(made_up_data(1), curves={}, settings={}, worth=[]))
         page = show(tmp_path / "some.html")
         for part in ("learning", "settings", "regret"):
             assert not page.is_visible(f"#{part}")

@@ -107,7 +107,7 @@ def made_up_frontier() -> dict[str, Any]:
     }
 
 
-def made_up_regret() -> dict[str, Any]:
+def made_up_told() -> dict[str, Any]:
     prices = [0.0, 0.1, 0.2]
 
     def over(*means: float) -> dict[str, Any]:
@@ -118,8 +118,7 @@ def made_up_regret() -> dict[str, Any]:
 
     return {
         "prices": prices,
-        "tasks": 50,
-        "best": ["ask_all", "ask_all", "silence"],
+        "rules": ["ask_all", "ask_all", "silence"],
         "worth": {"sft": over(0.7, 0.4, 0.1), "bao": over(0.93, 0.6, 0.1), "envelope": over(0.98, 0.5, 0.0)},
         "user_effort": {"bao": over(6.1, 3.1, 1.3)},
         "regret": {
@@ -127,8 +126,6 @@ def made_up_regret() -> dict[str, Any]:
             "bao": {"envelope": over(0.05, -0.1, -0.1), "sft": over(-0.23, -0.2, 0.0)},
         },
         "effort_drop": {"bao": between(4.8)},
-        "breakpoints": [0.12, 0.17],
-        "largest": 0.17,
     }
 
 
@@ -198,7 +195,17 @@ def made_up_worth() -> dict[str, Any]:
     sure = {"best": "bao w=0", "worth": value(0.8, 0.1), "sure": 0.97, "runner_up": "bao w=0.1", "lead": value(0.1, 0.08)}
     unsure = {"best": "silence", "worth": value(0.0, 0.0), "sure": 0.6, "runner_up": "bao w=0.1", "lead": value(0.01, 0.04)}
     answers = [{"price": 0.0, **sure, "not_told_apart": []}, {"price": 0.2, **unsure, "not_told_apart": ["bao w=0.1"]}]
-    return {"user": "scripted", "prices": [0.0, 0.2], "tasks": 60, "clusters": 40, "answers": answers, "standings": []}
+    return {
+        "user": "scripted",
+        "prices": [0.0, 0.2],
+        "tasks": 60,
+        "clusters": 40,
+        "breakpoints": [0.12, 0.17],
+        "largest": 0.17,
+        "answers": answers,
+        "standings": [],
+        "told": made_up_told(),
+    }
 
 
 def made_up_data(episodes: int = 6) -> ReportData:
@@ -241,7 +248,6 @@ def made_up_data(episodes: int = 6) -> ReportData:
             "train": {"steps": 240, "lr": 3e-4, "credit": {"name": "reward_to_go"}},
             "limit": None,
         },
-        regret=made_up_regret(),
         worth=[made_up_worth()],
         notes=["Evaluated on the scripted user with patience 3; trained on patience 2 to 6."],
     )

@@ -282,9 +282,10 @@ def _show_run(result: "RecipeResult | dict[str, Any]", *, wide: Wide = False, as
         console.print(ablation_table(result))
         return
     _print_summaries(result.evaluations, wide=wide)
-    for line in [*volume_lines(result.frontier.to_json()), *answer_lines([each.to_json() for each in result.worths])]:
+    worth = result.worth.to_json()
+    for line in [*volume_lines(result.frontier.to_json()), *answer_lines([worth])]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    console.print(regret_view(result.regret))
+    console.print(regret_view(worth))
     console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -292,8 +293,7 @@ def _run_json(result: "RecipeResult") -> dict[str, Any]:
     return {
         "evaluations": [{"label": each.label, "folder": str(each.folder), **each.summary} for each in result.evaluations],
         "frontier": result.frontier.to_json(),
-        "worth": [each.to_json() for each in result.worths],
-        "regret": dict(result.regret),
+        "worth": [result.worth.to_json()],
         "verdicts": [str(each) for each in result.verdicts],
         "report": str(result.report),
     }

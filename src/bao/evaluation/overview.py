@@ -10,7 +10,7 @@ from bao.errors import ConfigError, suggest
 from bao.evaluation.results import EvaluationResult
 from bao.pareto import Candidate, Frontier, frontier
 from bao.pareto.objective import DEFAULT
-from bao.pareto.worth import Worth, told_prices, worth
+from bao.pareto.worth import Points, Worth, told_prices, worth
 from bao.storage.atomic import atomic_text
 
 FRONTIER, REPORT, WORTH = "frontier.json", "report.html", "worth.json"
@@ -48,29 +48,36 @@ def chosen_bounds(results: Sequence[EvaluationResult], named: Sequence[str] | No
 
 
 def worth_by_user(
-    results: Sequence[EvaluationResult], *, bounds: Sequence[str] | None = None, seed: int = 0, resamples: int = 1000
+    results: Sequence[EvaluationResult],
+    *,
+    points: Points | None = None,
+    bounds: Sequence[str] | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
 ) -> tuple[Worth, ...]:
     """What policies are worth at each price (`bao.pareto.worth`), for each kind of user that they were played with.
 
-    Prices are those that any of them was told. A kind of user whose policies share no task, or know the tasks, is left out.
+    Prices are those that any of them was told, or those of `points`. A kind of user whose policies share no task, or know the
+    tasks, is left out; with `points`, which are those of one kind of user, that raises `DataError`.
     """
     among = chosen_bounds(results, bounds)
     candidates = {each.label: each.candidate(DEFAULT, bound=each.label in among) for each in results}
-    prices = told_prices(list(candidates.values()))
+    prices = told_prices(list(candidates.values())) if points is None else sorted({0.0}.union(*points.values()))
     rules = {each.label for each in results if each.is_rule}
     kinds: dict[str | None, list[Candidate]] = {}
     for each in results:
         kinds.setdefault(each.setting.get("user"), []).append(candidates[each.label])
     found = []
     for user, own in kinds.items():
-        if any(not each.bound for each in own) and set.intersection(*(set(each.task_ids) for each in own if not each.bound)):
-            found.append(worth(own, prices, rules, user=user, seed=seed, resamples=resamples))
+        played = [set(each.task_ids) for each in own if not each.bound]
+        if points is not None or (played and set.intersection(*played)):
+            found.append(worth(own, prices, rules, points=points, user=user, seed=seed, resamples=resamples))
     return tuple(found)
 
 
 def write_worth(found: Sequence[Worth], out: Path) -> None:
     """Leave ``worth.json`` in `out`."""
-    atomic_text(out / WORTH, json.dumps({"version": 1, "users": [each.to_json() for each in found]}, indent=1))
+    atomic_text(out / WORTH, json.dumps({"version": 2, "users": [each.to_json() for each in found]}, indent=1))
 
 
 def write_frontier(found: Frontier, out: Path) -> None:
@@ -92,14 +99,13 @@ def make_report(
     settings: Mapping[str, Any] | None = None,
     transcript_mb: float | None = None,
     notes: Sequence[str] = (),
-    regret: Mapping[str, Any] | None = None,
     reference: str | None = None,
     worths: Sequence[Worth] = (),
 ) -> Path:
     """``report.html`` in `out`, with at most `transcript_mb` of transcripts (`bao.reporting.page.TRANSCRIPT_MB`).
 
-    `notes` stand at its top; `regret` is the content of a ``regret.json``; `reference` is the policy that others are compared
-    with at first; `worths` make the answer that it begins with. Raises `ConfigError` where that is none of the policies.
+    `notes` stand at its top; `reference` is the policy that others are compared with at first; `worths` make the answer that it
+    begins with, and its table of regrets. Raises `ConfigError` where the reference is none of the policies.
     """
     from bao.reporting.page import TRANSCRIPT_MB, ReportData, write_report
 
@@ -119,7 +125,6 @@ def make_report(
             records={each.label: each.records for each in results},
             folders={each.label: shlex.quote(_from_here(each.folder)) for each in results},
             notes=[*notes, *found.warnings],
-            regret=regret or {},
             bounds=[each.label for each in found.bounds],
             reference=reference,
             worth=[each.to_json() for each in worths],

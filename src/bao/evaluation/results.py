@@ -21,7 +21,7 @@ from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.frame import data_frame
 from bao.pareto import Candidate
-from bao.policies.scripted import ORACLE, RATIONAL, fixed_behaviours
+from bao.policies.scripted import ORACLE, fixed_behaviours
 from bao.policy import PolicyKind
 from bao.rollout.runner import LOG as UNFINISHED
 from bao.storage.atomic import atomic_text
@@ -131,10 +131,9 @@ class EvaluationResult:
 
     @property
     def is_rule(self) -> bool:
-        """Whether it is a scripted policy that goes by what an agent sees: what learning has to beat."""
+        """Whether it is a scripted policy that goes by what an agent sees, and by no price: what learning has to beat."""
         kind, _, name = str(self.settings.get("policy", "")).partition(":")
-        behaves = name == RATIONAL or name in fixed_behaviours([name])
-        return kind == PolicyKind.SCRIPTED and behaves and not self.is_bound
+        return kind == PolicyKind.SCRIPTED and name in fixed_behaviours([name]) and not self.is_bound
 
     @cached_property
     def records(self) -> Records:

@@ -38,6 +38,10 @@ class Candidate:
     bound: bool = False
     """It knows what no agent can: it is shown, and takes part in nothing."""
 
+    def worth(self, price: float) -> Floats:
+        """``R - w U`` of each task at the price w: [tasks]."""
+        return self.values["score"] - price * self.values["user_effort"]
+
     @classmethod
     def of(
         cls,

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bao.errors import DataError
 from bao.measures.clusters import Numbers, caveat, cluster_numbers, count_clusters, effective_clusters
 from bao.measures.intervals import Floats
 from bao.measures.setting import other_settings
 from bao.pareto.candidate import Candidate
-from bao.pareto.objective import Objective
+from bao.pareto.objective import DEFAULT, Objective, resolve
 
 
 class Joined(NamedTuple):
@@ -51,6 +52,18 @@ def join(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> J
     own = [numbers[[row[task] for task in tasks]] for tasks in named]
     fewest = min(effective_clusters(found, len(found)) for found in own)
     return Joined(joined.reshape(len(ids), -1), numbers, tuple(map(count_clusters, own)), fewest, len(twofold))
+
+
+def played_by_all(evaluations: Sequence[Candidate]) -> tuple[Floats, Numbers]:
+    """R and U of the tasks that all of them played, [tasks, evaluations, 2], and the numbers of the tasks' clusters [tasks].
+
+    Raises `DataError` where there is no such task.
+    """
+    joined = join(evaluations, resolve(DEFAULT))
+    everybody = ~np.isnan(joined.values).any(axis=1)
+    if not everybody.any():
+        raise DataError(f"{', '.join(each.label for each in evaluations)} share no task: evaluate them on the same ones")
+    return joined.values[everybody].reshape(-1, len(evaluations), len(DEFAULT)), joined.numbers[everybody]
 
 
 def joining_warnings(evaluations: Sequence[Candidate], joined: Joined) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from pydantic import Field, ValidationError, model_validator
 
 from bao.errors import ConfigError
 from bao.evaluation.overview import write_frontier
-from bao.evaluation.regret import played
 from bao.evaluation.results import EvaluationResult
 from bao.measures.clusters import TaskRecord
 from bao.pareto import Candidate, frontier
@@ -171,7 +170,7 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
             volume = next(iter(result["hypervolume"].values()))
             hull = next(iter(result["hull_hypervolume"].values()))
             volumes: dict[str, Any] = {Reached.HYPERVOLUME: volume, Reached.HULL_HYPERVOLUME: hull}
-            reached = {**_worth(judged, prices), **{name: value["mean"] for name, value in volumes.items()}}
+            reached = {**_worth(candidates, prices), **{name: value["mean"] for name, value in volumes.items()}}
             found[arm].append({**reached, **_reached([each.summary for each in judged])})
             rows.append({"arm": arm, "seed": seed, **volumes, "points": result["points"]})
     # Evaluations of an earlier version have fewer measures.
@@ -198,11 +197,11 @@ def run_ablation(ablation: Ablation, out: Path, progress: Progress, overrides: t
     return result
 
 
-def _worth(judged: Sequence[EvaluationResult], prices: Sequence[float]) -> dict[str, float]:
+def _worth(judged: Sequence[Candidate], prices: Sequence[float]) -> dict[str, float]:
     """`Reached.WORTH` at `prices`, where the policy was judged at each of them or is told none."""
-    by_price = {each.summary["effort_weight"]: played(each) for each in judged}
+    by_price = {each.effort_weight: each for each in judged}
     rows = [by_price.get(price, by_price.get(None)) for price in prices]
-    means = [np.nanmean(row.task_return - price * row.user_effort) for row, price in zip(rows, prices, strict=True) if row]
+    means = [np.nanmean(row.worth(price)) for row, price in zip(rows, prices, strict=True) if row]
     return {Reached.WORTH: float(np.mean(means))} if len(means) == len(prices) else {}
 
 

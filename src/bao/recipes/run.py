@@ -1,13 +1,12 @@
 """A whole recipe: warm start, reinforcement, evaluation beside the scripted policies, frontier, report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bao.evaluation.evaluate import evaluate
 from bao.evaluation.overview import draw_frontier, make_report, worth_by_user, write_frontier, write_worth
-from bao.evaluation.regret import regret_table, write_regret
 from bao.evaluation.results import EvaluationResult
 from bao.evaluation.settings import EvaluationJob
 from bao.gyms.registry import gym_class
@@ -30,19 +29,17 @@ class RecipeResult:
     evaluations: tuple[EvaluationResult, ...]
     frontier: Frontier
     report: Path
-    regret: Mapping[str, Any]
-    """The content of ``regret.json``: what each policy is worth at each price, and lacks of the best script and of others."""
+    worth: Worth
+    """Which policy to take at each price, and what each lacks of the best script and of others, as in ``worth.json``."""
     verdicts: tuple[Verdict, ...] = ()
     """How the run failed, as in ``verdict.json``; empty where nothing was found wanting."""
-    worths: tuple[Worth, ...] = ()
-    """Which policy to take at each price, as in ``worth.json``."""
 
 
 def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
     """Run `recipe` into `out`, going on where an earlier run of it stopped.
 
-    Folders: ``sft`` and ``bao`` (models, metrics), ``eval/LABEL`` (episodes, summaries), then ``regret.json``,
-    ``verdict.json``, ``worth.json``, the frontier and the report.
+    Folders: ``sft`` and ``bao`` (models, metrics), ``eval/LABEL`` (episodes, summaries), then ``worth.json``,
+    ``verdict.json``, the frontier and the report.
     """
     from bao.train.tracking.metrics_log import read_metrics
 
@@ -65,26 +62,24 @@ def run_recipe(recipe: Recipe, out: Path, progress: Progress) -> RecipeResult:
         judged[RATIONAL] = judge_rational(recipe, out, progress)
     results = [*fixed, *(each for found in judged.values() for each in found)]
     progress.say(f"{len(results)} evaluations, now the frontier and the report")
-    told = {name: dict(zip(told_prices(recipe), found, strict=True)) for name, found in judged.items()}
-    table, changes = regret_table(fixed, told, seed=recipe.seed, resamples=recipe.evaluation.resamples)
-    regret = write_regret(table, changes, out)
-    verdicts = [*judge(table, changes, "bao", "sft"), *judge_training(out / "bao", "bao", reference_of(recipe, prices))]
+    how: dict[str, Any] = {"seed": recipe.seed, "resamples": recipe.evaluation.resamples}
+    labels = {name: [each.label for each in found] for name, found in judged.items()}
+    points = {name: dict(zip(told_prices(recipe), found, strict=True)) for name, found in labels.items()}
+    (worth,) = worth_by_user(results, points=points, **how)
+    write_worth([worth], out)
+    verdicts = [*judge(worth, "bao", "sft"), *judge_training(out / "bao", "bao", reference_of(recipe, prices))]
     write_verdict(verdicts, out)
     # What can be had without learning: a fixed policy at either end.
     ends = ("ask_all", "never_ask")
     unions = (ends,) if set(ends) <= set(scripts) else ()
-    found = draw_frontier(results, unions=unions, seed=recipe.seed, resamples=recipe.evaluation.resamples)
+    found = draw_frontier(results, unions=unions, **how)
     write_frontier(found, out)
-    worths = worth_by_user(results, seed=recipe.seed, resamples=recipe.evaluation.resamples)
-    write_worth(worths, out)
     curves = {name: read_metrics(out / name / "metrics.jsonl") for name in ("bao", "sft")}
     notes = [str(each) for each in verdicts]
-    report = make_report(
-        recipe.name, results, found, out, settings=settings, curves=curves, notes=notes, regret=regret, worths=worths
-    )
+    report = make_report(recipe.name, results, found, out, settings=settings, curves=curves, notes=notes, worths=[worth])
     for each in verdicts:
         progress.warn(str(each))
-    return RecipeResult(tuple(results), found, report, regret, tuple(verdicts), worths)
+    return RecipeResult(tuple(results), found, report, worth, tuple(verdicts))
 
 
 def _estimate(recipe: Recipe, out: Path) -> str:

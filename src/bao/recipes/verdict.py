@@ -1,6 +1,6 @@
 """What a run came to, said out loud: whether the policy trades off, and whether it beats where it began and what is scripted.
 
-Verdicts are drawn from paired 95 % intervals over tasks (`bao.pareto.regret`), so on few tasks only plain failures are named;
+Verdicts are drawn from paired 95 % intervals over tasks (`bao.pareto.worth`), so on few tasks only plain failures are named;
 *no trade-off learned* is the exception, which stands until the tasks show a trade-off. Training's own collapses are read from
 its metrics: those that its last steps still agree on.
 """
@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bao.measures.intervals import Interval
-from bao.pareto.prices import PriceRange
-from bao.pareto.regret import ENVELOPE, OverPrices, RegretTable
+from bao.pareto.worth import ENVELOPE, OverPrices, Told, Worth
 from bao.storage.atomic import atomic_text
 from bao.train.collapse import ADVICE, WINDOW, Collapse, Reference, collapses
 from bao.train.tracking.metrics_log import read_metrics
@@ -53,16 +52,18 @@ class Verdict:
         return f"{self.policy}: {self.failure} ({self.seen}): {self.advice}"
 
 
-def judge(table: RegretTable, changes: PriceRange, policy: str, start: str | None) -> list[Verdict]:
-    """The failures of `policy`, whose warm start is `start`; `changes`: where scripted behaviours change hands."""
+def judge(worth: Worth, policy: str, start: str | None) -> list[Verdict]:
+    """The failures of `policy`, whose warm start is `start`. Raises `ValueError` where no policy was told a price."""
+    if (told := worth.told) is None:
+        raise ValueError("a verdict is on a policy that was told prices: evaluate one at one or more")
     found = []
-    if seen := _no_trade_off(table, changes, policy):
+    if seen := _no_trade_off(told, worth.breakpoints, policy):
         found.append(Verdict(Failure.NO_TRADE_OFF, policy, seen, _REMEDY[Failure.NO_TRADE_OFF]))
     compared = [(Failure.BELOW_SCRIPTS, ENVELOPE), *([(Failure.BELOW_START, start)] if start is not None else [])]
     for failure, other in compared:
-        regret = table.regret[policy][other]
+        regret = told.regret[policy][other]
         if regret.mean.low > 0:
-            found.append(Verdict(failure, policy, _lack(table.prices, regret), _REMEDY[failure]))
+            found.append(Verdict(failure, policy, _lack(told.prices, regret), _REMEDY[failure]))
     return found
 
 
@@ -82,14 +83,14 @@ def write_verdict(verdicts: Sequence[Verdict], out: Path) -> list[dict[str, Any]
     return content
 
 
-def _no_trade_off(table: RegretTable, changes: PriceRange, policy: str) -> str:
+def _no_trade_off(told: Told, breakpoints: Sequence[float], policy: str) -> str:
     """What shows that the policy does not trade off; empty where it does, or need not."""
-    low, high = table.prices[0], table.prices[-1]
-    between = [point for point in changes.breakpoints if low < point <= high]
-    if not between or table.effort_drop[policy].low > 0:
+    low, high = told.prices[0], told.prices[-1]
+    between = [point for point in breakpoints if low < point <= high]
+    if not between or told.effort_drop[policy].low > 0:
         return ""
     points = ", ".join(f"{point:.3g}" for point in between)
-    drop = _text(table.effort_drop[policy])
+    drop = _text(told.effort_drop[policy])
     return (
         f"user turns at the price {low:g} less those at {high:g}: {drop}, though scripted behaviours change hands at {points}"
     )

@@ -55,8 +55,6 @@ class ReportData:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The resolved settings, nested, shown in TOML's form."""
     notes: Sequence[str] = ()
-    regret: Mapping[str, Any] = field(default_factory=dict)
-    """The content of ``regret.json``."""
     worth: Sequence[Mapping[str, Any]] = ()
     """What policies are worth at each price, one entry of ``worth.json`` for each kind of user."""
     bounds: Sequence[str] = ()
@@ -123,7 +121,6 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "turn_fields": TURN_FIELDS,
         "settings": toml_text(data.settings),
         "notes": list(data.notes),
-        "regret": data.regret,
     }
 
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from bao.evaluation.overview import write_frontier
-from bao.evaluation.regret import played, regret_table, write_regret
+from bao.evaluation.overview import write_frontier, write_worth
 from bao.measures.intervals import Interval
 from bao.pareto import Candidate, Frontier, frontier
 from bao.pareto.objective import DEFAULT
-from bao.pareto.regret import ENVELOPE, RegretTable
 from bao.pareto.result import HypervolumeDifference
+from bao.pareto.worth import ENVELOPE, Told, worth
 from bao.policies.scripted import RATIONAL
 from bao.recipes.contrasts import over_seeds
 from bao.recipes.run import told_prices
@@ -24,7 +23,7 @@ Figures = Mapping[str, Mapping[str, Interval]]
 def outcome(plan: Plan) -> dict[str, Any]:
     """The results of a finished sweep, the content of ``sweep.json`` beside the decisions.
 
-    Leaves ``frontier.json`` with its pictures and ``regret.json`` in the folder of each seed, and the frontier of all seeds in
+    Leaves ``frontier.json`` with its pictures and ``worth.json`` in the folder of each seed, and the frontier of all seeds in
     that of the sweep. Intervals are over seeds, or over tasks where there is one seed.
     """
     sweep, first, many = plan.sweep, str(plan.sweep.strategies[0]), len(plan.sweep.seeds) > 1
@@ -32,12 +31,13 @@ def outcome(plan: Plan) -> dict[str, Any]:
     means, differences, seeds, everything = [], [], {}, []
     for seed in sweep.seeds:
         points = plan.points(seed)
-        drawn = frontier(_candidates(points), **how)
+        candidates = _candidates(points)
+        drawn = frontier(candidates, **how)
         write_frontier(drawn, plan.folder(seed))
         chosen = {name: operating_points(each, told_prices(sweep.recipe)) for name, each in points.items()}
-        table = _regret(plan, seed, chosen, how)
-        means.append(_figures(drawn, table, list(points)))
-        differences.append(_differences(drawn, table, first, list(points)))
+        told = _over_prices(plan, seed, candidates, chosen, how)
+        means.append(_figures(drawn, told, list(points)))
+        differences.append(_differences(drawn, told, first, list(points)))
         seeds[str(seed)] = {
             "means": _json(means[-1]),
             "differences": _json(differences[-1]),
@@ -60,11 +60,8 @@ def outcome(plan: Plan) -> dict[str, Any]:
 
 def operating_points(points: Sequence[Point], prices: Sequence[float]) -> dict[float, Point]:
     """Which point to play at each price: that of the largest ``R - wU`` on the deciding tasks, of equal ones the first."""
-    worth = []
-    for point in points:
-        seen = played(point.result(deciding=True))
-        worth.append([float(np.mean(seen.task_return - price * seen.user_effort)) for price in prices])
-    best = np.argmax(worth, axis=0)
+    seen = [point.result(deciding=True).candidate(DEFAULT) for point in points]
+    best = np.argmax([[float(np.mean(each.worth(price))) for price in prices] for each in seen], axis=0)
     return {price: points[int(place)] for price, place in zip(prices, best, strict=True)}
 
 
@@ -72,7 +69,7 @@ def _candidates(points: Mapping[str, Sequence[Point]], suffix: str = "") -> list
     return [
         Candidate.of(
             point.result().episodes(traces=False),
-            label=f"{name} {point.label}{suffix}",
+            label=f"{_label(name, point)}{suffix}",
             series=f"{name}{suffix}",
             effort_weight=point.price,
             only=DEFAULT,
@@ -83,30 +80,41 @@ def _candidates(points: Mapping[str, Sequence[Point]], suffix: str = "") -> list
     ]
 
 
-def _regret(plan: Plan, seed: int, chosen: Mapping[str, Mapping[float, Point]], how: Mapping[str, Any]) -> RegretTable:
+def _label(name: str, point: Point) -> str:
+    return f"{name} {point.label}"
+
+
+def _over_prices(
+    plan: Plan, seed: int, candidates: Sequence[Candidate], chosen: Mapping[str, Mapping[float, Point]], how: Mapping[str, Any]
+) -> Told:
     fixed, rational = plan.scripts(seed).scripts()
-    told = {name: {price: point.result() for price, point in each.items()} for name, each in chosen.items()}
-    table, changes = regret_table(fixed, {**told, **({RATIONAL: rational} if rational else {})}, **how)
-    write_regret(table, changes, plan.folder(seed))
-    return table
+    points = {name: {price: _label(name, point) for price, point in each.items()} for name, each in chosen.items()}
+    if rational:
+        points[RATIONAL] = {price: each.label for price, each in rational.items()}
+    scripts = [each.candidate(DEFAULT) for each in (*fixed, *rational.values())]
+    rules = {each.label for each in fixed if each.is_rule}
+    found = worth([*candidates, *scripts], sorted({0.0}.union(*points.values())), rules, points=points, **how)
+    write_worth([found], plan.folder(seed))
+    assert found.told is not None, "all strategies are told the prices of the recipe"
+    return found.told
 
 
-def _figures(drawn: Frontier, table: RegretTable, names: Sequence[str]) -> Figures:
+def _figures(drawn: Frontier, told: Told, names: Sequence[str]) -> Figures:
     volumes = {"hypervolume": drawn.hypervolume, "hull_hypervolume": drawn.hull_hypervolume}
     return {
-        name: {**{each: found[name] for each, found in volumes.items()}, "regret": table.regret[name][ENVELOPE].mean}
+        name: {**{each: found[name] for each, found in volumes.items()}, "regret": told.regret[name][ENVELOPE].mean}
         for name in names
     }
 
 
-def _differences(drawn: Frontier, table: RegretTable, first: str, names: Sequence[str]) -> Figures:
+def _differences(drawn: Frontier, told: Told, first: str, names: Sequence[str]) -> Figures:
     """What `first` has more than each other one."""
     volumes = {"hypervolume": drawn.hypervolume_differences, "hull_hypervolume": drawn.hull_hypervolume_differences}
     return {
         name: {
             **{each: _less(found, first, name) for each, found in volumes.items()},
             # The regret of the first less that of the other: what the other is worth more.
-            "regret": table.regret[first][name].mean,
+            "regret": told.regret[first][name].mean,
         }
         for name in names
         if name != first

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from bao.errors import DataError
-from bao.evaluation.regret import played
 from bao.evaluation.results import EvaluationResult
 from bao.measures.bootstrap import resampled_means
-from bao.measures.clusters import cluster_numbers
 from bao.measures.intervals import Floats
+from bao.pareto.joining import played_by_all
+from bao.pareto.objective import DEFAULT
 from bao.pareto.search import NextPrice, next_price
 from bao.recipes.sweep.child import SCRIPTS, START, Child, Work
 from bao.recipes.sweep.settings import Strategy, Sweep
@@ -173,15 +173,11 @@ def _record(decision: NextPrice | None, places: Mapping[float, Child], taken: Se
 
 def _clouds(judged: Sequence[Mapping[float, EvaluationResult]], sweep: Sweep, seed: int) -> Floats:
     """A bootstrap over the deciding tasks: [resamples, policies, (R, U)]."""
-    found = [played(result) for each in judged for result in each.values()]
-    tasks = sorted(set.intersection(*(set(each.task_ids) for each in found)))
-    if not tasks:
-        raise DataError("no task was played by all policies of the search: evaluate on more tasks")
-    numbers = cluster_numbers(tasks, *(each.records for each in found))
-    columns = [column for each in found for column in (each.at(0.0, tasks), each.effort(tasks))]
+    played, numbers = played_by_all([result.candidate(DEFAULT) for each in judged for result in each.values()])
+    tasks, policies, _ = played.shape
     resamples = sweep.recipe.evaluation.resamples
-    cloud = resampled_means(np.column_stack(columns), resamples, np.random.default_rng([seed, len(found)]), numbers)
-    return cloud.reshape(resamples, len(found), 2)
+    cloud = resampled_means(played.reshape(tasks, -1), resamples, np.random.default_rng([seed, policies]), numbers)
+    return cloud.reshape(resamples, policies, 2)
 
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
