@@ -1,20 +1,19 @@
 """Arms compared over seeds: worked numbers, and recipes of factors."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 from scipy import stats
 
-from bao.cli.judging import ablation_table
+from bao.cli.judging import ablation_sheet
 from bao.errors import ConfigError
 from bao.gyms.section import make_gym
 from bao.recipes.ablation import load_ablation
 from bao.recipes.contrasts import contrast, differences, effects, means, over_seeds
+from tests.support.narrow import assert_whole, printed
 
 
 def test_the_interval_over_seeds_is_students() -> None:
@@ -124,19 +123,22 @@ def test_what_is_wrong_with_arms_is_said(tmp_path: Path, text: str, message: str
         load_ablation(str(tmp_path / "bad.toml"))
 
 
-def test_the_table_of_arms_holds_every_number_at_80_columns() -> None:
+def test_the_table_of_arms_holds_every_number_whole_at_any_width() -> None:
+    names = [*NAMES, "hypervolume"]
     arms = {"thinking+turn_credit+told_price": 0.5, "plain": 0.25}
-    runs = {arm: [dict.fromkeys(NAMES, value + seed / 100) for seed in range(3)] for arm, value in arms.items()}
+    runs = {arm: [dict.fromkeys(names, value + seed / 100) for seed in range(3)] for arm, value in arms.items()}
     result = {
         "seeds": [0, 1, 2],
-        "means": means(runs, NAMES),
-        "differences": differences(runs, NAMES, {"worth": 0.3}),
+        "means": means(runs, names),
+        "differences": differences(runs, names, {"worth": 0.3}),
         "effects": {},
     }
-    console = Console(width=80, file=io.StringIO(), color_system=None)
-    console.print(ablation_table(result))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for width in (60, 80):
+        assert_whole(printed(ablation_sheet(result), width), printed(ablation_sheet(result), width, wide=True), width)
+    text = printed(ablation_sheet(result), 120)
     half = 4.302653 * 0.01 / 3**0.5
     assert text.count(f"0.510 ±{half:.3f}") == text.count(f"0.260 ±{half:.3f}") == 3
     assert f"+0.250 ±{0:.3f} *=" in text
     assert text.count("+0.250 ±0.000 * ") == 2
+    assert "hypervolume" not in text
+    assert "hypervolume" in printed(ablation_sheet(result, wide=True), 80, wide=True)

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from bao import __version__
 from bao.cli import checking, commands, exchange
 from bao.cli.init import init
-from bao.cli.options import JSON, Out, RecipeName, Set
+from bao.cli.options import JSON, Out, RecipeName, Set, Wide
 
 app = App(
     name="bao",
@@ -190,7 +190,9 @@ def check_gym(name: Annotated[str, Parameter(help="The gym's name.")], /, *, as_
 
 @check.command(name="adversaries")
 def check_adversaries(
-    *names: Annotated[str, Parameter(help="Gyms; all that are installed where none is named.")], as_json: JSON = False
+    *names: Annotated[str, Parameter(help="Gyms; all that are installed where none is named.")],
+    wide: Wide = False,
+    as_json: JSON = False,
 ) -> None:
     """What agents get that are after the reward and not after the task: finish at once, spam, echo, enumerate, pack and others.
 
@@ -200,8 +202,9 @@ def check_adversaries(
         bao check adversaries travel tau
     """
     from bao.checks import exploits
-    from bao.cli.listing import adversaries_table
+    from bao.cli.listing import adversaries_sheet
     from bao.gyms.registry import gym_class, gym_names
+    from bao.reporting.sheet import print_sheet
     from bao.reporting.terminal import results_console
     from bao.task import Split
 
@@ -210,7 +213,7 @@ def check_adversaries(
     if as_json:
         print(json.dumps({name: [each._asdict() for each in row] for name, row in found.items()}, indent=1))
     else:
-        results_console().print(adversaries_table(found))
+        print_sheet(results_console(), adversaries_sheet(found), wide=wide)
     if any(each.is_too_much for row in found.values() for each in row):
         raise SystemExit(1)
 

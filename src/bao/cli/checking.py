@@ -12,6 +12,7 @@ from bao.cli.options import JSON, command_of
 
 if TYPE_CHECKING:
     from bao.checks.model import ModelCheck
+    from bao.reporting.sheet import Sheet
 
 
 def add_to(check: App) -> None:
@@ -37,28 +38,29 @@ def _show(result: "ModelCheck", *, out: Path | None = None, as_json: JSON = Fals
     if as_json:
         print(json.dumps(result.to_json(), indent=1))
     else:
+        from bao.reporting.sheet import print_lines, print_sheet
         from bao.reporting.terminal import results_console
 
-        console = results_console()
-        console.print(_table(result))
-        for line in _lines(result):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_sheet(results_console(), _sheet(result))
+        print_lines(results_console(), _lines(result))
     if not result.fit:
         raise SystemExit(1)
 
 
-def _table(result: "ModelCheck") -> Any:
-    from rich.table import Table
-    from rich.text import Text
+def _sheet(result: "ModelCheck") -> "Sheet":
+    from bao.measures.catalogue import interval_text
+    from bao.reporting.sheet import Column, Sheet
 
-    found, of = result.verdict, result.of
-    view = Table(title=Text(f"{of.model} as {of.role} of {of.gym}: right by class, 95 % intervals"), title_justify="left")
-    for name in ("Class", "Asked", "Right", "Share"):
-        view.add_column(name, justify="left" if name == "Class" else "right", overflow="fold")
-    for label, row in found.classes.items():
-        share = f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-        view.add_row(Text(label), f"{row['questions']:.0f}", f"{row['right']:.0f}", share)
-    return view
+    of, rows = result.of, list(result.verdict.classes.values())
+    return Sheet(
+        [Column("Class", list(result.verdict.classes), words=True)],
+        [
+            Column("Asked", [f"{row['questions']:.0f}" for row in rows]),
+            Column("Right", [f"{row['right']:.0f}" for row in rows]),
+            Column("Share", [interval_text(row, ".2f") for row in rows]),
+        ],
+        f"{of.model} as {of.role} of {of.gym}: right by class, 95 % intervals",
+    )
 
 
 def _lines(result: "ModelCheck") -> list[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bao.evaluation.comparison import ComparisonResult
     from bao.evaluation.prices import GymPrices
     from bao.evaluation.results import EvaluationResult
+    from bao.measures.transfer import Transfer
     from bao.pareto import Frontier
     from bao.recipes.run import RecipeResult
     from bao.recipes.sweep.run import SweepResult
@@ -183,7 +184,7 @@ def measure(
         )
 
 
-def transfer(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = False) -> None:
+def transfer(trained: Path, /, *others: Path, seed: int = 0, wide: Wide = False, as_json: JSON = False) -> None:
     """Show how much of the score survives another user or judge, and whether the ranking does.
 
     Each folder holds evaluations of the same policies under one user.
@@ -197,11 +198,9 @@ def transfer(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = Fal
         others: The evaluations under other users, a folder each.
         seed: Seed of the bootstrap.
     """
-    from bao.cli.judging import transfers_table
     from bao.errors import ConfigError
     from bao.evaluation.comparison import transferred
     from bao.evaluation.results import find_results
-    from bao.reporting.terminal import results_console
 
     if not others:
         raise ConfigError(f"bao transfer needs the evaluations under another user too: name their folder after {trained}")
@@ -210,7 +209,7 @@ def transfer(trained: Path, /, *others: Path, seed: int = 0, as_json: JSON = Fal
     if as_json:
         print(json.dumps({"transfers": [each.to_json() for each in found]}, indent=1))
     else:
-        results_console().print(transfers_table(found))
+        _print_transfers(found, wide)
 
 
 def _show_evaluation(result: "EvaluationResult", *, wide: Wide = False, as_json: JSON = False) -> None:
@@ -224,26 +223,37 @@ def _show_evaluation(result: "EvaluationResult", *, wide: Wide = False, as_json:
     print(f"results: {result.folder}")
 
 
-def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, as_json: JSON = False) -> None:
+def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, wide: Wide = False, as_json: JSON = False) -> None:
     if as_json:
         print(json.dumps(result.to_json(), indent=1))
         return
-    from bao.cli.judging import comparison_table, transfers_table
+    from bao.cli.judging import comparison_sheet
+    from bao.reporting.sheet import print_sheet
     from bao.reporting.terminal import TerminalProgress, results_console
 
     progress, console = TerminalProgress(), results_console()
     for pair in result.comparisons:
         for warning in pair.warnings:
             progress.warn(warning)
-        console.print(comparison_table(pair, several=len(result.comparisons) > 1))
+        print_sheet(console, comparison_sheet(pair, several=len(result.comparisons) > 1), wide=wide)
     if result.transfers:
-        console.print(transfers_table(result.transfers))
+        _print_transfers(result.transfers, wide)
         print(f"results: {out}")
 
 
-def _show_frontier(found: "Frontier", *, out: Path, as_json: JSON = False) -> None:
-    from bao.cli.listing import answer_lines, frontier_table
+def _print_transfers(found: "Sequence[Transfer]", wide: bool) -> None:
+    from bao.cli.judging import agreement_lines, transfers_sheet
+    from bao.reporting.sheet import print_lines, print_sheet
+    from bao.reporting.terminal import results_console
+
+    print_sheet(results_console(), transfers_sheet(found), wide=wide)
+    print_lines(results_console(), agreement_lines(found))
+
+
+def _show_frontier(found: "Frontier", *, out: Path, wide: Wide = False, as_json: JSON = False) -> None:
+    from bao.cli.listing import answer_lines, frontier_sheet, volume_lines
     from bao.evaluation.overview import WORTH
+    from bao.reporting.sheet import print_lines, print_sheet
     from bao.reporting.terminal import TerminalProgress, results_console
 
     users = json.loads((out / WORTH).read_text(encoding="utf-8"))["users"]
@@ -252,40 +262,41 @@ def _show_frontier(found: "Frontier", *, out: Path, as_json: JSON = False) -> No
         return
     for warning in found.warnings:
         TerminalProgress().warn(warning)
-    results_console().print(frontier_table(found.to_json()))
-    for line in answer_lines(users):
-        print(line)
+    print_sheet(results_console(), frontier_sheet(found.to_json()), wide=wide)
+    print_lines(results_console(), [*volume_lines(found.to_json()), *answer_lines(users)])
     print(f"results: {out}")
 
 
-def _show_prices(found: "GymPrices", *, as_json: JSON = False) -> None:
+def _show_prices(found: "GymPrices", *, wide: Wide = False, as_json: JSON = False) -> None:
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return
-    from bao.cli.listing import prices_tables
+    from bao.cli.listing import prices_lines, prices_sheet
+    from bao.reporting.sheet import print_lines, print_sheet
     from bao.reporting.terminal import results_console
 
-    for each in prices_tables(found.to_json()):
-        results_console().print(each)
+    print_sheet(results_console(), prices_sheet(found.to_json()), wide=wide)
+    print_lines(results_console(), prices_lines(found.to_json()))
 
 
 def _show_run(result: "RecipeResult | dict[str, Any]", *, wide: Wide = False, as_json: JSON = False) -> None:
     if as_json:
         print(json.dumps(result if isinstance(result, dict) else _run_json(result), indent=1))
         return
-    from bao.cli.judging import ablation_table, regret_view
+    from bao.cli.judging import ablation_lines, ablation_sheet, regret_sheet
     from bao.cli.listing import answer_lines, volume_lines
+    from bao.reporting.sheet import print_lines, print_sheet
     from bao.reporting.terminal import results_console
 
     console = results_console()
     if isinstance(result, dict):
-        console.print(ablation_table(result))
+        print_sheet(console, ablation_sheet(result, wide=wide), wide=wide)
+        print_lines(console, ablation_lines(result))
         return
     _print_summaries(result.evaluations, wide=wide)
     worth = result.worth.to_json()
-    for line in [*volume_lines(result.frontier.to_json()), *answer_lines([worth])]:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    console.print(regret_view(worth))
+    print_lines(console, [*volume_lines(result.frontier.to_json()), *answer_lines([worth])])
+    print_sheet(console, regret_sheet(worth), wide=wide)
     console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -299,14 +310,15 @@ def _run_json(result: "RecipeResult") -> dict[str, Any]:
     }
 
 
-def _show_sweep(result: "SweepResult", *, as_json: JSON = False) -> None:
+def _show_sweep(result: "SweepResult", *, wide: Wide = False, as_json: JSON = False) -> None:
     if as_json:
         print(json.dumps(result.to_json(), indent=1))
         return
-    from bao.cli.judging import sweep_table
+    from bao.cli.judging import sweep_sheet
+    from bao.reporting.sheet import print_sheet
     from bao.reporting.terminal import results_console
 
-    results_console().print(sweep_table(result.to_json()))
+    print_sheet(results_console(), sweep_sheet(result.to_json()), wide=wide)
     print(f"results: {result.folder}")
 
 

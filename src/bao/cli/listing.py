@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from bao.gyms.registry import gym_class, gym_names
 from bao.measures.catalogue import MEASURES, interval_text
 from bao.measures.clusters import count_text
 from bao.pareto.prices import SILENCE
+from bao.reporting.sheet import Column, Sheet
 from bao.task import Split
 
 
@@ -67,28 +69,28 @@ def print_gyms(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         console.print()
 
 
-def frontier_table(result: Mapping[str, Any]) -> Table:
-    """The points of a ``frontier.json`` as a table, its hypervolumes below (`volume_lines`)."""
+def frontier_sheet(result: Mapping[str, Any]) -> Sheet:
+    """The points and bounds of a ``frontier.json``."""
+    points, bounds = result["points"], result["bounds"]
     names = [objective["name"] for objective in result["objectives"]]
-    view = Table(
-        title=f"means with 95 % intervals, {count_text(result['tasks'], result['clusters'])}",
-        title_justify="left",
-        caption_justify="left",
+    shares = [f"{'yes' if each['non_dominated'] else 'no'} ({each['non_dominated_probability']:.2f})" for each in points]
+    dominated = [", ".join(each["dominated_by"]) for each in points]
+
+    def column(heading: str, own: Sequence[str], of_bounds: Sequence[str], words: bool = False) -> Column:
+        return Column(heading, [*own, *(Text(each, style="dim") for each in of_bounds)], words)
+
+    def values(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+        return [interval_text(each["values"][name]) for each in rows]
+
+    return Sheet(
+        [column("Policy", [each["label"] for each in points], [each["label"] for each in bounds], words=True)],
+        [
+            *(column(name, values(points, name), values(bounds, name)) for name in names),
+            column("Non-dominated\n(how surely)", shares, [""] * len(bounds)),
+            column("Surely dominated by", dominated, ["a bound: knows the task"] * len(bounds), words=True),
+        ],
+        f"means with 95 % intervals, {count_text(result['tasks'], result['clusters'])}",
     )
-    view.caption = Text("\n".join(volume_lines(result)))
-    view.add_column("Policy", overflow="fold")
-    for name in names:
-        view.add_column(name, justify="right")
-    view.add_column("Non-dominated\n(how surely)", justify="right")
-    view.add_column("Surely dominated by", overflow="fold")
-    for point in result["points"]:
-        values = [interval_text(point["values"][name]) for name in names]
-        share = f"{'yes' if point['non_dominated'] else 'no'} ({point['non_dominated_probability']:.2f})"
-        view.add_row(Text(point["label"]), *values, share, Text(", ".join(point["dominated_by"])))
-    for bound in result["bounds"]:
-        values = [interval_text(bound["values"][name]) for name in names]
-        view.add_row(Text(bound["label"], style="dim"), *values, Text("a bound: knows the task", style="dim"), "")
-    return view
 
 
 def answer_lines(users: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -121,38 +123,46 @@ def volume_lines(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def prices_tables(found: Mapping[str, Any]) -> list[Table | Text]:
-    """What `bao.evaluation.prices.GymPrices.to_json` says, for reading."""
-    about = (
-        f"{found['gym']}: the best of the scripted policies and silence by the price w of a user turn, {found['tasks']} tasks"
+def prices_sheet(found: Mapping[str, Any]) -> Sheet:
+    """The reigns of what `bao.evaluation.prices.GymPrices.to_json` says."""
+    parts = {"all": found["overall"], **{f"level {level}": each for level, each in found["levels"].items()}}
+    reigns = [reign for each in parts.values() for reign in each["reigns"]]
+    sizes = [len(each["reigns"]) for each in parts.values()]
+    tasks = [name if not place else "" for name, size in zip(parts, sizes, strict=True) for place in range(size)]
+    return Sheet(
+        [Column("Tasks", tasks, words=True), Column("Best", [reign["name"] for reign in reigns], words=True)],
+        [
+            Column("From w", [f"{reign['low']:.3f}" for reign in reigns]),
+            Column("Up to w", ["" if reign["high"] is None else f"{reign['high']:.3f}" for reign in reigns]),
+            *(
+                Column(MEASURES[measure].symbol, [f"{reign[name]:.2f}" for reign in reigns])
+                for measure, name in (("score", "task_return"), ("user_effort", "user_effort"))
+            ),
+        ],
+        f"{found['gym']}: the best of the scripted policies and silence by the price w of a user turn, {found['tasks']} tasks",
+        [*accumulate(sizes)],
     )
-    view = Table(title=about, title_justify="left")
-    for name in ("Tasks", "Best", "From w", "Up to w", *(MEASURES[name].symbol for name in ("score", "user_effort"))):
-        view.add_column(name, justify="left" if name in ("Tasks", "Best") else "right")
-    rows = {"all": found["overall"], **{f"level {level}": each for level, each in found["levels"].items()}}
-    for tasks, each in rows.items():
-        for place, reign in enumerate(each["reigns"]):
-            ends = (f"{reign['low']:.3f}", "" if reign["high"] is None else f"{reign['high']:.3f}")
-            view.add_row(
-                "" if place else tasks, reign["name"], *ends, f"{reign['task_return']:.2f}", f"{reign['user_effort']:.2f}"
-            )
-        view.add_section()
+
+
+def prices_lines(found: Mapping[str, Any]) -> list[str]:
+    """What follows from `prices_sheet`."""
     largest, suggested = found["largest"], ", ".join(f"{weight:g}" for weight in found["suggested"])
     pays = f"Involving the user pays below w = {largest:.3f}" if largest else "Involving the user pays at no price"
-    return [view, Text(f"{pays}.\ngrpo.effort_weights = [{suggested}]")]
+    return [f"{pays}.", f"grpo.effort_weights = [{suggested}]"]
 
 
-def adversaries_table(found: Mapping[str, Sequence[Exploit]]) -> Table:
+def adversaries_sheet(found: Mapping[str, Sequence[Exploit]]) -> Sheet:
     """Adversary by gym: the mean return, and the share solved where there is any."""
-    view = Table(title="What adversaries earn on test tasks (and the share that they solve)", title_justify="left")
-    view.add_column("Adversary")
-    for name in found:
-        view.add_column(name, justify="right")
-    for row in zip(*found.values(), strict=True):
-        cells = [f"{each.earned:.3f}" + (f" ({each.solved:.1%})" if each.solved else "") for each in row]
-        styled = [Text(cell, style="bold red" if each.is_too_much else "") for cell, each in zip(cells, row, strict=True)]
-        view.add_row(row[0].adversary, *styled)
-    return view
+
+    def cell(each: Exploit) -> Text:
+        solved = f" ({each.solved:.1%})" if each.solved else ""
+        return Text(f"{each.earned:.3f}{solved}", style="bold red" if each.is_too_much else "")
+
+    names = [each.adversary for each in next(iter(found.values()))]
+    columns = [Column(gym, [cell(each) for each in row]) for gym, row in found.items()]
+    return Sheet(
+        [Column("Adversary", names, words=True)], columns, "What adversaries earn on test tasks (and the share that they solve)"
+    )
 
 
 def model_usage() -> list[str]:

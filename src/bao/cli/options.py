@@ -16,7 +16,7 @@ Set = Annotated[
     Parameter(name=["--set", "-s"], help="A setting in place of the recipe's, such as grpo.steps=20; may be repeated."),
 ]
 JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
-Wide = Annotated[bool, Parameter(help="All measures in one table, however wide.")]
+Wide = Annotated[bool, Parameter(help="Everything in one table, however wide.")]
 Several = Parameter(consume_multiple=True)
 
 _ON_THE_LINE = {AnyPath | None: Path | None, Sequence[str] | None: list[str] | None}

@@ -1,46 +1,28 @@
-"""Summaries side by side, for the terminal: every number whole, in as many tables as the width takes."""
+"""Summaries side by side, for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from bao.measures.catalogue import MEASURES, Measure
 from bao.measures.clusters import caveat, count_text
 from bao.measures.comparison import headline
 from bao.measures.summary import measured_in
+from bao.reporting.sheet import Column, Sheet, print_lines, print_sheet
 
 _ELSEWHERE = ("unparsable", "questions", "verbosity", "idle_searches", "repeated_questions", "repeated", "zero_information")
 """What a terminal has no width for: `bao compare` and the report show it."""
-_NAME_MOST = 28
-"""Characters of a policy's name in a narrow table, before it goes on in the next line."""
-
-Columns = list[tuple[str, list[str]]]
-"""Headings, each with a cell for every summary."""
 
 
-def tables(summaries: Sequence[Mapping[str, Any]], width: int, *, wide: bool = False) -> list[Table]:
+def summaries_sheet(summaries: Sequence[Mapping[str, Any]], *, wide: bool = False) -> Sheet:
     """One row per summary (as `bao.measures.summarize` gives them), each mean with its 95 % interval.
 
-    Columns that `width` does not take go on in a further table with the same rows; with `wide` all stand in one, and every
-    measure with a figure has a column. ``Faults`` counts the episodes that are left out, ``Errors`` those that the agent's own
-    code broke, which count as failures.
+    With `wide` every measure with a figure has a column. ``Faults`` counts the episodes that are left out, ``Errors`` those
+    that the agent's own code broke, which count as failures.
     """
-    columns = _columns(summaries, wide)
-    names = [str(summary["policy"]) for summary in summaries]
-    own = max((min(len(name), _NAME_MOST) for name in names), default=0)
-    groups: list[Columns] = [[]]
-    room = width - _taken(max(own, len("Policy")))
-    for heading, cells in columns:
-        needed = _taken(max(len(line) for text in (heading, *cells) for line in text.split("\n") or [""]))
-        if not wide and needed > room and groups[-1]:
-            groups.append([])
-            room = width - _taken(max(own, len("Policy")))
-        groups[-1].append((heading, cells))
-        room -= needed
-    return [_table(names, group, _title(summaries) if place == 0 else None) for place, group in enumerate(groups)]
+    names = Column("Policy", [str(summary["policy"]) for summary in summaries], words=True)
+    return Sheet([names], _columns(summaries, wide), _title(summaries))
 
 
 def notes(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -54,41 +36,30 @@ def notes(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def print_tables(console: Console, summaries: Sequence[Mapping[str, Any]], *, wide: bool = False) -> None:
     """The tables and notes on `console`; where they are `wide`, as wide as they need to be."""
-    width = console.width
-    for view in tables(summaries, width, wide=wide):
-        if wide:
-            console.width = 10_000
-        console.print(view, crop=not wide)
-        console.width = width
-    for note in notes(summaries):
-        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    print_sheet(console, summaries_sheet(summaries, wide=wide), wide=wide)
+    print_lines(console, [f"note: {note}" for note in notes(summaries)])
 
 
-def _taken(characters: int) -> int:
-    """With the border and the padding."""
-    return characters + 3
-
-
-def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool) -> Columns:
+def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool) -> list[Column]:
     measured = [measured_in(summary) for summary in summaries]
     known = [name for name in MEASURES if any(name in values for values in measured)]
     shown = headline(known, [{name: value["mean"] for name, value in values.items()} for values in measured])
     chosen = known if wide else [name for name in shown if name not in _ELSEWHERE]
     weights = ["" if (weight := summary.get("effort_weight")) is None else f"{weight:g}" for summary in summaries]
-    found: Columns = [("w", weights)]
+    found = [Column("w", weights)]
     if any("budget" in summary for summary in summaries):
-        found.append(("Budget", [str(summary.get("budget", "")) for summary in summaries]))
+        found.append(Column("Budget", [str(summary.get("budget", "")) for summary in summaries]))
     first = len(found)
     for measure in (MEASURES[name] for name in chosen):
         cells = [measure.text(values[measure.name], "\n") if measure.name in values else "" for values in measured]
-        found.append((_heading(measure), cells))
+        found.append(Column(_heading(measure), cells))
     # What was left out, and what the agent itself broke, stand next to the first measure, which is to be read with them.
-    left_out: Columns = [("Faults", [str(sum(summary["faults"].values())) for summary in summaries])]
+    left_out = [Column("Faults", [str(sum(summary["faults"].values())) for summary in summaries])]
     if any(summary.get("policy_errors") for summary in summaries):
-        left_out.append(("Errors", [str(summary.get("policy_errors", 0)) for summary in summaries]))
+        left_out.append(Column("Errors", [str(summary.get("policy_errors", 0)) for summary in summaries]))
     found[first + 1 : first + 1] = left_out
-    found.append(("Tasks\n(clusters)", [_counted(summary) for summary in summaries]))
-    found.append(("Episodes", [str(summary["episodes"]) for summary in summaries]))
+    found.append(Column("Tasks\n(clusters)", [_counted(summary) for summary in summaries]))
+    found.append(Column("Episodes", [str(summary["episodes"]) for summary in summaries]))
     return found
 
 
@@ -97,20 +68,10 @@ def _counted(summary: Mapping[str, Any]) -> str:
     return f"{summary['tasks']} ({'?' if clusters is None else clusters})"
 
 
-def _title(summaries: Sequence[Mapping[str, Any]]) -> str | None:
+def _title(summaries: Sequence[Mapping[str, Any]]) -> str:
     gyms = ", ".join(dict.fromkeys(str(summary["gym"]) for summary in summaries))
     counts = dict.fromkeys(count_text(summary["tasks"], summary.get("clusters")) for summary in summaries)
-    return f"{gyms}: means with 95 % intervals, {'; '.join(counts)}" if gyms else None
-
-
-def _table(names: Sequence[str], columns: Columns, title: str | None) -> Table:
-    view = Table(title=title, title_justify="left")
-    view.add_column("Policy", overflow="fold")
-    for heading, _ in columns:
-        view.add_column(heading, justify="right", no_wrap=True)
-    for row, name in enumerate(names):
-        view.add_row(Text(name), *(cells[row] for _, cells in columns))
-    return view
+    return f"{gyms}: means with 95 % intervals, {'; '.join(counts)}" if gyms else ""
 
 
 def _heading(measure: Measure) -> str:
