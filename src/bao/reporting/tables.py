@@ -22,7 +22,11 @@ def summaries_sheet(summaries: Sequence[Mapping[str, Any]], *, wide: bool = Fals
     that the agent's own code broke, which count as failures.
     """
     names = Column("Policy", [str(summary["policy"]) for summary in summaries], words=True)
-    return Sheet([names], _columns(summaries, wide), _title(summaries))
+    weights = ["" if (weight := summary.get("effort_weight")) is None else f"{weight:g}" for summary in summaries]
+    told = [Column("w", weights)]
+    if any("budget" in summary for summary in summaries):
+        told.append(Column("Budget", [str(summary.get("budget", "")) for summary in summaries]))
+    return Sheet([names, *told], _columns(summaries, wide), _title(summaries))
 
 
 def notes(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -45,11 +49,7 @@ def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool) -> list[Column]
     known = [name for name in MEASURES if any(name in values for values in measured)]
     shown = headline(known, [{name: value["mean"] for name, value in values.items()} for values in measured])
     chosen = known if wide else [name for name in shown if name not in _ELSEWHERE]
-    weights = ["" if (weight := summary.get("effort_weight")) is None else f"{weight:g}" for summary in summaries]
-    found = [Column("w", weights)]
-    if any("budget" in summary for summary in summaries):
-        found.append(Column("Budget", [str(summary.get("budget", "")) for summary in summaries]))
-    first = len(found)
+    found = []
     for measure in (MEASURES[name] for name in chosen):
         cells = [measure.text(values[measure.name], "\n") if measure.name in values else "" for values in measured]
         found.append(Column(_heading(measure), cells))
@@ -57,7 +57,7 @@ def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool) -> list[Column]
     left_out = [Column("Faults", [str(sum(summary["faults"].values())) for summary in summaries])]
     if any(summary.get("policy_errors") for summary in summaries):
         left_out.append(Column("Errors", [str(summary.get("policy_errors", 0)) for summary in summaries]))
-    found[first + 1 : first + 1] = left_out
+    found[1:1] = left_out
     found.append(Column("Tasks\n(clusters)", [_counted(summary) for summary in summaries]))
     found.append(Column("Episodes", [str(summary["episodes"]) for summary in summaries]))
     return found
