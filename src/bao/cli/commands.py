@@ -32,7 +32,9 @@ _EvalSet = Annotated[
 ]
 _GymSet = Annotated[
     list[str] | None,
-    Parameter(name=["--set", "-s"], help="A setting of the gym, such as gym.settings.persona=busy. May be repeated."),
+    Parameter(
+        name=["--set", "-s"], help="A setting of the gym or the recipe, such as gym.settings.persona=busy. May be repeated."
+    ),
 ]
 _Failures = Annotated[
     Literal["fail_fast", "retry", "minimum_viable"] | None,
@@ -103,9 +105,14 @@ def add_to(app: App) -> None:
         "prices",
         verbs.prices,
         _show_prices,
-        ("bao prices --gym travel --levels 2 3 4", "bao prices --gym search --count 8 --json"),
+        (
+            "bao prices --gym travel --levels 2 3 4",
+            "bao prices runs/quickstart/eval --count 8 --json",
+            "bao prices --recipe quickstart",
+        ),
+        evaluations=Path,
         levels=Annotated[tuple[int, ...] | None, Several],
-        split=Literal["train", "valid", "test"],
+        split=Literal["train", "valid", "test"] | None,
         settings=_GymSet,
     )
     add(

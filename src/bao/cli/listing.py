@@ -139,7 +139,7 @@ def prices_sheet(found: Mapping[str, Any]) -> Sheet:
                 for measure, name in (("score", "task_return"), ("user_effort", "user_effort"))
             ),
         ],
-        f"{found['gym']}: the best of the scripted policies and silence by the price w of a user turn, {found['tasks']} tasks",
+        f"{found['gym']}: the best of the {found['of']} and silence by the price w of a user turn, {found['tasks']} tasks",
         [*accumulate(sizes)],
     )
 

@@ -1,9 +1,10 @@
-"""Prices of a gym, found from its scripted policies: where involving the user pays, and where behaviours change hands.
+"""Prices of a gym, found from what was played there: where involving the user pays, and where behaviours change hands.
 
 The scripted policies play tasks; their mean return and effort, over all tasks and over those of each level by itself, are the
 points of `bao.pareto.prices`. By level, since a policy may ask in easy tasks where it is silent in hard ones: what pays nowhere
 on average may still pay there. The oracle, the random policy and teachers take no part (`bao.policies.scripted`). The policy
-``rational``, where a gym has one, plays at prices of its own and adds a point for each.
+``rational``, where a gym has one, plays at prices of its own and adds a point for each. Evaluated policies are points too
+(`evaluated_prices`), one for each price that they were told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bao.errors import DataError
+from bao.evaluation.results import EvaluationResult
 from bao.gyms.registry import gym_class
 from bao.gyms.section import GymSection, make_gym, requests_at_once, scripted_policy
+from bao.measures.bootstrap import task_means
 from bao.measures.frame import data_frame
 from bao.measures.metrics import healthy
 from bao.pareto.prices import PriceRange, price_range, spread
@@ -41,7 +42,7 @@ _TOLD = tuple(percent / 100 for percent in range(0, 100, 5))
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What a scripted policy earned, and what that took of the user: means over tasks."""
+    """What a policy earned, and what that took of the user: means over tasks."""
 
     name: str
     task_return: float
@@ -50,7 +51,7 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class GymPrices:
-    """What the scripted policies of a gym say of the price of a user turn."""
+    """What the policies that played in a gym say of the price of a user turn."""
 
     gym: str
     tasks: int
@@ -63,6 +64,8 @@ class GymPrices:
     """The best that can be made of a teacher's choices at each price, as measured from its plays (`bao.train.hindsight`)."""
     told: float | None = None
     """The largest price that a warm start on these plays tells; none: no plays were measured."""
+    of: str = "scripted policies"
+    """Whose behaviours these are."""
 
     @cached_property
     def overall(self) -> PriceRange:
@@ -98,6 +101,7 @@ class GymPrices:
         return {
             "gym": self.gym,
             "tasks": self.tasks,
+            "of": self.of,
             "behaviours": [asdict(each) for each in self.behaviours],
             "measured": [asdict(each) for each in self.measured],
             "overall": self.overall.to_json(),
@@ -128,19 +132,52 @@ def find_prices(section: GymSection, tasks: Sequence[Task], progress: Progress, 
                     f"every episode of scripted:{name} on {section.name} ended in a fault (the first: "
                     f"{found[0].fault_detail or found[0].fault}): mend that, or give the prices by hand"
                 )
+    return GymPrices(section.name, len(tasks), _behaviours(played), _by_level(played), count)
+
+
+def evaluated_prices(results: Sequence[EvaluationResult], *, count: int = COUNT) -> GymPrices:
+    """What evaluated policies say, by the tasks that all of them played; those that know the tasks take no part.
+
+    Raises `DataError` on several gyms or users, where no policy is left, and where they share no task.
+    """
+    rivals = [each for each in results if not each.is_bound]
+    if not rivals:
+        raise DataError("all of these know the tasks: evaluate a policy that does not")
+    for kind, found in (
+        ("gyms", {str(each.summary["gym"]) for each in rivals}),
+        ("users", {str(each.setting.get("user")) for each in rivals}),
+    ):
+        if len(found) > 1:
+            raise DataError(f"these were played with several {kind} ({'; '.join(sorted(found))}): name those of one")
+    played = {each.label: healthy(each.episodes(traces=False)) for each in rivals}
+    shared = set.intersection(*({episode.task_id for episode in episodes} for episodes in played.values()))
+    if not shared:
+        raise DataError(f"{', '.join(played)} share no task: evaluate them on the same ones")
+    played = {label: [each for each in episodes if each.task_id in shared] for label, episodes in played.items()}
+    levels = _by_level(played)
+    return GymPrices(str(rivals[0].summary["gym"]), len(shared), _behaviours(played), levels, count, of="evaluated policies")
+
+
+def _by_level(played: Mapping[str, Sequence[Trajectory]]) -> dict[int, tuple[Behaviour, ...]]:
+    """Where there are several levels: those that all have played."""
+    there = sorted({each.level for episodes in played.values() for each in episodes})
     of_level = {
         level: {label: [each for each in episodes if each.level == level] for label, episodes in played.items()}
-        for level in sorted({task.level for task in tasks})
+        for level in there
     }
-    levels = {level: _behaviours(found) for level, found in of_level.items() if all(found.values())}
-    return GymPrices(section.name, len(tasks), _behaviours(played), levels if len(of_level) > 1 else {}, count)
+    found = {level: _behaviours(each) for level, each in of_level.items() if all(each.values())}
+    return found if len(there) > 1 else {}
 
 
 def _behaviours(played: Mapping[str, Sequence[Trajectory]]) -> tuple[Behaviour, ...]:
-    return tuple(
-        Behaviour(label, float(np.mean([e.task_return for e in found])), float(np.mean([e.user_effort for e in found])))
-        for label, found in played.items()
-    )
+    return tuple(Behaviour(label, *_means(episodes)) for label, episodes in played.items())
+
+
+def _means(episodes: Sequence[Trajectory]) -> tuple[float, float]:
+    """R and U, each the mean over tasks of the task's mean."""
+    _, table = task_means([(each.task_return, each.user_effort) for each in episodes], [each.task_id for each in episodes])
+    earned, effort = table.mean(axis=0).tolist()
+    return earned, effort
 
 
 def _range(behaviours: Sequence[Behaviour]) -> PriceRange:

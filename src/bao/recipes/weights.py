@@ -42,10 +42,7 @@ def resolve(recipe: Recipe, progress: Progress, *folders: Path) -> Recipe:
         )
     weights = next(filter(None, (_recorded(folder, recipe) for folder in folders)), None)
     if weights is None:
-        found = prices_of(recipe, progress)
-        if in_hindsight(recipe):
-            # What the teacher's plays tell is finer than any script: where each single decision changes hands.
-            found = replace(found, measured=measured_behaviours(recipe), told=measured(recipe).values.prices[-1])
+        found = auto_prices(recipe, progress)
         weights = found.suggested
         if found.largest == 0:
             progress.warn(
@@ -54,6 +51,16 @@ def resolve(recipe: Recipe, progress: Progress, *folders: Path) -> Recipe:
             )
         progress.say(f"effort weights found for {recipe.gym.name}: {', '.join(f'{weight:g}' for weight in weights)}")
     return recipe.model_copy(update={"grpo": recipe.grpo.model_copy(update={"effort_weights": weights})})
+
+
+def auto_prices(recipe: Recipe, progress: Progress) -> GymPrices:
+    """What ``"auto"`` goes by: the gym's scripted policies, and where the warm start measures the teacher's plays, these."""
+    found = prices_of(recipe, progress)
+    if not in_hindsight(recipe):
+        return found
+    # What the teacher's plays tell is finer than any script: where each single decision changes hands.
+    top = measured(recipe).values.prices[-1]
+    return replace(found, measured=measured_behaviours(recipe), told=top, of="scripted policies and measured plays")
 
 
 def prices_of(recipe: Recipe, progress: Progress) -> GymPrices:
