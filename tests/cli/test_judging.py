@@ -61,6 +61,20 @@ def test_one_policy_under_two_names_makes_two_points(evaluated: Path, tmp_path: 
     )
 
 
+def test_frontier_and_report_take_what_compare_played_under_other_users(bao: Bao, evaluated: Path, tmp_path: Path) -> None:
+    guard = tmp_path / "guard"
+    assert bao("compare", evaluated / "ask_all", evaluated / "oracle", "--users", "busy", "vague", "--out", guard).status == 0
+    for command, out in (("frontier", tmp_path / "frontier"), ("report", tmp_path / "report")):
+        done = bao(command, evaluated, guard, "--out", out)
+        assert done.status == 0, done.error
+        users = json.loads((out / "worth.json").read_text())["users"]
+        assert [each["user"] for each in users] == ["scripted", "scripted, persona busy", "scripted, persona vague"]
+        for each in users:
+            assert each["answers"][0]["best"] == f"ask_all ({each['user']})"
+        drawn = json.loads((out / "frontier.json").read_text())
+        assert len(drawn["points"]) == len(drawn["bounds"]) == 3
+
+
 def test_what_was_not_finished_says_so(bao: Bao, evaluated: Path, tmp_path: Path) -> None:
     (tmp_path / "begun" / "episodes.log").mkdir(parents=True)
     refused(bao("compare", tmp_path / "begun", evaluated / "oracle"), "no finished evaluation", "the same `bao eval` again")

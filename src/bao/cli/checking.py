@@ -29,7 +29,8 @@ def add(check: App, name: str, verb: Callable[..., Any], gyms: tuple[str, str], 
     setting = Parameter(
         name=["--set", "-s"], help=f"A setting of the model, such as gym.settings.{table}.temperature=0.7. May be repeated."
     )
-    command = command_of(verb, _show, examples, model=str, settings=Annotated[list[str] | None, setting])
+    options = {"model": str, "settings": Annotated[list[str] | None, setting]}
+    command = command_of(verb, _show, examples, explained_by=verbs.check_user, **options)
     check.command(command, name=name)
 
 

@@ -23,10 +23,20 @@ _ON_THE_LINE = {AnyPath | None: Path | None, Sequence[str] | None: list[str] | N
 """Types of a verb's parameters, as a command line gives them."""
 
 
+def _doc(verb: Callable[..., Any]) -> tuple[str, str]:
+    """What it says of itself, and of its parameters."""
+    about, _, explained = inspect.cleandoc(verb.__doc__ or "").partition("\n\nArgs:\n")
+    return about, explained
+
+
 def command_of(
-    verb: Callable[..., Any], show: Callable[..., None], examples: Sequence[str], **annotations: Any
+    verb: Callable[..., Any],
+    show: Callable[..., None],
+    examples: Sequence[str],
+    explained_by: Callable[..., Any] | None = None,
+    **annotations: Any,
 ) -> Callable[..., None]:
-    """A verb as a command: with its parameters, defaults and explanations.
+    """A verb as a command: with its parameters, defaults and explanations, or those that another verb gives of the same ones.
 
     `show` is given the result, and what it names of the options; those that the verb lacks become options too. `annotations`
     replace those of the verb's parameters; one of `Out` makes ``--out`` an option that has to be given.
@@ -49,7 +59,7 @@ def command_of(
         show(verb(*arguments, **options), **shown)
 
     signature = inspect.Signature([*parameters, *own])
-    about, _, explained = inspect.cleandoc(verb.__doc__ or "").partition("\n\nArgs:\n")
+    about, explained = _doc(verb)[0], _doc(explained_by or verb)[1]
     explained = explained.replace("\n" + 8 * " ", " ")  # a line's end in the source is none on the screen
     lines = "\n".join(f"    {example}" for example in examples)
     command.__doc__ = f"{about}\n\nFor example:\n{lines}\n\nArgs:\n{explained}"

@@ -29,13 +29,13 @@ def check_user(
 
     Args:
         model: MODEL@BASE_URL of an OpenAI-compatible endpoint.
-        gym: The gym whose user it is to play.
+        gym: The gym whose user it is to play, or where it is to judge.
         out: Folder for the replies and check.json; the same command over it continues. Default: the state folder, where an
             unfinished check is continued and a finished one begun anew.
         questions: About how many labelled questions to ask, spread over the classes.
         concurrency: The most questions at once; the seconds of a reply are those under this load.
         api_key_env: The environment variable that holds the key of the endpoint; default: no key is sent.
-        settings: Settings of the model, as for bao eval: {"gym.settings.llm.temperature": 0.7}.
+        settings: Settings of the model, as for bao eval: {"gym.settings.llm.temperature": 0.7}, of a judge gym.settings.judge.
         progress: Whether to show the progress; or who watches it.
     """
     return _check("user", "llm", model, gym, out, questions, concurrency, api_key_env, settings, progress)
@@ -56,17 +56,7 @@ def check_judge(
     """Measure how well a model judges in a gym what rules cannot, on the gym's labelled questions, and whether it is fit to.
 
     The user's model judges too where no other is given (`bao eval --judge-model`): check it in both roles.
-
-    Args:
-        model: MODEL@BASE_URL of an OpenAI-compatible endpoint.
-        gym: The gym in which it is to judge.
-        out: Folder for the replies and check.json; the same command over it continues. Default: the state folder, where an
-            unfinished check is continued and a finished one begun anew.
-        questions: About how many labelled questions to ask, spread over the classes.
-        concurrency: The most questions at once; the seconds of a reply are those under this load.
-        api_key_env: The environment variable that holds the key of the endpoint; default: no key is sent.
-        settings: Settings of the model, as for bao eval: {"gym.settings.judge.temperature": 0.7}.
-        progress: Whether to show the progress; or who watches it.
+    The arguments are those of `bao check user`.
     """
     return _check("judge", "judge", model, gym, out, questions, concurrency, api_key_env, settings, progress)
 
