@@ -204,8 +204,7 @@ def check_adversaries(
     from bao.checks import exploits
     from bao.cli.listing import adversaries_sheet
     from bao.gyms.registry import gym_class, gym_names
-    from bao.reporting.sheet import print_sheet
-    from bao.reporting.terminal import results_console
+    from bao.reporting.sheet import print_results
     from bao.task import Split
 
     gyms = {name: gym_class(name) for name in names or gym_names()}
@@ -213,7 +212,7 @@ def check_adversaries(
     if as_json:
         print(json.dumps({name: [each._asdict() for each in row] for name, row in found.items()}, indent=1))
     else:
-        print_sheet(results_console(), adversaries_sheet(found), wide=wide)
+        print_results(adversaries_sheet(found), wide=wide)
     if any(each.is_too_much for row in found.values() for each in row):
         raise SystemExit(1)
 

@@ -39,11 +39,9 @@ def _show(result: "ModelCheck", *, out: Path | None = None, as_json: JSON = Fals
     if as_json:
         print(json.dumps(result.to_json(), indent=1))
     else:
-        from bao.reporting.sheet import print_lines, print_sheet
-        from bao.reporting.terminal import results_console
+        from bao.reporting.sheet import print_results
 
-        print_sheet(results_console(), _sheet(result))
-        print_lines(results_console(), _lines(result))
+        print_results(_sheet(result), _lines(result))
     if not result.fit:
         raise SystemExit(1)
 

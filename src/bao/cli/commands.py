@@ -235,14 +235,14 @@ def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, wid
         print(json.dumps(result.to_json(), indent=1))
         return
     from bao.cli.judging import comparison_sheet
-    from bao.reporting.sheet import print_sheet
-    from bao.reporting.terminal import TerminalProgress, results_console
+    from bao.reporting.sheet import print_results
+    from bao.reporting.terminal import TerminalProgress
 
-    progress, console = TerminalProgress(), results_console()
+    progress = TerminalProgress()
     for pair in result.comparisons:
         for warning in pair.warnings:
             progress.warn(warning)
-        print_sheet(console, comparison_sheet(pair, several=len(result.comparisons) > 1), wide=wide)
+        print_results(comparison_sheet(pair, several=len(result.comparisons) > 1), wide=wide)
     if result.transfers:
         _print_transfers(result.transfers, wide)
         print(f"results: {out}")
@@ -250,18 +250,16 @@ def _show_comparison(result: "ComparisonResult", *, out: Path | None = None, wid
 
 def _print_transfers(found: "Sequence[Transfer]", wide: bool) -> None:
     from bao.cli.judging import agreement_lines, transfers_sheet
-    from bao.reporting.sheet import print_lines, print_sheet
-    from bao.reporting.terminal import results_console
+    from bao.reporting.sheet import print_results
 
-    print_sheet(results_console(), transfers_sheet(found), wide=wide)
-    print_lines(results_console(), agreement_lines(found))
+    print_results(transfers_sheet(found), agreement_lines(found), wide=wide)
 
 
 def _show_frontier(found: "Frontier", *, out: Path, wide: Wide = False, as_json: JSON = False) -> None:
     from bao.cli.listing import answer_lines, frontier_sheet, volume_lines
     from bao.evaluation.overview import WORTH
-    from bao.reporting.sheet import print_lines, print_sheet
-    from bao.reporting.terminal import TerminalProgress, results_console
+    from bao.reporting.sheet import print_results
+    from bao.reporting.terminal import TerminalProgress
 
     users = json.loads((out / WORTH).read_text(encoding="utf-8"))["users"]
     if as_json:
@@ -269,8 +267,8 @@ def _show_frontier(found: "Frontier", *, out: Path, wide: Wide = False, as_json:
         return
     for warning in found.warnings:
         TerminalProgress().warn(warning)
-    print_sheet(results_console(), frontier_sheet(found.to_json()), wide=wide)
-    print_lines(results_console(), [*volume_lines(found.to_json()), *answer_lines(users)])
+    content = found.to_json()
+    print_results(frontier_sheet(content), [*volume_lines(content), *answer_lines(users)], wide=wide)
     print(f"results: {out}")
 
 
@@ -279,11 +277,9 @@ def _show_prices(found: "GymPrices", *, wide: Wide = False, as_json: JSON = Fals
         print(json.dumps(found.to_json(), indent=1))
         return
     from bao.cli.listing import prices_lines, prices_sheet
-    from bao.reporting.sheet import print_lines, print_sheet
-    from bao.reporting.terminal import results_console
+    from bao.reporting.sheet import print_results
 
-    print_sheet(results_console(), prices_sheet(found.to_json()), wide=wide)
-    print_lines(results_console(), prices_lines(found.to_json()))
+    print_results(prices_sheet(found.to_json()), prices_lines(found.to_json()), wide=wide)
 
 
 def _show_run(result: "RecipeResult | dict[str, Any]", *, wide: Wide = False, as_json: JSON = False) -> None:
@@ -292,19 +288,17 @@ def _show_run(result: "RecipeResult | dict[str, Any]", *, wide: Wide = False, as
         return
     from bao.cli.judging import ablation_lines, ablation_sheet, regret_sheet
     from bao.cli.listing import answer_lines, volume_lines
-    from bao.reporting.sheet import print_lines, print_sheet
+    from bao.reporting.sheet import print_lines, print_results
     from bao.reporting.terminal import results_console
 
-    console = results_console()
     if isinstance(result, dict):
-        print_sheet(console, ablation_sheet(result, wide=wide), wide=wide)
-        print_lines(console, ablation_lines(result))
+        print_results(ablation_sheet(result, wide=wide), ablation_lines(result), wide=wide)
         return
     _print_summaries(result.evaluations, wide=wide)
     worth = result.worth.to_json()
-    print_lines(console, [*volume_lines(result.frontier.to_json()), *answer_lines([worth])])
-    print_sheet(console, regret_sheet(worth), wide=wide)
-    console.print(f"report: {result.report}", highlight=False, markup=False, soft_wrap=True)
+    print_lines(results_console(), [*volume_lines(result.frontier.to_json()), *answer_lines([worth])])
+    print_results(regret_sheet(worth), wide=wide)
+    print(f"report: {result.report}")
 
 
 def _run_json(result: "RecipeResult") -> dict[str, Any]:
@@ -322,10 +316,9 @@ def _show_sweep(result: "SweepResult", *, wide: Wide = False, as_json: JSON = Fa
         print(json.dumps(result.to_json(), indent=1))
         return
     from bao.cli.judging import sweep_sheet
-    from bao.reporting.sheet import print_sheet
-    from bao.reporting.terminal import results_console
+    from bao.reporting.sheet import print_results
 
-    print_sheet(results_console(), sweep_sheet(result.to_json()), wide=wide)
+    print_results(sweep_sheet(result.to_json()), wide=wide)
     print(f"results: {result.folder}")
 
 

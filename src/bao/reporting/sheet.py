@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bao.reporting.terminal import results_console
+
 _WORDS_MOST = 28
 """Characters of a column of words, before they go on in the next line."""
 _BORDER = 3
@@ -97,3 +99,10 @@ def print_lines(console: Console, lines: Iterable[str]) -> None:
     """Lines of text. A terminal, which would break them anywhere, gets them broken between words."""
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+
+
+def print_results(sheet: Sheet, lines: Iterable[str] = (), *, wide: bool = False) -> None:
+    """A sheet and the lines that belong below it, on standard output."""
+    console = results_console()
+    print_sheet(console, sheet, wide=wide)
+    print_lines(console, lines)
