@@ -105,7 +105,7 @@ def test_personas_are_played_as_bao_eval_plays_them_and_once_only(told: Told, ca
     capsys.readouterr()
     assert bao("compare", "runs", "--users", "busy", "--out", "guard") == 0
     shown = capsys.readouterr().out
-    for part in ("Reward translation rate", "rank agreement", "user busy", "results: guard"):
+    for part in ("Reward translation", "rank agreement", "user busy", "results: guard"):
         assert part in shown
 
 
