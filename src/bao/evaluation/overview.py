@@ -8,6 +8,7 @@ from typing import Any
 
 from bao.errors import ConfigError, suggest
 from bao.evaluation.results import EvaluationResult
+from bao.evaluation.rules import best_rules
 from bao.pareto import Candidate, Frontier, frontier
 from bao.pareto.objective import DEFAULT
 from bao.pareto.worth import Worth, told_prices, worth
@@ -28,7 +29,8 @@ def draw_frontier(
 ) -> Frontier:
     """The frontier of evaluated policies; `unions` as for `bao.pareto.frontier`, `bounds` as for `chosen_bounds`."""
     among = chosen_bounds(results, bounds)
-    candidates = [each.candidate(objectives, bound=each.label in among) for each in results]
+    rules = best_rules(results, objectives)
+    candidates = [each.candidate(objectives, bound=each.label in among, rules=rules.get(each.label)) for each in results]
     return frontier(candidates, objectives, unions=unions, seed=seed, resamples=resamples)
 
 

@@ -7,10 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bao.measures.catalogue import MEASURES, Measure
+from bao.measure import Measure, merged
+from bao.measures.catalogue import MEASURES
 from bao.measures.clusters import caveat, count_text
 from bao.measures.comparison import headline
-from bao.measures.summary import measured_in
+from bao.measures.named import find
+from bao.measures.summary import measured_in, own_of
 
 _ELSEWHERE = ("unparsable", "questions", "verbosity", "idle_searches", "repeated_questions", "repeated", "zero_information")
 """What a terminal has no width for: `bao compare` and the report show it."""
@@ -21,14 +23,17 @@ Columns = list[tuple[str, list[str]]]
 """Headings, each with a cell for every summary."""
 
 
-def tables(summaries: Sequence[Mapping[str, Any]], width: int, *, wide: bool = False) -> list[Table]:
+def tables(
+    summaries: Sequence[Mapping[str, Any]], width: int, *, wide: bool = False, measures: Sequence[str] = ()
+) -> list[Table]:
     """One row per summary (as `bao.measures.summarize` gives them), each mean with its 95 % interval.
 
     Columns that `width` does not take go on in a further table with the same rows; with `wide` all stand in one, and every
-    measure with a figure has a column. ``Faults`` counts the episodes that are left out, ``Errors`` those that the agent's own
+    measure with a figure has a column. Where `measures` are named, these are the columns. A summary of one level of its tasks
+    (``level``), or of one user among several (``under``), says so in a column. ``Faults`` counts the episodes that are left out, ``Errors`` those that the agent's own
     code broke, which count as failures.
     """
-    columns = _columns(summaries, wide)
+    columns = _columns(summaries, wide, measures)
     names = [str(summary["policy"]) for summary in summaries]
     own = max((min(len(name), _NAME_MOST) for name in names), default=0)
     groups: list[Columns] = [[]]
@@ -52,10 +57,12 @@ def notes(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(each for each in told if each))
 
 
-def print_tables(console: Console, summaries: Sequence[Mapping[str, Any]], *, wide: bool = False) -> None:
+def print_tables(
+    console: Console, summaries: Sequence[Mapping[str, Any]], *, wide: bool = False, measures: Sequence[str] = ()
+) -> None:
     """The tables and notes on `console`; where they are `wide`, as wide as they need to be."""
     width = console.width
-    for view in tables(summaries, width, wide=wide):
+    for view in tables(summaries, width, wide=wide, measures=measures):
         if wide:
             console.width = 10_000
         console.print(view, crop=not wide)
@@ -69,17 +76,24 @@ def _taken(characters: int) -> int:
     return characters + 3
 
 
-def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool) -> Columns:
+def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool, measures: Sequence[str]) -> Columns:
+    own = merged(own_of(summary) for summary in summaries)
     measured = [measured_in(summary) for summary in summaries]
-    known = [name for name in MEASURES if any(name in values for values in measured)]
+    known = [name for name in (*MEASURES, *own) if any(name in values for values in measured)]
     shown = headline(known, [{name: value["mean"] for name, value in values.items()} for values in measured])
-    chosen = known if wide else [name for name in shown if name not in _ELSEWHERE]
+    chosen = list(measures) or (known if wide else [name for name in shown if name not in _ELSEWHERE])
     weights = ["" if (weight := summary.get("effort_weight")) is None else f"{weight:g}" for summary in summaries]
-    found: Columns = [("w", weights)]
+    parts = {"Level": "level", "User": "under"}
+    found: Columns = [
+        (heading, [str(summary.get(key, "")) for summary in summaries])
+        for heading, key in parts.items()
+        if any(key in summary for summary in summaries)
+    ]
+    found.append(("w", weights))
     if any("budget" in summary for summary in summaries):
         found.append(("Budget", [str(summary.get("budget", "")) for summary in summaries]))
     first = len(found)
-    for measure in (MEASURES[name] for name in chosen):
+    for measure in (find(name, own) for name in chosen):
         cells = [measure.text(values[measure.name], "\n") if measure.name in values else "" for values in measured]
         found.append((_heading(measure), cells))
     # What was left out, and what the agent itself broke, stand next to the first measure, which is to be read with them.
