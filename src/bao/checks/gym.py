@@ -24,6 +24,8 @@ from gymnasium.utils.env_checker import check_env
 from bao.checks.adversaries import EARNED_MOST, SOLVED_MOST, exploits
 from bao.checks.leaks import Leak, reply_leaks, show, unasked_leaks
 from bao.gym import Gym
+from bao.measure import stated
+from bao.measures.catalogue import MEASURES
 from bao.policy import Policy
 from bao.rollout.plan import digest_of
 from bao.rollout.recorded import Recorded, record, replay, replaying
@@ -225,6 +227,26 @@ def withstands_adversaries(subject: Subject) -> Verdict:
     return not bad, f"{len(found)} adversaries; {told}" if not bad else told
 
 
+def measures_itself(subject: Subject) -> Verdict:
+    """What the gym states of its own measures (`Gym.measures`) can be used, and each has figures within its bounds."""
+    own = stated(subject.gym.measures(), subject.gym.name, MEASURES)
+    if not own:
+        return True, "none of its own"
+    found: dict[str, list[float]] = {name: [] for name in own}
+    gym, count = subject.gym(), 0
+    for policy in BOUNDS:
+        for task, seed in _sample(subject):
+            record(gym, subject.policy(policy, gym), task, seed)
+            count += 1
+            for name, figure in (gym.measured or {}).items():
+                found[name].append(figure)
+    bare = [name for name, values in found.items() if not values]
+    if bare:
+        return False, f"no episode of {count} has a figure for {', '.join(bare)}"
+    told = ", ".join(f"{name} from {min(values):g} to {max(values):g}" for name, values in found.items())
+    return True, f"{told} in {count} episodes"
+
+
 def shows_nothing_hidden(subject: Subject) -> Verdict:
     """Opening, instructions, infos and the replies to idle actions hold no hidden text."""
     gym = subject.gym()
@@ -307,6 +329,7 @@ PROOFS: Mapping[str, Proof] = {
     f"chance scores at most {RANDOM_MOST}": chance_scores_little,
     f"no adversary earns more than {EARNED_MOST} or solves more than {SOLVED_MOST:.0%}": withstands_adversaries,
     f"an episode earns from {-HARM_MOST:g} to 1": rewards_are_normalised,
+    "its own measures have figures": measures_itself,
     "nothing hidden shows unasked": shows_nothing_hidden,
     "replies tell what was asked": tells_nothing_unasked,
     "one seed is one episode": repeats_itself,

@@ -22,6 +22,7 @@ from bao.measures.intervals import Floats
 from bao.trajectory import Trajectory
 
 WORTH, REGRET = "worth", "regret"
+_R, _U = MEASURES["score"].symbol, MEASURES["user_effort"].symbol
 FORMS = "worth@PRICE, regret@PRICE, and any measure with @level=LEVEL behind it"
 
 BestRules = Mapping[float, Mapping[str, float]]
@@ -76,9 +77,9 @@ def find(name: str, own: Own | None = None, asked: str = "") -> Measure:
     base, price, level = parts(name)
     known = {**MEASURES, **(own or {})}
     if base == WORTH:
-        found = Measure(base, Direction.MAX, "R - wU", price == 0, f"R - {price:g}U", bounds=(0.0, 1.0), digits=3)
+        found = Measure(base, Direction.MAX, f"{_R} - w{_U}", price == 0, f"{_R} - {price:g} {_U}", bounds=(0.0, 1.0), digits=3)
     elif base == REGRET:
-        about = "what R - wU lacks of the best scripted rule's on the same task"
+        about = f"what {_R} - w{_U} lacks of the best scripted rule's on the same task"
         found = Measure(base, Direction.MIN, about, label=f"regret at {price:g}", bounds=(-1.0, math.inf), digits=3)
     elif base in known:
         found = known[base]

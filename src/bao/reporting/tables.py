@@ -30,8 +30,8 @@ def tables(
 
     Columns that `width` does not take go on in a further table with the same rows; with `wide` all stand in one, and every
     measure with a figure has a column. Where `measures` are named, these are the columns. A summary of one level of its tasks
-    (``level``), or of one user among several (``under``), says so in a column. ``Faults`` counts the episodes that are left out, ``Errors`` those that the agent's own
-    code broke, which count as failures.
+    (``level``), or of one user among several (``under``), says so in a column. ``Faults`` counts the episodes that are left
+    out, ``Errors`` those that the agent's own code broke, which count as failures.
     """
     columns = _columns(summaries, wide, measures)
     names = [str(summary["policy"]) for summary in summaries]
