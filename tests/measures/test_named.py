@@ -89,6 +89,7 @@ def test_a_level_is_what_its_tasks_alone_would_give_clusters_and_all(drawn, shar
         ("worth@.1", Named("worth", 0.1, None)),
         ("regret@0.2@level=3", Named("regret", 0.2, 3)),
         ("turns@level=0", Named("turns", None, 0)),
+        ("worth@0.1@level=2@user=scripted, persona busy", Named("worth", 0.1, 2, "scripted, persona busy")),
     ],
 )
 def test_a_name_is_read_by_its_parts(name: str, expected: Named) -> None:
@@ -105,6 +106,7 @@ def test_a_name_is_read_by_its_parts(name: str, expected: Named) -> None:
         ("worth@nan", "must be a number of at least 0"),
         ("score@0.1", "cannot be read at '0.1'"),
         ("score@level=two", "cannot be read at 'level=two'"),
+        ("score@user=", "cannot be read at 'user='"),
         ("scor@level=2", "unknown: did you mean 'score'"),
         ("wort", "unknown: did you mean 'worth'"),
     ],
@@ -124,6 +126,8 @@ def test_a_level_keeps_what_the_measure_is() -> None:
 
 
 def test_what_cannot_be_had_of_these_episodes_is_said() -> None:
+    with pytest.raises(ConfigError, match="is for `bao frontier`: name score here"):
+        measure_tasks(EPISODES, named=["score@user=busy"])
     with pytest.raises(DataError, match="no task of level 7; the tasks are of level 1, 2"):
         measure_tasks(EPISODES, named=["score@level=7"])
     with pytest.raises(DataError, match="needs the evaluation of a scripted rule"):

@@ -179,7 +179,7 @@ def test_a_budget_that_comes_late_in_a_stream_is_kept_and_so_is_what_came_before
     "known", [{"budget": 2}, {"repaired": 0}, {"repaired": 3}, {"measured": {"in_vain": 2.0}}, {"measured": {}}]
 )
 def test_what_is_not_always_there_is_kept_and_missed_in_no_file(tmp_path, known):
-    """A file with budgets from before replies were repaired, or gyms measured things themselves, lacks the column and is read."""
+    """A file with budgets from before replies were repaired, or gyms measured things themselves, is read."""
     path = tmp_path / "e.parquet"
     write_episodes(path, [episode(), episode(**known)])
     assert read_episodes(path) == [episode(), episode(**known)]

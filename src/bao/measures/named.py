@@ -4,8 +4,10 @@
     regret@0.1       worth@0.1 of the best scripted rule (0, of finishing at once, where none is worth more) on the same task,
                      less one's own; negative: it is worth more
     score@level=2    the score over the tasks of level 2; any measure takes that, worth@0.1@level=2 too
+    score@user=busy  the score under that user, as an objective: what a policy reaches under one is traded against another
 
-They are taken wherever a measure is named. Their intervals are those of any other measure: means over tasks, by clusters.
+They are taken wherever a measure is named, ``@user=`` by frontiers alone. Their intervals are those of any other measure: means
+over tasks, by clusters.
 """
 
 import math
@@ -23,7 +25,7 @@ from bao.trajectory import Trajectory
 
 WORTH, REGRET = "worth", "regret"
 _R, _U = MEASURES["score"].symbol, MEASURES["user_effort"].symbol
-FORMS = "worth@PRICE, regret@PRICE, and any measure with @level=LEVEL behind it"
+FORMS = "worth@PRICE, regret@PRICE, and any measure with @level=LEVEL, or @user=USER in a frontier, behind it"
 
 BestRules = Mapping[float, Mapping[str, float]]
 """At each price, what the best scripted rule is worth on each task that it played: what ``regret@PRICE`` is reckoned from."""
@@ -35,28 +37,36 @@ class Named(NamedTuple):
     base: str
     price: float | None
     level: int | None
+    user: str | None = None
 
     @property
     def column(self) -> str:
-        """The name without its level."""
+        """The name without its level and user."""
         return self.base if self.price is None else f"{self.base}@{self.price!r}"
+
+    @property
+    def under_one(self) -> str:
+        """The name without its user."""
+        return self.column if self.level is None else f"{self.column}@level={self.level}"
 
 
 def parts(name: str) -> Named:
     """The parts of a name. Raises `ConfigError` on a price or a level that is none, or is not to be had there."""
     base, *qualifiers = name.split("@")
-    price = level = None
+    price = level = user = None
     for text in qualifiers:
         key, _, value = text.partition("=")
         if key == "level" and level is None and value.isdecimal():
             level = int(value)
-        elif base in (WORTH, REGRET) and price is None and level is None:
+        elif key == "user" and user is None and value:
+            user = value
+        elif base in (WORTH, REGRET) and price is None and level is None and user is None:
             price = _price(text, name)
         else:
             raise ConfigError(f"measure {name!r} cannot be read at {text!r}: there are {FORMS}")
     if base in (WORTH, REGRET) and price is None:
         raise ConfigError(f"measure {name!r} needs the price of a user turn: {base}@0.1, for example")
-    return Named(base, price, level)
+    return Named(base, price, level, user)
 
 
 def _price(text: str, name: str) -> float:
@@ -74,7 +84,7 @@ def find(name: str, own: Own | None = None, asked: str = "") -> Measure:
 
     Raises `ConfigError` where there is none; `asked` says which option named it.
     """
-    base, price, level = parts(name)
+    base, price, level, user = parts(name)
     known = {**MEASURES, **(own or {})}
     if base == WORTH:
         found = Measure(base, Direction.MAX, f"{_R} - w{_U}", price == 0, f"{_R} - {price:g} {_U}", bounds=(0.0, 1.0), digits=3)
@@ -85,8 +95,8 @@ def find(name: str, own: Own | None = None, asked: str = "") -> Measure:
         found = known[base]
     else:
         raise ConfigError(f"{asked or f'measure {name!r}'} is unknown: {suggest(base, [*known, WORTH, REGRET])}")
-    label = found.label if level is None else f"{found.label}, level {level}"
-    return replace(found, name=name, label=label, symbol=found.symbol if level is None else "")
+    label = found.label + ("" if level is None else f", level {level}") + ("" if user is None else f", user {user}")
+    return replace(found, name=name, label=label, symbol=found.symbol if label == found.label else "")
 
 
 def needs_more(name: str) -> bool:
@@ -101,7 +111,7 @@ def priced(episodes: Sequence[Trajectory], names: Iterable[str], rules: BestRule
     """
     found: dict[str, list[float]] = {}
     for name in names:
-        base, price, _ = named = parts(name)
+        base, price, *_ = named = parts(name)
         if price is None:
             continue
         column = [episode.task_return - price * episode.user_effort for episode in episodes]
@@ -120,11 +130,15 @@ def priced(episodes: Sequence[Trajectory], names: Iterable[str], rules: BestRule
 def restricted(values: Mapping[str, Floats], names: Collection[str], levels: Sequence[int]) -> dict[str, Floats]:
     """`values` [tasks] by column, with those of `names` that have parts; NaN for a task of another level.
 
-    Raises `DataError` on a level that no task has.
+    Raises `DataError` on a level that no task has, and `ConfigError` on a user, of which one evaluation has but one.
     """
     found, own = dict(values), np.asarray(levels)
     for name in filter(needs_more, names):
         named = parts(name)
+        if named.user is not None:
+            raise ConfigError(
+                f"measure {name!r} is for `bao frontier`: name {named.under_one} here, and evaluations by their user"
+            )
         if named.level is not None and named.level not in own:
             there = ", ".join(map(str, sorted(set(own.tolist()))))
             raise DataError(f"measure {name!r}: there is no task of level {named.level}; the tasks are of level {there}")
