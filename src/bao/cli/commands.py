@@ -60,7 +60,7 @@ def add_to(app: App) -> None:
             "bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3",
             "bao eval my_agent.py:Agent --gym travel --out runs/mine",
             "bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm",
-            "bao eval scripted:ask_all --out runs/ask_all --by level --measure score --measure worth@0.1",
+            "bao eval scripted:ask_all --out runs/ask_all --by level --measure worth@0.1",
         ),
         policy=str,
         out=Out,
@@ -164,7 +164,8 @@ def measure(
 
     For example:
         bao measure runs/gpt --prices prices.toml
-        bao measure runs/ask_all runs/bao --by level --measure score --measure worth@0.1 --measure regret@0.1
+        bao measure runs/ask_all runs/bao --by level
+        bao measure runs/ask_all runs/bao --measure worth@0.1 --measure regret@0.1
         bao measure runs/quickstart/eval --embedding sentence-transformers/all-MiniLM-L6-v2
 
     Args:

@@ -18,6 +18,8 @@ _ELSEWHERE = ("unparsable", "questions", "verbosity", "idle_searches", "repeated
 """What a terminal has no width for: `bao compare` and the report show it."""
 _NAME_MOST = 28
 """Characters of a policy's name in a narrow table, before it goes on in the next line."""
+_PART_MOST = 16
+"""Likewise of what tells the rows of one policy apart."""
 
 Columns = list[tuple[str, list[str]]]
 """Headings, each with a cell for every summary."""
@@ -30,22 +32,22 @@ def tables(
 
     Columns that `width` does not take go on in a further table with the same rows; with `wide` all stand in one, and every
     measure with a figure has a column. Where `measures` are named, these are the columns. A summary of one level of its tasks
-    (``level``), or of one user among several (``under``), says so in a column. ``Faults`` counts the episodes that are left
+    (``level``), or of one user among several (``under``), says so in every table. ``Faults`` counts the episodes that are left
     out, ``Errors`` those that the agent's own code broke, which count as failures.
     """
-    columns = _columns(summaries, wide, measures)
+    parts, columns = _parts(summaries), _columns(summaries, wide, measures)
     names = [str(summary["policy"]) for summary in summaries]
     own = max((min(len(name), _NAME_MOST) for name in names), default=0)
     groups: list[Columns] = [[]]
-    room = width - _taken(max(own, len("Policy")))
+    most = room = width - _taken(max(own, len("Policy"))) - sum(_taken(min(_longest(each), _PART_MOST)) for each in parts)
     for heading, cells in columns:
-        needed = _taken(max(len(line) for text in (heading, *cells) for line in text.split("\n") or [""]))
+        needed = _taken(_longest((heading, cells)))
         if not wide and needed > room and groups[-1]:
             groups.append([])
-            room = width - _taken(max(own, len("Policy")))
+            room = most
         groups[-1].append((heading, cells))
         room -= needed
-    return [_table(names, group, _title(summaries) if place == 0 else None) for place, group in enumerate(groups)]
+    return [_table(names, parts, group, _title(summaries) if place == 0 else None) for place, group in enumerate(groups)]
 
 
 def notes(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -83,13 +85,7 @@ def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool, measures: Seque
     shown = headline(known, [{name: value["mean"] for name, value in values.items()} for values in measured])
     chosen = list(measures) or (known if wide else [name for name in shown if name not in _ELSEWHERE])
     weights = ["" if (weight := summary.get("effort_weight")) is None else f"{weight:g}" for summary in summaries]
-    parts = {"Level": "level", "User": "under"}
-    found: Columns = [
-        (heading, [str(summary.get(key, "")) for summary in summaries])
-        for heading, key in parts.items()
-        if any(key in summary for summary in summaries)
-    ]
-    found.append(("w", weights))
+    found: Columns = [("w", weights)]
     if any("budget" in summary for summary in summaries):
         found.append(("Budget", [str(summary.get("budget", "")) for summary in summaries]))
     first = len(found)
@@ -106,6 +102,22 @@ def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool, measures: Seque
     return found
 
 
+def _parts(summaries: Sequence[Mapping[str, Any]]) -> Columns:
+    """What tells the rows of one policy apart."""
+    keys = {"Level": "level", "User": "under"}
+    return [
+        (heading, [str(summary.get(key, "")) for summary in summaries])
+        for heading, key in keys.items()
+        if any(key in summary for summary in summaries)
+    ]
+
+
+def _longest(column: tuple[str, list[str]]) -> int:
+    """Characters of its longest line."""
+    heading, cells = column
+    return max(len(line) for text in (heading, *cells) for line in text.split("\n") or [""])
+
+
 def _counted(summary: Mapping[str, Any]) -> str:
     clusters = summary.get("clusters")
     return f"{summary['tasks']} ({'?' if clusters is None else clusters})"
@@ -117,13 +129,15 @@ def _title(summaries: Sequence[Mapping[str, Any]]) -> str | None:
     return f"{gyms}: means with 95 % intervals, {'; '.join(counts)}" if gyms else None
 
 
-def _table(names: Sequence[str], columns: Columns, title: str | None) -> Table:
+def _table(names: Sequence[str], parts: Columns, columns: Columns, title: str | None) -> Table:
     view = Table(title=title, title_justify="left")
     view.add_column("Policy", overflow="fold")
+    for heading, _ in parts:
+        view.add_column(heading, overflow="fold", max_width=_PART_MOST)
     for heading, _ in columns:
         view.add_column(heading, justify="right", no_wrap=True)
     for row, name in enumerate(names):
-        view.add_row(Text(name), *(cells[row] for _, cells in columns))
+        view.add_row(Text(name), *(Text(cells[row]) for _, cells in parts), *(cells[row] for _, cells in columns))
     return view
 
 
