@@ -13,6 +13,7 @@ from bao.checks import PROOFS, prove
 from bao.checks.leaks import info_text, show, unasked_leaks
 from bao.gym import Gym
 from bao.gyms.registry import gym_class, gym_names
+from bao.measure import Direction, Measure
 from bao.policies.scripted import RandomPolicy
 from bao.policy import Policy
 from bao.task import Hidden, Split, Task, TaskSet, Until, holds
@@ -317,6 +318,18 @@ class HasTheColourOnTheShelf(Guess):
         return outcome._replace(reply=f"{outcome.reply} Note: {self._data['colour']}.") if content == "shelf" else outcome
 
 
+class MeasuresWhatAllDo(Guess):
+    @classmethod
+    def measures(cls):
+        return (Measure("turns", Direction.MIN, "turns of its own"),)
+
+
+class MeasuresNothingToRead(Guess):
+    @classmethod
+    def measures(cls):
+        return (Measure("guesses", Direction.MIN, "guesses in vain"),)
+
+
 class DrawsFromGlobalChance(Guess):
     def on_action(self, content: str) -> Outcome:
         outcome = super().on_action(content)
@@ -375,6 +388,8 @@ class SeedsForItsTasks(Guess):
 
 UNASKED, REPLIES = "nothing hidden shows unasked", "replies tell what was asked"
 ADVERSARIES = "no adversary earns more than 0.1 or solves more than 5%"
+OWN = "its own measures have figures"
+
 BROKEN: list[tuple[type[Gym], set[str], str]] = [
     (RefusesItsOwnTask, {"tasks are faithful data"}, "refuses guess-test-21: word: a violin"),
     (HoldsATuple, {"tasks are faithful data"}, "guess-train-0 is another task"),
@@ -403,6 +418,8 @@ BROKEN: list[tuple[type[Gym], set[str], str]] = [
     (HidesNothing, {UNASKED}, "hidden() names nothing for guess-train-0"),
     (TellsTheWordWhenAsked, {REPLIES}, "shows 'kettle' in the reply of turn 1 to [action]"),
     (HasTheColourOnTheShelf, {REPLIES}, "in the reply of turn 1 to [search]"),
+    (MeasuresWhatAllDo, {OWN}, "every gym has one of that name"),
+    (MeasuresNothingToRead, {OWN}, "give the gym an attribute guesses"),
     (
         DrawsFromGlobalChance,
         {"gymnasium's checker passes", "one seed is one episode", "gyms keep to themselves", "global chance is left alone"},
