@@ -22,7 +22,8 @@ _FIXED_SECONDS = 20.0
 def minutes(recipe: Recipe) -> float:
     """Estimated minutes of a whole recipe with the embedded model (a model of one's own is only known by running it)."""
     rate = training_tokens_per_second(recipe)
-    supervised = recipe.sft.demonstrations * recipe.sft.epochs * _TOKENS_PER_EPISODE
+    single = recipe.sft.single_turn_updates(from_scratch=True) * recipe.sft.batch_size
+    supervised = (single + recipe.sft.demonstrations * recipe.sft.epochs) * _TOKENS_PER_EPISODE
     sampled = recipe.grpo.steps * recipe.grpo.groups * recipe.grpo.group_size * _TOKENS_PER_EPISODE
     weights = len(recipe.evaluation.effort_weights or recipe.grpo.weights) if recipe.grpo.conditioned else 1
     judged = 2 * weights * recipe.evaluation.tasks * recipe.evaluation.rollouts * _TOKENS_PER_EPISODE

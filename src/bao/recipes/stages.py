@@ -31,7 +31,7 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     from bao.models import local
     from bao.models.workers import Workers, worker_count
     from bao.train.backends.local import LocalBackend
-    from bao.train.examples import encode
+    from bao.train.examples import encode, single_turn_batches
     from bao.train.sft import train_sft
     from bao.train.tracking.trackers import require
 
@@ -50,13 +50,15 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     start = _initial_model(recipe, kept)
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template, observations=recipe.sft.observations) for demonstration in kept]
+        single, updates = kept[: lessons.first or None], recipe.sft.single_turn_updates(recipe.model.path is None)
+        alone = single_turn_batches(single, start.template, updates, recipe.sft.batch_size, recipe.seed)
     count = worker_count(recipe.model)
     with (
         progress.task("warm start", None) as update,
         Workers(start.model, start.template, None, count=count) as workers,
         _trackers(recipe, out, progress) as trackers,
     ):
-        how: dict[str, Any] = {"first": lessons.first, "trackers": trackers}
+        how: dict[str, Any] = {"first": lessons.first, "alone": alone, "trackers": trackers}
         train_sft(LocalBackend(workers, recipe.sft), traces, recipe.sft, recipe.seed, out, update, **how)
     local.save_local(target, start)
     return target
