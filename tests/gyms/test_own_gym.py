@@ -139,6 +139,7 @@ def test_a_model_is_trained_on_it_from_its_own_recipe(installed: Installed, tmp_
         "model.feedforward=64",
         "model.workers=1",
         "sft.demonstrations=200",
+        "sft.single_turns=20",
         "sft.tasks=200",
         "grpo.tasks=200",
         "grpo.steps=2",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bao.progress import Update
 from bao.train.backend import Backend
-from bao.train.checkpoint import Checkpoints
+from bao.train.checkpoint import CHECKPOINTS, Checkpoints
 from bao.train.examples import Example, batches, loss_positions
 from bao.train.objective import Likelihood
 from bao.train.settings import SFTSection
@@ -46,7 +46,7 @@ def train_sft(
             drawn += [
                 [traces[begin + i] for i in batch] for batch in batches(traces[begin:end], settings.batch_size, seed, epoch)
             ]
-    checkpoints = Checkpoints(out / "checkpoints", keep=1)
+    checkpoints = Checkpoints(out / CHECKPOINTS, keep=1)
     state = checkpoints.restore(backend)
     done = state["step"] if state else 0
     with MetricsLog(out, done, trackers) as log:
