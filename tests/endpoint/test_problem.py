@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bao.endpoint.nature import Nature
-from bao.endpoint.problem import Problem, hidden_problem, problem_of, told_pause
+from bao.endpoint.problem import Problem, hidden_problem, problem_of
+from bao.endpoint.span import told_pause
 
 OVERFLOWS: list[tuple[int, str]] = [
     (400, "This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens."),

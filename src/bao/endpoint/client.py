@@ -20,10 +20,11 @@ from bao.endpoint.counters import Counters
 from bao.endpoint.dialect import Dialect, Message, adapted
 from bao.endpoint.keys import key_headers, read_key, scrubbed
 from bao.endpoint.nature import Nature
-from bao.endpoint.pause import Pause, retry_after
+from bao.endpoint.pause import Pause
 from bao.endpoint.problem import Problem, problem_of
-from bao.endpoint.reply import Completion, NoCompletionError, read_reply
+from bao.endpoint.reply import Completion, NoCompletionError, as_written, read_reply
 from bao.endpoint.settings import EndpointSettings
+from bao.endpoint.span import told_by
 from bao.endpoint.transport import CertificateError, DeadlineError, HTTPClient, OversizeError, TransportError
 from bao.trajectory import FaultError
 
@@ -32,6 +33,8 @@ MOST_BYTES = 4 << 20
 _LONGEST_BACKOFF = 60.0
 """Seconds; where the endpoint asks for no pause."""
 _MOST_NOTES = 1000
+_MOST_SHORTER = 8
+"""Times that a shorter reply is asked for where the endpoint writes none that long."""
 _PATHS = {"chat": "/chat/completions", "responses": "/responses"}
 _PROBE = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say OK."})
 
@@ -102,12 +105,13 @@ class Endpoint:
         Raises `FaultError`, as `blame` says, where none was to be had in ``settings.attempts`` tries or in the `allowance`, and
         `RejectedError` where none will be.
         """
-        limit = settings.max_tokens if max_tokens is None else max_tokens
+        asked = settings.max_tokens if max_tokens is None else max_tokens
         allowance = allowance or Allowance()
-        known = (settings.api, settings.model)
+        context, known = self._context(settings), (settings.api, settings.model)
+        limit = asked if context.most is None else min(asked, context.most)
         dialect = before = self._dialects.get(known, Dialect())
         notes: list[str] = []
-        tried, rooms = {dialect}, 0
+        tried, rooms, shorter = {dialect}, 0, 0
         while True:
             sent = dialect.request(settings, messages, fields, limit)
             try:
@@ -119,22 +123,29 @@ class Endpoint:
                     tried.add(dialect)
                     notes.append(f"{change.note} ({error})")
                     continue
-                room = self._context(settings).room(error.problem, sent, limit, lambda: self._listed(settings))
-                if room is None:
+                room = context.room(error.problem, sent, limit, lambda: self._listed(settings))
+                if room is None or (error.nature == Nature.REPLY_LIMIT and shorter == _MOST_SHORTER):
                     raise
                 if room < 1 or rooms == 2:
                     raise error.of(Nature.OVERFLOW) from None
-                limit, rooms = room, rooms + 1
+                limit = room
+                if error.nature == Nature.REPLY_LIMIT:
+                    shorter += 1
+                else:
+                    rooms += 1
                 continue
             break
         if dialect != before:
             self._learned(known, before, dialect)
             for note in notes:
                 self.tell(f"{settings.model} at {self.base_url}: {note}")
+        if shorter and not rooms:
+            context.most = limit
+            self.tell(f"{settings.model} at {self.base_url}: no reply longer than {limit} tokens is asked for, as it says")
         self._answered.add(_shape(settings, fields))
-        self._context(settings).answered(sent, completion)
-        full = completion.full or (completion.cut and self._context(settings).is_full(completion))
-        return completion._replace(limit=limit, full=full)
+        context.answered(sent, completion)
+        full = completion.full or (completion.cut and context.is_full(completion))
+        return completion._replace(limit=limit if rooms else asked, full=full)
 
     def answers(self, settings: EndpointSettings, fields: Mapping[str, Any], blame: Blame) -> bool:
         """Whether requests with these fields are answered at all: what was refused was then refused for itself alone.
@@ -150,13 +161,12 @@ class Endpoint:
 
     def _learned(self, known: tuple[str, str], before: Dialect, after: Dialect) -> None:
         """Keep what an answered request has shown, and nothing that it has not."""
-        changes = {name: value for name, value in vars(after).items() if vars(before)[name] != value}
         with self._lock:
-            self._dialects[known] = Dialect(**{**vars(self._dialects.get(known, Dialect())), **changes})
+            self._dialects[known] = self._dialects.get(known, Dialect()).joined(before, after)
 
     def _context(self, settings: EndpointSettings) -> Context:
-        with self._lock:
-            return self._contexts.setdefault(settings.model, Context(settings.model))
+        found = self._contexts.get(settings.model)
+        return self._contexts.setdefault(settings.model, Context(settings.model)) if found is None else found
 
     def _listed(self, settings: EndpointSettings) -> Any:
         """The endpoint's list of models, which may tell their contexts; None where there is none."""
@@ -229,12 +239,17 @@ class Endpoint:
                 return found
         else:
             found = problem_of(answer.status, answer.body)
-        problem = found._replace(wait=retry_after(answer.headers, found)) if found.may_ask_to_wait else found
-        self._fail(problem, scrubbed(problem.said, key), blame, hidden=answer.status == 200)
+        shown = scrubbed(found.said, key)
+        if found.unread is not None:
+            self._note(
+                f"{settings.model} at {self.base_url}: what the model wrote is its turn, as the server quotes it ({shown})"
+            )
+            return as_written(found.unread)
+        self._fail(found._replace(wait=told_by(answer.headers) or found.wait), shown, blame, hidden=answer.status == 200)
 
     def _fail(self, problem: Problem, shown: str, blame: Blame, *, hidden: bool) -> NoReturn:
         """Raises what the problem is to whoever asked; `hidden`: it came in an answer with status 200."""
-        if problem.status in (429, 503):
+        if problem.status in (429, 498, 503, 529):
             self.counters.add(pushbacks=1)
         if problem.status == 200:  # a reply that was stopped for its content: another sample may pass
             raise PassingError(blame.refused, shown)

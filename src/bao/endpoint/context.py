@@ -6,7 +6,7 @@ from typing import Any
 from bao.endpoint.nature import Nature
 from bao.endpoint.problem import Problem
 from bao.endpoint.reply import Completion
-from bao.endpoint.room import listed_context, told_reply_limit, told_size
+from bao.endpoint.room import is_too_short, listed_context, told_reply_limit, told_size
 
 _FEW = 256
 """Tokens: the reply that is asked for where a refusal gives no number to go by."""
@@ -28,6 +28,8 @@ class Context:
         self._length: int | None = None
         self._asked = False
         self._characters_a_token = _CHARACTERS
+        self.most: int | None = None
+        """The longest reply that may be asked for, where a refusal has shown that there is one."""
 
     def answered(self, sent: Mapping[str, Any], completion: Completion) -> None:
         """Learn from an answered request how many characters a token has."""
@@ -37,6 +39,8 @@ class Context:
     def is_full(self, completion: Completion) -> bool:
         """Whether a reply that was cut off ended at the context's end, and not at its own limit."""
         read, wrote = completion.tokens_in, completion.tokens_out
+        if wrote == 0:
+            return True  # there was no room for a single token
         return self._length is not None and read is not None and wrote is not None and read + wrote >= self._length
 
     def is_beyond(self, sent: Mapping[str, Any], models: ListModels) -> bool:
@@ -50,6 +54,8 @@ class Context:
         where the refusal was about something else."""
         nature = problem.nature
         if nature == Nature.REPLY_LIMIT:
+            if is_too_short(problem.text):
+                return None
             return _fewer(told_reply_limit(problem.text, limit), limit) or _fewer(limit // 2, limit)
         if nature == Nature.OVERFLOW:
             size = told_size(problem.text, limit)
