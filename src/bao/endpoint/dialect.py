@@ -77,7 +77,9 @@ _UNKNOWN = re.compile(
     r"does not accept|not accept|use '?max_|instead|no such|cannot|only|not available|not compatible|incompatible|not valid|"
     r"invalid"
 )
-_SURELY_UNKNOWN = re.compile(r"unsupported|not support|unknown|unrecogni[sz]ed|not permitted|deprecated|use '?max_|instead")
+_SURELY_UNKNOWN = re.compile(
+    r"unsupported|not support|unknown|unrecogni[sz]ed|not permitted|deprecated|use '?max_|use .{0,40}instead"
+)
 _RANGE = re.compile(
     r"between|range|(?:less|greater|larger|more) than|strictly|minimum|maximum|positive|<=|>=|\bmust be (?:in|at)\b"
 )

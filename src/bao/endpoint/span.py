@@ -63,12 +63,11 @@ def told_in(values: Any) -> float:
 
 
 def _fields(values: Any, depth: int) -> Iterator[tuple[str, Any]]:
-    if depth > 5:
+    if depth > 5 or not isinstance(values, Mapping | list):
         return
     for name, value in values.items() if isinstance(values, Mapping) else (("", each) for each in values[:20]):
         yield str(name), value
-        if isinstance(value, Mapping | list):
-            yield from _fields(value, depth + 1)
+        yield from _fields(value, depth + 1)
 
 
 def told_by(headers: Mapping[str, str]) -> float:
