@@ -337,7 +337,7 @@ def test_what_a_server_could_not_read_is_the_models_turn(status: int, body: Any,
 
 
 def test_a_reply_that_thinking_used_up_is_a_wasted_turn() -> None:
-    said = "Could not finish the message because max_tokens or model output limit was reached. Please try again with higher max_tokens."
+    said = "Could not finish the message because max_tokens or model output limit was reached. Please try again."
 
     def refuses(request: Request) -> tuple[int, str] | None:
         return (400, said) if len(request["messages"]) == 2 else None

@@ -130,7 +130,8 @@ def test_what_has_several_readings_or_none_stays_a_fault(said: dict[str, Any], f
         "interact(content='hotel', choice='search')",
         "<tool_call>interact\n<arg_key>choice</arg_key>\n<arg_value>search</arg_value>\n<arg_key>content</arg_key>\n"
         "<arg_value>hotel</arg_value>\n</tool_call>",
-        '<invoke name="interact"><parameter name="choice">search</parameter><parameter name="content">hotel</parameter></invoke>',
+        '<invoke name="interact"><parameter name="choice">search</parameter>'
+        '<parameter name="content">hotel</parameter></invoke>',
         '<｜DSML｜invoke name="interact"><｜DSML｜parameter name="choice" string="true">search</｜DSML｜parameter>'
         '<｜DSML｜parameter name="content" string="true">hotel</｜DSML｜parameter></｜DSML｜invoke>',
         "<start_function_call>call:interact{choice:<escape>search<escape>,content:<escape>hotel<escape>}<end_function_call>",

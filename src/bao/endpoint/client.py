@@ -245,7 +245,8 @@ class Endpoint:
                 f"{settings.model} at {self.base_url}: what the model wrote is its turn, as the server quotes it ({shown})"
             )
             return as_written(found.unread)
-        self._fail(found._replace(wait=told_by(answer.headers) or found.wait), shown, blame, hidden=answer.status == 200)
+        wait = told_by({name.lower(): value for name, value in answer.headers.items()}) or found.wait
+        self._fail(found._replace(wait=wait), shown, blame, hidden=answer.status == 200)
 
     def _fail(self, problem: Problem, shown: str, blame: Blame, *, hidden: bool) -> NoReturn:
         """Raises what the problem is to whoever asked; `hidden`: it came in an answer with status 200."""

@@ -15,7 +15,7 @@ class Calls(NamedTuple):
 
 
 def calls_of(message: Mapping[str, Any]) -> Calls:
-    """The calls of a message: copies, where they had to be taken out of something."""
+    """The calls of a message, each a dictionary of its own."""
     calls = message.get("tool_calls")
     strange = isinstance(calls, str | Mapping)
     if isinstance(calls, str):
@@ -23,7 +23,7 @@ def calls_of(message: Mapping[str, Any]) -> Calls:
     if isinstance(calls, Mapping):
         calls = [calls]
     if isinstance(calls, list):
-        calls = [call for call in calls if isinstance(call, dict)]
+        calls = [dict(call) for call in calls if isinstance(call, Mapping)]
     if calls:
         return Calls(calls, strange)
     content = message.get("content")

@@ -4,7 +4,6 @@ The model's messages go back as it sent them. A tool call is answered by a tool 
 is taken, the others are answered with `NOT_TAKEN`. What followed a message without a call is a user message.
 """
 
-import copy
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -74,10 +73,12 @@ class Conversation:
 
     def said(self, message: Mapping[str, Any]) -> Parsed:
         """The turn in a message of the model, which joins the conversation."""
-        kept = _rejoined(message) if self._whole else {**copy.deepcopy(dict(message)), "role": "assistant"}
+        kept = _rejoined(message) if self._whole else {**message, "role": "assistant"}
         calls, strange = calls_of(kept)
-        if calls and calls != kept.get("tool_calls"):
-            kept = {**kept, "content": _text(kept.get("content")) or None, "tool_calls": calls}
+        if strange:
+            kept["content"] = _text(kept.get("content")) or None
+        if calls:
+            kept["tool_calls"] = calls
         ids: list[str] = []
         for number, call in enumerate(calls):
             if not isinstance(call.get("id"), str) or not call["id"] or call["id"] in ids:
