@@ -114,8 +114,9 @@ class Endpoint:
         tried, rooms, shorter = {dialect}, 0, 0
         while True:
             sent = dialect.request(settings, messages, fields, limit)
+            body = json.dumps(sent).encode("utf-8")
             try:
-                completion = self._retried(settings, sent, blame, allowance)
+                completion = self._retried(settings, body, blame, allowance)
             except RejectedError as error:
                 change = adapted(dialect, settings, sent, error.problem)
                 if change is not None and change.dialect not in tried:
@@ -123,7 +124,7 @@ class Endpoint:
                     tried.add(dialect)
                     notes.append(f"{change.note} ({error})")
                     continue
-                room = context.room(error.problem, sent, limit, lambda: self._listed(settings))
+                room = context.room(error.problem, len(body), limit, lambda: self._listed(settings))
                 if room is None or (error.nature == Nature.REPLY_LIMIT and shorter == _MOST_SHORTER):
                     raise
                 if room < 1 or rooms == 2:
@@ -143,7 +144,7 @@ class Endpoint:
             context.most = limit
             self.tell(f"{settings.model} at {self.base_url}: no reply longer than {limit} tokens is asked for, as it says")
         self._answered.add(_shape(settings, fields))
-        context.answered(sent, completion)
+        context.answered(len(body), completion)
         full = completion.full or (completion.cut and context.is_full(completion))
         return completion._replace(limit=limit if rooms else asked, full=full)
 
@@ -176,8 +177,7 @@ class Endpoint:
         except (TransportError, CertificateError, ValueError, RecursionError):
             return None
 
-    def _retried(self, settings: EndpointSettings, sent: Mapping[str, Any], blame: Blame, allowance: Allowance) -> Completion:
-        body = json.dumps(sent).encode("utf-8")
+    def _retried(self, settings: EndpointSettings, body: bytes, blame: Blame, allowance: Allowance) -> Completion:
         for attempt in range(1, settings.attempts + 1):
             self._pause.hold()
             try:
@@ -189,7 +189,7 @@ class Endpoint:
                 wait = min(settings.backoff * 2.0 ** (attempt - 1), _LONGEST_BACKOFF) * self._jitter.uniform(0.5, 1.0)
                 wait = max(wait, error.wait)
                 if attempt == settings.attempts or wait >= allowance.seconds:
-                    self._give_up(settings, sent, error, attempt)
+                    self._give_up(settings, len(body), error, attempt)
                 if error.wait >= 5.0:
                     self.tell(
                         f"{settings.model} at {self.base_url} asks for a pause of {error.wait:.0f} s ({error.detail}): the run "
@@ -202,8 +202,8 @@ class Endpoint:
                 time.sleep(wait)
         raise AssertionError
 
-    def _give_up(self, settings: EndpointSettings, sent: Mapping[str, Any], error: PassingError, attempt: int) -> NoReturn:
-        if error.problem is not None and self._context(settings).is_beyond(sent, lambda: self._listed(settings)):
+    def _give_up(self, settings: EndpointSettings, size: int, error: PassingError, attempt: int) -> NoReturn:
+        if error.problem is not None and self._context(settings).is_beyond(size, lambda: self._listed(settings)):
             raise RejectedError(error.problem, error.detail, Nature.OVERFLOW) from None
         tries = f" in {attempt} tries" if attempt > 1 else ""
         tries += "" if attempt == settings.attempts else ", with no time left for another"
