@@ -122,6 +122,23 @@ def test_an_empty_message_that_nothing_ended_is_no_completion(finish: Any, messa
     assert isinstance(read_reply(json.dumps(whole).encode()), Completion)
 
 
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 9, "completion_tokens": 4}, (9, 4)),
+        ({"prompt_tokens": 9.0, "completion_tokens": "4"}, (9, 4)),
+        ({"input_tokens": 9, "output_tokens": 4}, (9, 4)),
+        ({"prompt_tokens": -1, "completion_tokens": "many"}, (None, None)),
+        ([1, 2], (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_tokens_are_counted_under_other_names_too(usage: Any, counted: Any) -> None:
+    found = read_reply(json.dumps({"choices": [{"message": {"content": "x"}}], "usage": usage}).encode())
+    assert isinstance(found, Completion)
+    assert (found.tokens_in, found.tokens_out) == counted
+
+
 KEYS = [
     "choices",
     "message",

@@ -259,6 +259,20 @@ def test_a_reply_that_does_not_fit_is_asked_for_with_what_room_there_is() -> Non
     assert [request["max_tokens"] for request in stub.requests if refuses(request) is None] == [500, 300, 100]
 
 
+@pytest.mark.parametrize(("wrote", "content", "stop"), [(0, "", StopReason.TOKEN_BUDGET), (0, "Hm.", None), (3, "", None)])
+def test_a_reply_that_is_cut_off_before_its_first_token_found_no_room(
+    wrote: int, content: str, stop: StopReason | None
+) -> None:
+    def whole(request: Request) -> dict[str, Any]:
+        if len(request["messages"]) < 4:
+            return completion(by_rule(request))
+        return completion({"role": "assistant", "content": content}, {"prompt_tokens": 9, "completion_tokens": wrote}, "length")
+
+    with stub_of(whole) as stub:
+        (episode,) = played(stub)
+    assert (episode.stop == StopReason.TOKEN_BUDGET) == (stop == StopReason.TOKEN_BUDGET)
+
+
 def test_a_reply_limit_is_kept_to() -> None:
     def refuses(request: Request) -> tuple[int, str] | None:
         return (

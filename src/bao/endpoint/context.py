@@ -8,7 +8,7 @@ from typing import Any
 
 from bao.endpoint.nature import Nature
 from bao.endpoint.problem import Problem
-from bao.endpoint.reply import Completion
+from bao.endpoint.reply import Completion, says
 from bao.endpoint.room import is_too_short, listed_context, told_reply_limit, told_size
 
 _FEW = 256
@@ -42,7 +42,7 @@ class Context:
     def is_full(self, completion: Completion) -> bool:
         """Whether a reply that was cut off ended at the context's end, and not at its own limit."""
         read, wrote = completion.tokens_in, completion.tokens_out
-        if wrote == 0:
+        if wrote == 0 and not says(completion.message):
             return True  # there was no room for a single token
         return self._length is not None and read is not None and wrote is not None and read + wrote >= self._length
 

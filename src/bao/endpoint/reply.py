@@ -56,9 +56,14 @@ def read_reply(body: bytes, kind: str = "") -> Completion | Problem:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise NoCompletionError(_no_completion(body, kind)) from None
     reason = _reason(choice)
-    if not reason and not any(value for name, value in message.items() if name != "role"):
+    if not reason and not says(message):
         raise NoCompletionError("the answer was an empty message without a finish reason")
     return Completion(content or "", _CUT.search(reason) is not None, message, read, wrote, full=bool(_FULL.search(reason)))
+
+
+def says(message: Mapping[str, Any]) -> bool:
+    """Whether a message holds anything at all."""
+    return any(value for name, value in message.items() if name != "role")
 
 
 def _values(body: bytes, kind: str) -> Any:
@@ -144,6 +149,6 @@ def _counted(usage: Any) -> tuple[int | None, int | None]:
 
 
 def _count(value: Any) -> int | None:
-    if isinstance(value, float) and value.is_integer():
+    if (isinstance(value, float) and value.is_integer()) or (isinstance(value, str) and value.isdecimal() and len(value) < 10):
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
