@@ -7,7 +7,6 @@ chat completion) is retried with exponential backoff and jitter, or after the pa
 """
 
 import json
-import logging
 import random
 import threading
 import time
@@ -18,9 +17,10 @@ from bao.endpoint.asking import Allowance, Blame, PassingError, RejectedError
 from bao.endpoint.context import Context
 from bao.endpoint.counters import Counters
 from bao.endpoint.dialect import Dialect, Message, adapted
+from bao.endpoint.findings import Findings
 from bao.endpoint.keys import key_headers, read_key, scrubbed
 from bao.endpoint.nature import Nature
-from bao.endpoint.pause import Pause
+from bao.endpoint.pause import Pause, moment
 from bao.endpoint.problem import Problem, problem_of
 from bao.endpoint.reply import Completion, NoCompletionError, as_written, read_reply
 from bao.endpoint.settings import EndpointSettings
@@ -32,19 +32,17 @@ MOST_BYTES = 4 << 20
 """The largest answer that is read."""
 _LONGEST_BACKOFF = 60.0
 """Seconds; where the endpoint asks for no pause."""
-_MOST_NOTES = 1000
 _MOST_SHORTER = 8
 """Times that a shorter reply is asked for where the endpoint writes none that long."""
 _PATHS = {"chat": "/chat/completions", "responses": "/responses"}
 _PROBE = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say OK."})
 
-log = logging.getLogger("bao.endpoint")
 
-
-class Endpoint:
+class Endpoint(Findings):
     """Safe to use from several threads. Made by `bao.endpoint.shared.shared_endpoint`."""
 
     def __init__(self, base_url: str, api_key_env: str | None, concurrency: int) -> None:
+        super().__init__()
         self.base_url = base_url
         self.name = (base_url, api_key_env, concurrency)
         self.counters = Counters()
@@ -52,41 +50,9 @@ class Endpoint:
         self._slots = threading.BoundedSemaphore(concurrency)
         self._jitter = random.Random()  # unseeded on purpose: processes must not come back in step, and no result depends on it
         self._pause = Pause()
-        self._lock = threading.Lock()
         self._dialects: dict[tuple[str, str], Dialect] = {}
         self._contexts: dict[str, Context] = {}
         self._answered: set[tuple[Any, ...]] = set()
-        self._found: dict[tuple[str, ...], Any] = {}
-        self._told: set[str] = set()
-
-    # What whoever asks has found out about the endpoint, to go by from then on.
-
-    def found(self, *of: str) -> Any:
-        """What was proven of this; None: nothing yet."""
-        return self._found.get(of)
-
-    def prove(self, *of: str, value: Any, note: str = "") -> None:
-        """Keep what an answer has proven, and tell `note` once. What was proven before stays: nothing proves it wrong."""
-        with self._lock:
-            known = of in self._found
-            self._found.setdefault(of, value)
-        if note and not known:
-            self.tell(note)
-
-    def tell(self, note: str) -> None:
-        """A line for whoever watches, once."""
-        with self._lock:
-            new = note not in self._told
-            self._told.add(note)
-        if new:
-            log.warning("%s", note)
-
-    def _note(self, note: str) -> None:
-        """A line for the log, once."""
-        if note not in self._told and len(self._told) < _MOST_NOTES:
-            with self._lock:
-                self._told.add(note)
-            log.info("%s", note)
 
     # Asking.
 
@@ -179,7 +145,8 @@ class Endpoint:
 
     def _retried(self, settings: EndpointSettings, body: bytes, blame: Blame, allowance: Allowance) -> Completion:
         for attempt in range(1, settings.attempts + 1):
-            self._pause.hold()
+            if self._pause.is_on:
+                self._pause.hold(self._jitter.random())
             try:
                 return self._once(settings, body, blame, allowance)
             except PassingError as error:
@@ -187,7 +154,7 @@ class Endpoint:
                     more = f"it wants a pause of {error.wait:.0f} s, more than longest_wait={settings.longest_wait:g}"
                     raise FaultError(error.fault, f"{settings.model} at {self.base_url}: {error.detail}; {more}") from None
                 wait = min(settings.backoff * 2.0 ** (attempt - 1), _LONGEST_BACKOFF) * self._jitter.uniform(0.5, 1.0)
-                wait = max(wait, error.wait)
+                wait = max(wait, error.wait + self._jitter.random() * moment(error.wait))
                 if attempt == settings.attempts or wait >= allowance.seconds:
                     self._give_up(settings, len(body), error, attempt)
                 if error.wait >= 5.0:
@@ -195,7 +162,7 @@ class Endpoint:
                         f"{settings.model} at {self.base_url} asks for a pause of {error.wait:.0f} s ({error.detail}): the run "
                         "waits as told (longest_wait bounds it)"
                     )
-                self._note(f"{settings.model} at {self.base_url}: tried again after {error.detail}")
+                self.note(f"{settings.model} at {self.base_url}: tried again after {error.detail}")
                 self.counters.add(retries=1)
                 self._pause.until(error.wait)
                 allowance.seconds -= wait
@@ -241,7 +208,7 @@ class Endpoint:
             found = problem_of(answer.status, answer.body)
         shown = scrubbed(found.said, key)
         if found.unread is not None:
-            self._note(
+            self.note(
                 f"{settings.model} at {self.base_url}: what the model wrote is its turn, as the server quotes it ({shown})"
             )
             return as_written(found.unread)
