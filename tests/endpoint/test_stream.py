@@ -126,7 +126,7 @@ def test_an_empty_message_that_nothing_ended_is_no_completion(finish: Any, messa
     ("usage", "counted"),
     [
         ({"prompt_tokens": 9, "completion_tokens": 4}, (9, 4)),
-        ({"prompt_tokens": 9.0, "completion_tokens": "4"}, (9, 4)),
+        ({"prompt_tokens": 9.0, "completion_tokens": "4"}, (9, None)),
         ({"input_tokens": 9, "output_tokens": 4}, (9, 4)),
         ({"prompt_tokens": -1, "completion_tokens": "many"}, (None, None)),
         ([1, 2], (None, None)),
