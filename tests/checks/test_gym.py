@@ -1,8 +1,10 @@
 """The proofs of `bao check gym`: a sound gym passes them all, and for each promise a gym that breaks it is found out."""
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -441,8 +443,12 @@ def test_a_test_split_of_few_clusters_is_a_warning_and_breaks_no_promise() -> No
 
 @pytest.mark.parametrize("name", gym_names())
 def test_every_gym_has_at_least_40_clusters_in_its_test_split(name: str) -> None:
+    """And as many as the table of docs/gyms.md says."""
     (finding,) = cautions(gym_class(name))
     assert finding.ok, finding.detail
+    page = (Path(__file__).parents[2] / "docs" / "gyms.md").read_text(encoding="utf-8")
+    (count,) = re.findall(rf"^\| `{name}` \|.*\|.*\|.*\| (\d+) \|$", page, re.MULTILINE)
+    assert finding.detail.endswith(f" in {count} clusters")
 
 
 def test_every_proof_can_fail() -> None:
