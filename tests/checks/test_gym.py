@@ -1,15 +1,17 @@
 """The proofs of `bao check gym`: a sound gym passes them all, and for each promise a gym that breaks it is found out."""
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from bao.action import Action, ActionKind, Outcome, Parsed
-from bao.checks import PROOFS, prove
+from bao.checks import PROOFS, cautions, prove
 from bao.checks.leaks import info_text, show, unasked_leaks
 from bao.gym import Gym
 from bao.gyms.registry import gym_class, gym_names
@@ -446,6 +448,24 @@ def test_a_broken_promise_is_found_and_named(gym: type[Gym], promises: set[str],
     found = broken(gym)
     assert set(found) == promises
     assert any(detail in text for text in found.values()), found
+
+
+def test_a_test_split_of_few_clusters_is_a_warning_and_breaks_no_promise() -> None:
+    """The twelve test tasks share nothing."""
+    (finding,) = cautions(Guess)
+    assert (finding.promise, finding.ok, finding.warning) == ("the test split has at least 40 clusters", False, True)
+    assert finding.detail.startswith("only 12 tasks in 12 clusters")
+    assert not any(each.warning for each in prove(Guess))
+
+
+@pytest.mark.parametrize("name", gym_names())
+def test_every_gym_has_at_least_40_clusters_in_its_test_split(name: str) -> None:
+    """And as many as the table of docs/gyms.md says."""
+    (finding,) = cautions(gym_class(name))
+    assert finding.ok, finding.detail
+    page = (Path(__file__).parents[2] / "docs" / "gyms.md").read_text(encoding="utf-8")
+    (count,) = re.findall(rf"^\| `{name}` \|.*\|.*\|.*\| (\d+) \|$", page, re.MULTILINE)
+    assert finding.detail.endswith(f" in {count} clusters")
 
 
 def test_every_proof_can_fail() -> None:
