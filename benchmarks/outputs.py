@@ -18,6 +18,7 @@ from bao.gyms.registry import gym_class, gym_names
 TASKS = 80
 SHORTENED = {
     "sft.demonstrations": 400,
+    "sft.single_turns": 20,
     "sft.tasks": 200,
     "grpo.steps": 2,
     "grpo.groups": 6,

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +20,8 @@ from bao.errors import ConfigError, DataError
 from bao.gym import Gym
 from bao.gyms import registry
 from bao.gyms.registry import gym_class, gym_names
+from bao.measure import Direction, Measure, figures, stated
+from bao.measures import MEASURES
 from bao.policies.scripted import Oracle, RandomPolicy, oracle
 from bao.policy import Policy
 from bao.task import Hidden, Split, Task, TaskSet
@@ -391,5 +395,9 @@ def test_the_gym_on_the_page_is_sound() -> None:
     written: dict[str, Any] = {}
     exec(page.partition("```python\n")[2].partition("```")[0], written)
     assert [finding for finding in prove(written["Cloakroom"]) if not finding.ok] == []
+    (snippet,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "wrong_coats" in block)
+    exec(dedent(snippet), written := {**written, "Direction": Direction, "Measure": Measure})
+    own = stated(written["measures"].__func__(written["Cloakroom"]), "cloakroom", MEASURES)
+    assert figures(own.values(), SimpleNamespace(name="cloakroom", wrong_coats=1)) == {"wrong_coats": 1.0}
     with pytest.raises(ValueError, match="wanted=3 must be a text"):
         written["Cloakroom"].check_task(Task("x", "cloakroom", {"rack": {}, "wanted": 3}))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bao.evaluation.results import EvaluationResult
     from bao.gym import Belief, Gym
     from bao.gyms.registry import gym_class, gym_names, make
+    from bao.measure import Direction, Measure
     from bao.policy import Policy
     from bao.task import Hidden, Split, Task, TaskSet, Until
     from bao.task_source import TaskData, TaskSource, Text, by_index
@@ -29,6 +30,7 @@ _NOUNS = {
     "bao.evaluation.results": ("EvaluationResult",),
     "bao.gym": ("Belief", "Gym"),
     "bao.gyms.registry": ("gym_class", "gym_names", "make"),
+    "bao.measure": ("Direction", "Measure"),
     "bao.policy": ("Policy",),
     "bao.task": ("Hidden", "Split", "Task", "TaskSet", "Until"),
     "bao.task_source": ("TaskData", "TaskSource", "Text", "by_index"),
@@ -50,9 +52,9 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "ASKED_ONLY", "Action", "ActionKind", "BaoError", "Belief", "ConfigError", "DataError", "EvaluationResult", "Fault",
-    "FaultError", "Gym", "Hidden", "Outcome", "ParseFault", "Parsed", "Policy", "RunError", "Split", "StopReason", "Task",
-    "TaskData", "TaskSet", "TaskSource", "Text", "TokenTrace", "Trait", "Trajectory", "Turn", "Until", "User", "by_index",
-    "check_judge", "check_user", "compare", "evaluate", "frontier", "gym_class", "gym_names", "load", "make", "parse",
-    "prices", "render", "report", "run", "sweep", "tool_schema",
+    "ASKED_ONLY", "Action", "ActionKind", "BaoError", "Belief", "ConfigError", "DataError", "Direction", "EvaluationResult",
+    "Fault", "FaultError", "Gym", "Hidden", "Measure", "Outcome", "ParseFault", "Parsed", "Policy", "RunError", "Split",
+    "StopReason", "Task", "TaskData", "TaskSet", "TaskSource", "Text", "TokenTrace", "Trait", "Trajectory", "Turn", "Until",
+    "User", "by_index", "check_judge", "check_user", "compare", "evaluate", "frontier", "gym_class", "gym_names", "load",
+    "make", "parse", "prices", "render", "report", "run", "sweep", "tool_schema",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 from bao.action import CHOICES, Action, ActionKind
 from bao.action import Outcome as Outcome
 from bao.errors import ConfigError, DataError, suggest
+from bao.measure import Measure, figures
 from bao.policy import Policy
 from bao.task import Hidden, Split, Task, TaskSet
 from bao.task_source import TaskSource
@@ -192,6 +193,11 @@ class Gym(gymnasium.Env[str, Action]):
         """A fresh record of what an agent can have inferred in an episode of `task`; None where this gym keeps none."""
         return None
 
+    @classmethod
+    def measures(cls) -> tuple[Measure, ...]:
+        """Measures of its own, beside those of every gym: tables, frontier and report show them (`bao.measure`)."""
+        return ()
+
     def on_action(self, content: str) -> Outcome:
         """A question to the user."""
         return Outcome(str(self.user.answer(content)))  # a user may answer with a member of a StrEnum
@@ -233,6 +239,15 @@ class Gym(gymnasium.Env[str, Action]):
     def satisfaction(self) -> float | None:
         """The estimate of the user's satisfaction with the episode as it stands, in [0, 1]; None without a persona."""
         return None if self._persona_talk is None else self._persona_talk.satisfaction
+
+    @property
+    def measured(self) -> dict[str, float] | None:
+        """The figures of `measures` for the episode as it stands; None where the gym states none.
+
+        Raises `ConfigError` on a figure that is none (`bao.measure.figures`).
+        """
+        own = self.measures()
+        return figures(own, self) if own else None
 
     @property
     def repaired(self) -> int | None:

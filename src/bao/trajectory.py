@@ -4,6 +4,7 @@ The two objectives are computed here and nowhere else: the task return R (`Traje
 (`Trajectory.user_effort`) and the user-involvement rate UR (`Trajectory.involvement_rate`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -178,6 +179,9 @@ class Trajectory:
     repaired: int | None = None
     """Replies of the user that rules said, since those of the model that plays it did not serve; None where none plays it,
     and for an episode that ended in a fault."""
+    measured: Mapping[str, float] | None = field(default=None, hash=False)
+    """Figures of the gym's own measures (`bao.gym.Gym.measures`), by name; None where it states none, and for an episode that
+    ended in a fault."""
 
     @property
     def task_return(self) -> float:

@@ -1,18 +1,21 @@
 """The proofs of `bao check gym`: a sound gym passes them all, and for each promise a gym that breaks it is found out."""
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from bao.action import Action, ActionKind, Outcome, Parsed
-from bao.checks import PROOFS, prove
+from bao.checks import PROOFS, cautions, prove
 from bao.checks.leaks import info_text, show, unasked_leaks
 from bao.gym import Gym
 from bao.gyms.registry import gym_class, gym_names
+from bao.measure import Direction, Measure
 from bao.policies.scripted import RandomPolicy
 from bao.policy import Policy
 from bao.task import Hidden, Split, Task, TaskSet, Until, holds
@@ -317,6 +320,18 @@ class HasTheColourOnTheShelf(Guess):
         return outcome._replace(reply=f"{outcome.reply} Note: {self._data['colour']}.") if content == "shelf" else outcome
 
 
+class MeasuresWhatAllDo(Guess):
+    @classmethod
+    def measures(cls):
+        return (Measure("turns", Direction.MIN, "turns of its own"),)
+
+
+class MeasuresNothingToRead(Guess):
+    @classmethod
+    def measures(cls):
+        return (Measure("guesses", Direction.MIN, "guesses in vain"),)
+
+
 class DrawsFromGlobalChance(Guess):
     def on_action(self, content: str) -> Outcome:
         outcome = super().on_action(content)
@@ -375,6 +390,8 @@ class SeedsForItsTasks(Guess):
 
 UNASKED, REPLIES = "nothing hidden shows unasked", "replies tell what was asked"
 ADVERSARIES = "no adversary earns more than 0.1 or solves more than 5%"
+OWN = "its own measures have figures"
+
 BROKEN: list[tuple[type[Gym], set[str], str]] = [
     (RefusesItsOwnTask, {"tasks are faithful data"}, "refuses guess-test-21: word: a violin"),
     (HoldsATuple, {"tasks are faithful data"}, "guess-train-0 is another task"),
@@ -403,6 +420,8 @@ BROKEN: list[tuple[type[Gym], set[str], str]] = [
     (HidesNothing, {UNASKED}, "hidden() names nothing for guess-train-0"),
     (TellsTheWordWhenAsked, {REPLIES}, "shows 'kettle' in the reply of turn 1 to [action]"),
     (HasTheColourOnTheShelf, {REPLIES}, "in the reply of turn 1 to [search]"),
+    (MeasuresWhatAllDo, {OWN}, "every gym has one of that name"),
+    (MeasuresNothingToRead, {OWN}, "give the gym an attribute guesses"),
     (
         DrawsFromGlobalChance,
         {"gymnasium's checker passes", "one seed is one episode", "gyms keep to themselves", "global chance is left alone"},
@@ -429,6 +448,24 @@ def test_a_broken_promise_is_found_and_named(gym: type[Gym], promises: set[str],
     found = broken(gym)
     assert set(found) == promises
     assert any(detail in text for text in found.values()), found
+
+
+def test_a_test_split_of_few_clusters_is_a_warning_and_breaks_no_promise() -> None:
+    """The twelve test tasks share nothing."""
+    (finding,) = cautions(Guess)
+    assert (finding.promise, finding.ok, finding.warning) == ("the test split has at least 40 clusters", False, True)
+    assert finding.detail.startswith("only 12 tasks in 12 clusters")
+    assert not any(each.warning for each in prove(Guess))
+
+
+@pytest.mark.parametrize("name", gym_names())
+def test_every_gym_has_at_least_40_clusters_in_its_test_split(name: str) -> None:
+    """And as many as the table of docs/gyms.md says."""
+    (finding,) = cautions(gym_class(name))
+    assert finding.ok, finding.detail
+    page = (Path(__file__).parents[2] / "docs" / "gyms.md").read_text(encoding="utf-8")
+    (count,) = re.findall(rf"^\| `{name}` \|.*\|.*\|.*\| (\d+) \|$", page, re.MULTILINE)
+    assert finding.detail.endswith(f" in {count} clusters")
 
 
 def test_every_proof_can_fail() -> None:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bao.checks import PROOFS
+from bao.checks import CAUTIONS, PROOFS
 from bao.recipes.recipe import load_recipe
 from tests.cli.support import Bao, run
 
@@ -30,7 +30,8 @@ def test_check_gym_prints_every_proof_and_that_it_holds(bao: Bao) -> None:
     done = bao("check", "gym", "turtle")
     assert done.status == 0, done.out
     assert "FAIL" not in done.out
-    assert done.out.count("ok ") == len(PROOFS)
+    assert done.out.count("ok ") == len(PROOFS) + len(CAUTIONS)
+    assert "ok   the test split has at least 40 clusters: 47 tasks in 47 clusters" in done.out
     assert "the oracle solves test" in done.out
 
 

@@ -171,3 +171,29 @@ def test_what_cannot_be_judged_is_one_line_with_the_fix(
 ) -> None:
     monkeypatch.chdir(evaluated)
     refused(bao(*line.split()), *parts)
+
+
+def test_results_are_told_by_level_and_at_a_price(evaluated: Path, bao: Bao) -> None:
+    done = bao("measure", evaluated / "ask_all", "--by", "level", "--measure", "score", "--measure", "worth@0.1", "--json")
+    rows = json.loads(done.out)
+    assert [row["level"] for row in rows] == sorted({row["level"] for row in rows})
+    assert len(rows) > 1
+    done = bao("measure", evaluated / "ask_all", "--by", "level", "--measure", "score", "--measure", "worth@0.1")
+    assert re.search(r"Policy .* Level .* Score .* R - 0.1 U", done.out)
+    done = bao(
+        "eval", "scripted:ask_all", "--tasks", "10", "--out", evaluated / "ask_all", "--by", "level", "--measure", "turns"
+    )
+    assert re.search(r"Policy .* Level .* Turns", done.out)
+    refused(bao("measure", evaluated / "ask_all", "--measure", "worth"), "needs the price", "worth@0.1")
+
+
+def test_a_comparison_and_a_frontier_take_prices_and_levels(evaluated: Path, tmp_path: Path, bao: Bao) -> None:
+    done = bao("compare", evaluated, "--measure", "regret@0.1", "--measure", "score@level=2", "--json")
+    assert done.status == 0, done.error
+    (pair,) = json.loads(done.out)["comparisons"]
+    assert [each["measure"] for each in pair["differences"]] == ["regret@0.1", "score@level=2"]
+    out = tmp_path / "prices"
+    done = bao("frontier", evaluated, "--out", out, "--objectives", "worth@0", "--objectives", "worth@0.2")
+    assert done.status == 0, done.error
+    labels = {each["name"]: each["label"] for each in json.loads((out / "frontier.json").read_text())["objectives"]}
+    assert labels == {"worth@0": "R - 0 U", "worth@0.2": "R - 0.2 U"}

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bao.endpoint.nature import Nature
-from bao.endpoint.problem import Problem, hidden_problem, problem_of, told_pause
+from bao.endpoint.problem import Problem, hidden_problem, problem_of
+from bao.endpoint.span import told_pause
 
 OVERFLOWS: list[tuple[int, str]] = [
     (400, "This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens."),
@@ -51,6 +52,27 @@ OVERFLOWS: list[tuple[int, str]] = [
     (500, "failed to decode: the KV cache is full"),
     (400, "max_tokens must be at least 1, got -395"),
     (400, "model_max_prompt_tokens_exceeded"),
+    (400, "The decoder prompt (length 2136) is longer than the maximum model length of 2048."),
+    (400, "The prompt (total length 25938) is too long to fit into the model (context length 4096)."),
+    (400, "Prompt is 11543 tokens but the model context window is 4096 tokens."),
+    (400, "Unable to submit: the input token count is 1310721 but model only supports up to 1048576."),
+    (400, "Malformed input request: expected maxLength: 51200, actual: 60000, please reformat your input and try again."),
+    (400, "Input Tokens Exceeded: Number of input tokens exceeds maximum length."),
+    (400, "too many tokens: size limit exceeded by 3000 tokens. Try using shorter or fewer inputs"),
+    (400, "This model's maximum prompt length is 131072 but the request contains 204826 tokens."),
+    (400, "length of prompt_tokens (40000) must be less than max_seq_len (32768)."),
+    (
+        400,
+        "Requested generation length 1 is not possible! The provided prompt is 8200 tokens long, and the maximum is just 8192!",
+    ),
+    (400, "Prompt length (9000) + max_tokens (4096) should not exceed max_seq_len 8192"),
+    (413, "Request body too large for gpt-4o model. Max size: 8000 tokens."),
+    (400, "The estimated number of input and maximum output tokens (9000) exceeded this model context window limit (8192)."),
+    (400, "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 98304]"),
+    (400, "The sum of prompt tokens and max_tokens, 9000, is over the 8192 limit"),
+    (400, "maximum input 4096 tokens exceeded, received 5123"),
+    (400, "Prompt 超长"),
+    (400, "输入内容超过模型最大上下文长度"),
     (500, "ValueError: Token indices sequence length is longer than the specified maximum sequence length for this model"),
 ]
 
@@ -109,6 +131,39 @@ def test_an_overflow_is_known_by_code_and_type(body: dict[str, Any]) -> None:
         (404, "The model `m` does not exist", Nature.REFUSED),
         (400, "Function tools with reasoning_effort are not supported for this model", Nature.REFUSED),
         (400, "messages.2.tool_calls.0.function.arguments: Input should be a valid string", Nature.REFUSED),
+        # Words of a context under a status that says rate, and words of a rate under a status that says refusal.
+        (429, "Too many tokens, please wait before trying again.", Nature.PASSING),
+        (400, "ThrottlingException: Too many tokens per day, please wait before trying again.", Nature.PASSING),
+        (429, "Quota exceeded for host/generate_content_input_tokens_per_minute_per_base_model: m", Nature.PASSING),
+        (429, "Your requests have exceeded token rate limit of your tier. Please retry after 27 seconds.", Nature.PASSING),
+        (
+            429,
+            "This would exceed your limit of 40,000 input tokens per minute. Please reduce the prompt length",
+            Nature.PASSING,
+        ),
+        (429, "The message limit was exceeded, the input was too large for the current window", Nature.PASSING),
+        (429, "This model's maximum context length is 4096 tokens", Nature.OVERFLOW),
+        (400, "The server is currently overloaded, please try again later", Nature.PASSING),
+        (498, "Flex tier capacity exceeded", Nature.PASSING),
+        (424, "The request failed because of a processing error in the model", Nature.PASSING),
+        (429, "您的账户已达到速率限制，请您控制请求频率", Nature.PASSING),
+        (429, "余额不足或无可用资源包,请充值。", Nature.CREDIT),
+        (429, "RateLimitError: OpenAIException - You exceeded your current quota. insufficient_quota", Nature.CREDIT),
+        (400, "Your credit balance is too low to access the API. Please go to Plans & Billing", Nature.CREDIT),
+        (403, "Content violates usage guidelines. API key ID: b, Failed check: SAFETY_CHECK_TYPE_DATA", Nature.FILTER),
+        (400, "系统检测到输入或生成内容可能包含不安全或敏感内容", Nature.FILTER),
+        (400, "input new_sensitive", Nature.FILTER),
+        (400, "PROHIBITED_CONTENT", Nature.FILTER),
+        (400, 'Unknown name "safety_settings": Cannot find field.', Nature.REFUSED),
+        (400, "System message must be at the beginning.", Nature.ROLES),
+        (400, "Only user and assistant roles are supported!", Nature.ROLES),
+        (400, "Invalid 'messages[2].tool_calls[0].id': string too long, string_above_max_length", Nature.REFUSED),
+        (400, "Assistant message must have either content or tool_calls, but not none.", Nature.REFUSED),
+        (400, "`max_tokens` must be less than or equal to `32768`, less than the `context_window`", Nature.REPLY_LIMIT),
+        (400, "The maximum tokens you requested exceeds the model limit of 4096. Try again", Nature.REPLY_LIMIT),
+        (400, "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16", Nature.REPLY_LIMIT),
+        (500, "Failed to parse tool call arguments as JSON: parse error at line 1", Nature.REFUSED),
+        (422, '[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs are not permitted"}]', Nature.REFUSED),
     ],
 )
 def test_the_nature_of_an_error(status: int, said: str, nature: Nature) -> None:
@@ -129,6 +184,13 @@ def test_the_nature_of_an_error(status: int, said: str, nature: Nature) -> None:
         ({"object": "error", "message": "This model's maximum context length is 9", "code": 40303}, 400, None),
         ({"detail": "Not authenticated: no api key"}, 401, "Not authenticated: no api key"),
         ([{"error": {"message": "busy", "code": 503, "status": "UNAVAILABLE"}}], 503, "busy 503"),
+        ({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, 429, "Overloaded"),
+        ({"success": False, "errors": [{"code": 5021, "message": "context window exceeded"}], "result": None}, 400, None),
+        ({"base_resp": {"status_code": 1026, "status_msg": "input new_sensitive"}, "choices": None}, 400, None),
+        ({"choices": [], "promptFeedback": {"blockReason": "SAFETY"}}, 400, "the prompt was blocked: SAFETY"),
+        ({"code": 20012, "message": "Model does not exist", "data": None}, 404, None),
+        ({"error": {"message": '{"error": {"code": 429, "message": "exhausted"}}', "code": 429}}, 429, None),
+        ({"error": {"message": "x", "code": 502, "metadata": {"raw": {"error": "boom"}}}}, 502, 'x 502 {"error": "boom"}'),
     ],
 )
 def test_an_error_under_status_200_is_found(values: Any, status: int, said: str | None) -> None:
@@ -141,19 +203,3 @@ def test_an_error_under_status_200_is_found(values: Any, status: int, said: str 
 @pytest.mark.parametrize("values", [{"choices": [{}]}, {"choices": [{}], "error": None}, {}, [], "x", None, 3, {"usage": {}}])
 def test_what_is_no_error_is_none(values: Any) -> None:
     assert hidden_problem(values) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("Rate limit reached. Please try again in 1m30s.", 90),
-        ("Please retry in 38.5s.", 38.5),
-        ("try again in 250ms", 0.25),
-        ("Retry after 2 hours", 7200),
-        ("wait 20 seconds", 20),
-        ("try again later", 0),
-        ("it retried 3 models", 0),
-    ],
-)
-def test_a_pause_in_words(text: str, seconds: float) -> None:
-    assert told_pause(text) == pytest.approx(seconds)

@@ -1,5 +1,6 @@
 """The intention gym: what is hidden stays hidden until it is asked about, and asking earns what UserRL pays, normalised."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +19,7 @@ from bao.gyms.intention.gym import MOST_CHARACTERS, raw_return
 from bao.gyms.intention.reader import Reader
 from bao.gyms.intention.tasks import load
 from bao.gyms.intention.user import Asked, ScriptedUser
+from bao.measures.clusters import connected
 from bao.rollout.episode import play
 from bao.rollout.episodes import play_all
 from bao.task import Split, Task
@@ -68,11 +70,11 @@ def test_the_instructions_tell_the_rules() -> None:
 
 def test_every_frame_is_whole() -> None:
     frames = all_frames()
-    assert len(frames) == 70
+    assert len(frames) == 100
     assert {split: sum(frame.split is split for frame in frames) for split in Split} == {
         Split.TRAIN: 40,
         Split.VALID: 10,
-        Split.TEST: 20,
+        Split.TEST: 50,
     }
     for frame in frames:
         assert 5 <= len(frame.details) <= 9
@@ -80,7 +82,7 @@ def test_every_frame_is_whole() -> None:
             assert each.importance in (1, 2, 3)
             assert len(set(each.options)) == len(each.options) >= 3
             assert not any(option != option.strip() or not option for option in each.options)
-    assert len({frame.name for frame in frames}) == len({frame.task for frame in frames}) == 70
+    assert len({frame.name for frame in frames}) == len({frame.task for frame in frames}) == 100
 
 
 def test_no_frame_or_part_of_one_occurs_in_two_splits() -> None:
@@ -110,6 +112,19 @@ def test_no_frame_or_part_of_one_occurs_in_two_splits() -> None:
         assert not in_tasks[one] & in_tasks[other]
     categories = {split: {task.data["category"] for task in whole(Intention, split)} for split in Split}
     assert categories[Split.TEST] == categories[Split.TRAIN], "what is learned of a category can be of use"
+
+
+def test_no_description_or_example_question_occurs_in_two_frames() -> None:
+    """A description that two frames shared would make one cluster of them."""
+    for field in ("description", "inquiry"):
+        texts = [getattr(each, field).lower() for frame in all_frames() for each in frame.details]
+        assert len(set(texts)) == len(texts)
+
+
+def test_every_frame_has_the_same_share_of_the_test_tasks() -> None:
+    tasks = whole(Intention)
+    numbers = connected({task.id: Intention.components(task) for task in tasks})
+    assert sorted(Counter(numbers.values()).values()) == [4] * 50
 
 
 def test_own_tasks_are_sound_and_never_twice_the_same() -> None:

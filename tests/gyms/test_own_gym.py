@@ -111,6 +111,7 @@ def test_it_plugs_in_and_every_command_takes_it(installed: Installed, tmp_path: 
     assert NAME in {row["name"] for row in json.loads(command("gyms", "--json"))}
     checked = command("check", "gym", NAME)
     assert "FAIL" not in checked
+    assert "ok   the test split has at least 40 clusters: 60 tasks in 48 clusters" in checked
     assert "the oracle solves test: score 1.000" in checked
     command("eval", "scripted:oracle", "--gym", NAME, "--tasks", "20", "--out", "oracle")
     command("eval", "scripted:never_ask", "--gym", NAME, "--tasks", "20", "--persona", "busy", "--out", "guess")
@@ -139,6 +140,7 @@ def test_a_model_is_trained_on_it_from_its_own_recipe(installed: Installed, tmp_
         "model.feedforward=64",
         "model.workers=1",
         "sft.demonstrations=200",
+        "sft.single_turns=20",
         "sft.tasks=200",
         "grpo.tasks=200",
         "grpo.steps=2",

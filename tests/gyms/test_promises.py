@@ -102,14 +102,14 @@ ROWS = {
         earns=all_or_it_goes_on,
     ),
     "search": Row(
-        (630, 90, 198),
+        (630, 90, 360),
         (1, 2, 3),
         lambda task: 1,
         0.05,
         EVERYDAY,
         [
             (("test", -1), "size=-1 must not be negative"),
-            (("valid", 2_000, (1,)), r"size=2000 is more than the \d+ valid tasks of the levels \(1,\)"),
+            (("valid", 9_000, (1,)), r"size=9000 is more than the \d+ valid tasks of the levels \(1,\)"),
         ],
         drawing=TAUGHT,
         earns=no_partial_pay,

@@ -17,6 +17,7 @@ from bao.gyms.search.relations import RELATIONS, SORTS, Kind, read_passage, read
 from bao.gyms.search.tasks import LEVELS, load
 from bao.gyms.search.user import CLEAR, NO_OTHER, SAID, UNKNOWN, VAGUE, Meant, Names, ScriptedAsker, classify
 from bao.gyms.search.world import Thing, World, world, world_names
+from bao.measures.clusters import connected
 from bao.task import Split, Task
 from bao.trajectory import StopReason
 from tests.support.gyms import effort, episodes, every_task, score, started, whole
@@ -84,8 +85,8 @@ def test_worlds_of_a_split_differ_in_facts() -> None:
 
 
 def test_an_unknown_world_is_named_with_those_that_there_are() -> None:
-    for name in ("test-9", "dev-0", "", "test-0x"):
-        with pytest.raises(ValueError, match=rf"world '{name}' is unknown; known: train-0, .*test-1"):
+    for name in ("test-40", "dev-0", "", "test-0x"):
+        with pytest.raises(ValueError, match=rf"world '{name}' is unknown; known: train-0 to train-5, .*test-39"):
             world(name)
 
 
@@ -131,6 +132,20 @@ def test_a_third_of_the_tasks_of_each_level_is_ambiguous() -> None:
             assert fits[4] > fits[2] > 0 < fits[3]
 
 
+@pytest.mark.parametrize(("split", "worlds"), [(Split.VALID, 10), (Split.TEST, 40)])
+def test_each_world_is_a_cluster_of_one_task_of_each_level_and_start(split: Split, worlds: int) -> None:
+    tasks = whole(Search, split)
+    numbers = connected({task.id: Search.components(task) for task in tasks})
+    assert sorted(Counter(numbers.values()).values()) == [9] * worlds
+    fits = {task.id: len(task.data["meant"]["candidates"]) if "meant" in task.data else 0 for task in tasks}
+    kinds = Counter((task.data["world"], task.level, min(fits[task.id], 2)) for task in tasks)
+    assert set(kinds.values()) == {1}
+
+
+def test_the_first_tasks_of_the_test_split_come_from_many_worlds() -> None:
+    assert len({task.data["world"] for task in Search.task_set(Split.TEST, 100)}) > 30
+
+
 def test_levels_are_parts_of_the_same_tasks_and_no_question_comes_twice_in_a_world() -> None:
     assert {task.id for task in Search.task_set(Split.TEST, 20, (2,))} <= {task.id for task in whole(Search)}
     asked = Counter((task.data["world"], task.data["question"]) for task in ALL)
@@ -159,8 +174,7 @@ def test_a_search_depends_on_the_world_and_the_query_alone() -> None:
     by_world: dict[str, list[Task]] = {}
     for task in whole(Search):
         by_world.setdefault(task.data["world"], []).append(task)
-    assert len(by_world) == 2
-    for name, tasks in by_world.items():
+    for name, tasks in list(by_world.items())[:4]:
         for query in ("maker of clocks", "Who was the first coach?", tasks[3].data["question"]):
             seen = {replied(started(Search, task), "search", query) for task in tasks}
             assert seen == {world(name).corpus.reply(query)}

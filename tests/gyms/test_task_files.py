@@ -88,7 +88,7 @@ BAD: dict[str, list[tuple[Change, str]]] = {
         ({"answers": []}, r"answers=\[\] must be a list"),
         ({"answers": "Ada"}, "answers='Ada' must be a list"),
         ({"answers": ["Ada", "..."]}, "with a letter or a digit"),
-        ({"world": "test-7"}, "world 'test-7' is unknown; known: train-0"),
+        ({"world": "test-70"}, "world 'test-70' is unknown; known: train-0"),
         ({"world": 3}, "world=3 must be a text"),
         ({"meant": []}, r"meant=\[\] must be an object"),
         ({"meant": {**MEANT, "kind": "ship"}}, "meant.kind='ship' is unknown; known: person"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bao.action import Action, ActionKind
+from bao.action import Action, ActionKind, Parsed
 from bao.errors import ConfigError
 from bao.gyms.tau import Tau
 from bao.gyms.tau.calls import UnreadableCallError, read_call
@@ -21,6 +21,7 @@ from bao.gyms.tau.retail.wishes import SWAPS, Operation, wish_from_json, wish_to
 from bao.gyms.tau.said import output
 from bao.gyms.tau.tasks import load, outcome, own_database
 from bao.gyms.tau.toolbox import arguments_text
+from bao.rollout.episode import play
 from bao.task import Split, Task
 from bao.trajectory import StopReason
 from tests.gyms.test_tau_retail import AWAY
@@ -197,6 +198,41 @@ def test_who_lists_every_number_has_told_none() -> None:
             gym.reset(seed=0, options={"task": task})
             gym.step(Action("action", " ".join(map(str, range(601)))))
             assert not gym.step(Action("finish"))[4]["success"]
+
+
+def test_who_ends_at_once_solves_nothing() -> None:
+    """It solved 7 of 240 tasks, in which nothing could be done and nothing had to be said."""
+    gym = Tau()
+    for seed, task in enumerate(whole(Tau)):
+        gym.reset(seed=seed, options={"task": task})
+        _, reward, _, _, info = gym.step(Action("finish"))
+        assert (reward, info["success"]) == (0.0, False)
+
+
+class AsksAllAtOnce:
+    """Seven questions in one message, then the end."""
+
+    name = "packer"
+
+    def begin(self, system: str, opening: str) -> None:
+        self._left = [
+            Action(ActionKind.FINISH),
+            Action(
+                ActionKind.ACTION,
+                "Who are you? What is your e-mail address? Which order is it about? What do you want changed? What is the "
+                "reason? How would you like to pay? Where should it be sent?",
+            ),
+        ]
+
+    def act(self, observation: str) -> Parsed:
+        return Parsed("", self._left.pop(), None)
+
+
+def test_seven_questions_in_one_message_are_one_turn_and_count_seven() -> None:
+    """Three facts were told for one turn of effort, and nothing told of the packing."""
+    for task in whole(Tau)[:6]:
+        played = play(Tau(), AsksAllAtOnce(), task, 0)
+        assert (played.user_effort, played.questions) == (1, 7)
 
 
 def test_what_was_asked_must_be_said() -> None:

@@ -151,6 +151,17 @@ def test_bleu_takes_the_nearest_length_and_all_references():
     assert bleu(["a", "b", "c"], [["a", "b", "c", "d", "e", "f"], ["x", "y", "z"]]) == pytest.approx(1)
 
 
+WORDS = st.lists(st.sampled_from("abcde"), min_size=1, max_size=9)
+
+
+@given(WORDS, st.lists(WORDS, min_size=1, max_size=4))
+def test_bleu_is_that_of_sacrebleu(text, references):
+    metrics = pytest.importorskip("sacrebleu.metrics", reason="sacrebleu is not installed")
+    theirs = metrics.BLEU(effective_order=True, tokenize="none")
+    found = theirs.sentence_score(" ".join(text), [" ".join(reference) for reference in references]).score / 100
+    assert bleu(text, references) == pytest.approx(found, abs=1e-12)
+
+
 def test_self_bleu_of_equal_queries_is_1_of_disjoint_ones_0_and_of_one_unknown():
     assert self_bleu([("which", "area")] * 3) == pytest.approx(1)
     assert self_bleu([("a", "b"), ("c", "d")]) == 0

@@ -1,7 +1,7 @@
 """What chat endpoints refuse, fail at and outgrow, over real sockets: no refusal of one request changes what another meant."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from bao.action import Action, ActionKind
 from bao.endpoint.shared import shared_endpoint
 from bao.errors import ConfigError
 from bao.trajectory import Fault, StopReason
+from tests.endpoint.test_shapes_of_requests import played as streamed
+from tests.endpoint.test_shapes_of_requests import serving
 from tests.policies.test_chat import TASKS, agent_settings, played, refusing_after, scripted, stub_of, worth
 from tests.support.command_line import bao
 from tests.support.stub_agent import Request, by_rule, completion, speaking
@@ -89,6 +91,51 @@ def test_a_temperature_out_of_range_that_was_asked_for_is_an_error_that_names_it
 
     with stub_of(refuses=refuses) as stub, pytest.raises(ConfigError, match=r"agent\.temperature=1\.5"):
         played(stub, temperature=1.5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Invalid 'temperature': decimal above maximum value. Expected a value <= 1, but got 1.5 instead.",
+        "temperature: Input should be less than or equal to 1",
+    ],
+)
+def test_it_is_in_the_words_of_others_too(said: str) -> None:
+    with stub_of(refuses=lambda request: (400, said) if request.get("temperature", 0) > 1 else None) as stub:
+        with pytest.raises(ConfigError, match=r"agent\.temperature=1\.5"):
+            played(stub, temperature=1.5)
+        assert all("temperature" in request for request in stub.requests)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("seed", '{"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs are not permitted"}]}'),
+        ("seed", "Unrecognized request argument supplied: seed"),
+        ("top_p", "Unsupported parameter: 'top_p' is not supported with this model."),
+        ("top_p", "`top_p` is deprecated for this model."),
+    ],
+)
+def test_fields_that_change_no_meaning_are_left_out_where_they_are_refused(field: str, said: str) -> None:
+    with stub_of(refuses=lambda request: (422, said) if field in request else None) as stub:
+        assert worth(played(stub, 2, seed=3, top_p=0.9)) == worth(scripted(2))
+    assert [field in request for request in stub.requests] == [True] + [False] * (len(stub.requests) - 1)
+    other = "top_p" if field == "seed" else "seed"
+    assert all(other in request and "temperature" in request for request in stub.requests)
+
+
+def test_what_several_refusals_have_taught_adds_up() -> None:
+    def refuses(request: Request) -> tuple[int, str] | None:
+        for name in ("seed", "max_tokens", "top_p", "temperature"):
+            if name in request:
+                return 400, f"Unsupported parameter: '{name}' is not supported with this model."
+        return None
+
+    with stub_of(refuses=refuses) as stub:
+        assert worth(played(stub, 3, 3, seed=3, top_p=0.9)) == worth(scripted(3))
+        before = len(stub.requests)
+        assert worth(played(stub, 1, seed=3, top_p=0.9)) == worth(scripted(1))
+        assert not [request for request in stub.requests[before:] if refuses(request)]
 
 
 # A provider's failure.
@@ -212,6 +259,20 @@ def test_a_reply_that_does_not_fit_is_asked_for_with_what_room_there_is() -> Non
     assert [request["max_tokens"] for request in stub.requests if refuses(request) is None] == [500, 300, 100]
 
 
+@pytest.mark.parametrize(("wrote", "content", "stop"), [(0, "", StopReason.TOKEN_BUDGET), (0, "Hm.", None), (3, "", None)])
+def test_a_reply_that_is_cut_off_before_its_first_token_found_no_room(
+    wrote: int, content: str, stop: StopReason | None
+) -> None:
+    def whole(request: Request) -> dict[str, Any]:
+        if len(request["messages"]) < 4:
+            return completion(by_rule(request))
+        return completion({"role": "assistant", "content": content}, {"prompt_tokens": 9, "completion_tokens": wrote}, "length")
+
+    with stub_of(whole) as stub:
+        (episode,) = played(stub)
+    assert (episode.stop == StopReason.TOKEN_BUDGET) == (stop == StopReason.TOKEN_BUDGET)
+
+
 def test_a_reply_limit_is_kept_to() -> None:
     def refuses(request: Request) -> tuple[int, str] | None:
         return (
@@ -223,6 +284,82 @@ def test_a_reply_limit_is_kept_to() -> None:
     with stub_of(refuses=refuses) as stub:
         assert worth(played(stub)) == worth(scripted())
     assert {request["max_tokens"] for request in stub.requests} == {4096, 1000}
+
+
+def test_a_reply_limit_is_asked_against_once() -> None:
+    said = "`max_tokens` must be less than or equal to `1000`, the maximum value is less than the `context_window`"
+    with stub_of(refuses=lambda request: (400, said) if request["max_tokens"] > 1000 else None) as stub:
+        assert worth(played(stub, 2)) == worth(scripted(2))
+    assert [request["max_tokens"] for request in stub.requests] == [4096] + [1000] * (len(stub.requests) - 1)
+
+
+def test_a_limit_that_nothing_is_short_enough_for_is_an_error_and_no_score() -> None:
+    with (
+        stub_of(refuses=lambda request: (400, "max_tokens is too large")) as stub,
+        pytest.raises(ConfigError, match="too large"),
+    ):
+        played(stub)
+
+
+def test_less_than_an_endpoint_lets_anyone_ask_for_is_the_end_of_a_budget() -> None:
+    said = "Invalid 'max_tokens': integer below minimum value. Expected a value >= 16, but got {} instead."
+
+    def refuses(request: Request) -> tuple[int, str] | None:
+        return (400, said.format(request["max_tokens"])) if request["max_tokens"] < 16 else None
+
+    with stub_of(speaking(usage=lambda request: {"prompt_tokens": 9, "completion_tokens": 5}), refuses=refuses) as stub:
+        (episode,) = played(stub, episode_tokens=22)
+        assert (episode.stop, episode.fault, len(episode.turns)) == (StopReason.TOKEN_BUDGET, None, 2)
+        with pytest.raises(ConfigError, match="below minimum"):
+            played(stub, max_tokens=5)
+
+
+# What a server could not read of its own model.
+
+BROKEN = '{"choice": "search", "content": "hotel"}]'
+UNREAD: list[tuple[int, Any]] = [
+    (400, {"error": {"message": "Failed to call a function.", "code": "tool_use_failed", "failed_generation": BROKEN}}),
+    (500, {"error": f"error parsing tool call: raw='{BROKEN}', err=invalid character ']' after top-level value"}),
+    (500, {"error": {"code": 500, "message": f"Failed to parse input at pos 12: {BROKEN}", "type": "server_error"}}),
+    (200, {"error": {"message": "Failed to call a function.", "code": 400, "failed_generation": BROKEN}}),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), UNREAD)
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_a_server_could_not_read_is_the_models_turn(status: int, body: Any, place: int) -> None:
+    """Whether it can be read, or is wasted: the model wrote it, so no other reply is asked for in its stead."""
+
+    def handle(path: str, headers: Mapping[str, str], request: dict[str, Any]) -> tuple[int, str, bytes]:
+        turn = sum(message["role"] == "assistant" for message in request["messages"])
+        if turn == place:
+            return status, "application/json", json.dumps(body).encode()
+        return 200, "application/json", json.dumps(completion(finishing(request))).encode()
+
+    for wrote, kind in ((BROKEN, ActionKind.SEARCH), ("I cannot.", ActionKind.NONE)):
+        text = json.dumps(body).replace(json.dumps(BROKEN)[1:-1], wrote if wrote != BROKEN else json.dumps(BROKEN)[1:-1])
+        body = json.loads(text)
+        with serving(handle) as server:
+            (episode,) = streamed(f"openai:stub@http://127.0.0.1:{server.port}/v1", 1)
+        if place == 1:
+            assert len(episode.turns) == 1
+            continue
+        assert [turn.action.kind for turn in episode.turns] == [kind, ActionKind.FINISH]
+        assert episode.fault is None
+        assert all("tools" in request for _, _, request in server.requests)
+        assert len(server.requests) == 2
+
+
+def test_a_reply_that_thinking_used_up_is_a_wasted_turn() -> None:
+    said = "Could not finish the message because max_tokens or model output limit was reached. Please try again."
+
+    def refuses(request: Request) -> tuple[int, str] | None:
+        return (400, said) if len(request["messages"]) == 2 else None
+
+    with stub_of(speaking(finishing), refuses=refuses) as stub:
+        (episode,) = played(stub)
+    assert [turn.action.kind for turn in episode.turns] == [ActionKind.NONE, ActionKind.FINISH]
+    assert len(stub.requests) == 2
 
 
 # Templates.
@@ -279,6 +416,49 @@ def test_a_call_that_is_refused_as_it_was_sent_goes_back_as_it_was_made() -> Non
     sent = json.loads(call["function"]["arguments"])
     assert Action(ActionKind(sent["choice"]), sent["content"]) == episodes[1].turns[0].action
     assert dict(usage.repairs)["argument_object"] == sum(len(each.turns) for each in episodes)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_broken_call_that_its_server_does_not_take_back_wastes_no_more_than_its_turn(status: int) -> None:
+    broken = {"id": "a", "type": "function", "function": {"name": "interact", "arguments": '{"choice": "sear'}}
+
+    def clumsy(request: Request) -> dict[str, Any]:
+        return (
+            {"role": "assistant", "content": None, "tool_calls": [broken]}
+            if len(request["messages"]) == 2
+            else finishing(request)
+        )
+
+    def refuses(request: Request) -> tuple[int, str] | None:
+        calls = [call for message in request["messages"] for call in message.get("tool_calls") or []]
+        strange = any(call["function"]["arguments"].startswith('{"choice": "sear') for call in calls)
+        return (status, "Failed to parse tool call arguments as JSON: unexpected end of input") if strange else None
+
+    with stub_of(speaking(clumsy), refuses=refuses) as stub:
+        (episode,) = played(stub)
+    assert [turn.action.kind for turn in episode.turns] == [ActionKind.NONE, ActionKind.FINISH]
+    assert "tools" in stub.requests[-1]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Assistant message must have either content or tool_calls, but not none.",
+        "messages.2: all messages must have non-empty content",
+        "Invalid assistant message: content or tool_calls must be set",
+    ],
+)
+def test_an_empty_message_that_is_not_taken_back_wastes_no_more_than_its_turn(said: str) -> None:
+    def silent(request: Request) -> dict[str, Any]:
+        return {"role": "assistant", "content": ""} if len(request["messages"]) == 2 else finishing(request)
+
+    def refuses(request: Request) -> tuple[int, str] | None:
+        empty = any(not (message.get("content") or message.get("tool_calls")) for message in request["messages"])
+        return (400, said) if empty else None
+
+    with stub_of(speaking(silent), refuses=refuses) as stub:
+        (episode,) = played(stub)
+    assert [turn.action.kind for turn in episode.turns] == [ActionKind.NONE, ActionKind.FINISH]
 
 
 # Pauses.

@@ -109,7 +109,7 @@ def test_no_call_at_all_wastes_the_turn_and_what_follows_is_a_users_message(cont
         assert (said.fault, said.thinking) == (fault, (content or "").replace("<think>", ""))
         chat.heard("No action could be read.")
         assert chat.messages()[-1] == {"role": "user", "content": "No action could be read."}
-        assert chat.messages(plain=True)[2] == {"role": "assistant", "content": content or ""}
+        assert chat.messages(plain=True)[2] == {"role": "assistant", "content": content or "(nothing)"}
 
 
 def test_brackets_are_read_where_the_model_calls_no_tool() -> None:

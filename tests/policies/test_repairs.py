@@ -47,6 +47,25 @@ def call(arguments: Any, name: Any = "interact") -> dict[str, Any]:
         (call('{"query": "hotel"}', "functions.search"), (Repair.CHOICE_AS_TOOL,)),
         ({"name": "interact", "arguments": JSON}, (Repair.CALL_FORM,)),
         ({"type": "tool_use", "name": "interact", "input": ARGUMENTS}, (Repair.CALL_FORM, Repair.ARGUMENT_OBJECT)),
+        ({"type": "custom", "custom": {"name": "interact", "input": JSON}}, (Repair.CALL_FORM,)),
+        ({"function": json.dumps({"name": "interact", "arguments": JSON})}, (Repair.CALL_FORM,)),
+        ({"function": "interact", "parameters": ARGUMENTS}, (Repair.CALL_FORM, Repair.ARGUMENT_OBJECT)),
+        ({"function": {"name": "interact", "parameters": ARGUMENTS}}, (Repair.CALL_FORM, Repair.ARGUMENT_OBJECT)),
+        ({"tool_name": "interact", "parameters": ARGUMENTS}, (Repair.CALL_FORM, Repair.ARGUMENT_OBJECT)),
+        (call("{}" + JSON), (Repair.TRAILING_TEXT,)),
+        (call("null" + JSON), (Repair.TRAILING_TEXT,)),
+        (call(JSON[:-1]), (Repair.UNCLOSED,)),
+        (call('{choice: "search", content: "hotel"}'), (Repair.PYTHON_LITERAL,)),
+        (call('{"choice": "search", "content": "hotel",}'), (Repair.PYTHON_LITERAL,)),
+        (call(json.dumps({"choice": ["search"], "content": ["hotel"]})), (Repair.CONTENT_TYPE,)),
+        (call(json.dumps({"choice": "[search]", "content": {"text": "hotel"}})), (Repair.CONTENT_TYPE,)),
+        (
+            call(
+                json.dumps({"tool_uses": [{"recipient_name": "functions.interact", "parameters": ARGUMENTS}]}),
+                "multi_tool_use.parallel",
+            ),
+            (Repair.NESTED_ARGUMENTS, Repair.TOOL_NAME),
+        ),
     ],
 )
 def test_a_call_with_one_reading_is_read_and_the_repair_named(said: dict[str, Any], repairs: tuple[Repair, ...]) -> None:
@@ -74,6 +93,11 @@ def test_what_needs_no_text_is_read_without(said: dict[str, Any], action: Action
     ("said", "fault"),
     [
         (call('{"choice": "search", "cont'), ParseFault.BAD_JSON),
+        (call('{"choice": "search", "content": "hot'), ParseFault.BAD_JSON),
+        (call('{"choice": "search"'), ParseFault.BAD_JSON),
+        (call("{}"), ParseFault.MISSING_FIELD),
+        (call(json.dumps({"choice": ["search", "action"], "content": "x"})), ParseFault.MISSING_FIELD),
+        (call(json.dumps({"choice": "search", "content": {"a": "x", "b": "y"}})), ParseFault.MISSING_FIELD),
         (call(""), ParseFault.BAD_JSON),
         (call(JSON + '{"choice": "finish"}'), ParseFault.BAD_JSON),
         (call([ARGUMENTS, ARGUMENTS]), ParseFault.MISSING_FIELD),
@@ -103,6 +127,20 @@ def test_what_has_several_readings_or_none_stays_a_fault(said: dict[str, Any], f
         "I call interact('search', 'hotel').",
         f'<tool_call>\n{{"name": "functions.interact", "arguments": {JSON}}}\n</tool_call>',
         f'<think>hm</think>So: {{"name": "interact", "arguments": {JSON}}} it is.',
+        "interact(content='hotel', choice='search')",
+        "<tool_call>interact\n<arg_key>choice</arg_key>\n<arg_value>search</arg_value>\n<arg_key>content</arg_key>\n"
+        "<arg_value>hotel</arg_value>\n</tool_call>",
+        '<invoke name="interact"><parameter name="choice">search</parameter>'
+        '<parameter name="content">hotel</parameter></invoke>',
+        '<｜DSML｜invoke name="interact"><｜DSML｜parameter name="choice" string="true">search</｜DSML｜parameter>'
+        '<｜DSML｜parameter name="content" string="true">hotel</｜DSML｜parameter></｜DSML｜invoke>',
+        "<start_function_call>call:interact{choice:<escape>search<escape>,content:<escape>hotel<escape>}<end_function_call>",
+        f'Action: ```json\n[{{"tool_name": "interact", "parameters": {JSON}}}]\n```',
+        f'{{"tool": "interact", "args": {JSON}}}',
+        f'{{"action": "interact", "action_input": {JSON}}}',
+        f'{{"tool_calls": [{{"name": "interact", "arguments": {JSON}}}]}}',
+        f"[TOOL_CALLS]interact[ARGS]{JSON}",
+        f"<|channel|>commentary to=functions.interact <|constrain|>json<|message|>{JSON}<|call|>",
     ],
 )
 def test_the_one_call_in_a_text_is_read(text: str) -> None:
@@ -124,6 +162,34 @@ def test_several_calls_in_a_text_or_none_stay_a_fault(text: str) -> None:
     parsed, found = read_text(text, KINDS)
     assert parsed.fault is not None
     assert found == ()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"tool_calls": call(JSON)},
+        {"tool_calls": json.dumps([call(JSON)])},
+        {"content": [{"type": "text", "text": "Hm."}, {"type": "tool_use", "id": "t", "name": "interact", "input": ARGUMENTS}]},
+        {"content": [{"type": "function_call", "name": "interact", "arguments": JSON}], "tool_calls": []},
+    ],
+)
+def test_a_call_that_stands_elsewhere_is_read_and_goes_back_where_it_belongs(message: dict[str, Any]) -> None:
+    talk = Conversation("Rules.", "Go.", KINDS, tools=True)
+    assert talk.said({"role": "assistant", **message}).action == SEARCH
+    assert talk.repairs[0] == Repair.CALL_FORM
+    talk.heard("3 match.")
+    said, heard = talk.messages()[2:]
+    assert isinstance(said["content"], str | None)
+    assert json.loads(said["tool_calls"][0]["function"]["arguments"]) == ARGUMENTS
+    assert heard == {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": "3 match."}
+
+
+def test_the_id_that_a_call_lacks_is_one_that_every_template_takes() -> None:
+    talk = Conversation("Rules.", "Go.", KINDS, tools=True)
+    talk.said({"tool_calls": [{**call(JSON), "id": ""}, {**call(JSON), "id": None}]})
+    ids = [each["id"] for each in talk.messages()[2]["tool_calls"]]
+    assert len(set(ids)) == 2
+    assert all(len(each) == 9 and each.isalnum() for each in ids)
 
 
 def test_what_parses_is_never_repaired() -> None:

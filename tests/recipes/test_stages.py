@@ -28,7 +28,8 @@ from bao.recipes.recipe import Recipe, load_recipe
 from bao.recipes.run import run_recipe
 from bao.recipes.weights import check_effort_weights
 from bao.storage.episodes import read_episodes
-from bao.storage.folder import LOG, open_folder
+from bao.storage.folder import LOG, folder_lock, open_folder
+from bao.train.checkpoint import CHECKPOINTS
 from bao.trajectory import Trajectory
 from tests.support.command_line import bao
 from tests.support.small_model import small_local
@@ -37,6 +38,7 @@ from tests.support.watched import told
 TINY = (
     "gym.levels=[2]",
     "sft.demonstrations=12",
+    "sft.single_turns=2",
     "sft.tasks=12",
     "grpo.steps=2",
     "grpo.groups=3",
@@ -295,6 +297,14 @@ def wait_for_rows(metrics: Path, rows: int, process: subprocess.Popen[str]) -> N
     raise AssertionError(f"{metrics} never held {rows} rows")
 
 
+def test_a_folder_that_another_process_trains_in_is_refused(tmp_path: Path) -> None:
+    with (
+        folder_lock(tmp_path / "sft" / CHECKPOINTS),
+        pytest.raises(ConfigError, match=r"another process is at work on --out .*sft: wait for it"),
+    ):
+        stages.warm_start(recipe(), tmp_path / "sft", told()[0])
+
+
 @pytest.mark.slow
 def test_a_run_killed_in_the_middle_of_reinforcement_finishes_when_repeated_and_equals_one_left_alone(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(tomli_w.dumps(recipe("model.workers=2").model_dump(mode="json", exclude_none=True)))
@@ -331,6 +341,7 @@ def timeless(folder: Path) -> dict[str, Any]:
 def test_a_shortened_quickstart_goes_from_demonstrations_to_a_report_with_every_label(tmp_path: Path) -> None:
     changes = (
         "sft.demonstrations=400",
+        "sft.single_turns=20",
         "sft.tasks=200",
         "grpo.steps=2",
         "grpo.groups=4",

@@ -1,6 +1,7 @@
 """Tables of summaries: at any usual width each number stands there whole."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -60,3 +61,30 @@ def test_pass_at_u_is_shown_at_the_smallest_k_that_is_reached():
     text = console.file.getvalue()
     assert "Pass@U-3" in text
     assert "Pass@U-1" not in text
+
+
+@pytest.mark.parametrize(
+    ("key", "heading", "values"),
+    [
+        ("level", "Level", (2, 3, 4)),
+        ("under", "User", ("scripted", "llm, played by a model of a long name, judged by another, persona unreliable", "x")),
+    ],
+)
+def test_the_level_or_user_of_a_row_stands_in_every_table(key, heading, values):
+    """Else the rows of one policy could not be told apart where the columns go on below."""
+    console = Console(file=io.StringIO(), width=80)
+    print_tables(console, [{**each, key: value} for each, value in zip(summaries(), values, strict=True)])
+    text = console.file.getvalue()
+    assert text.count("Policy") == len(re.findall(rf"Policy[ ┃]+{heading}", text)) > 1
+    assert max(len(line) for line in text.splitlines() if not line.startswith("note: ")) <= 80
+
+
+def test_named_measures_are_the_columns():
+    played = [episode(f"t{i}", "uuu", level=1 + i % 2) for i in range(6)]
+    summary = summarize(played, resamples=200, named=["worth@0.1", "score@level=2"])
+    console = Console(file=io.StringIO(), width=200)
+    print_tables(console, [summary], measures=["worth@0.1", "score@level=2"])
+    text = console.file.getvalue()
+    assert "R - 0.1 U" in text
+    assert "Score, level 2" in text
+    assert "Success" not in text

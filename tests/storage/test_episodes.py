@@ -1,6 +1,7 @@
 """`bao.storage.episodes` gives back what it was given, whole or not at all, and names what is wrong with a file."""
 
 import dataclasses
+import json
 import os
 
 import numpy as np
@@ -77,6 +78,7 @@ EPISODES = st.builds(
     trace=st.none() | traces(),
     budget=st.none() | st.integers(0, 99),
     repaired=st.none() | st.integers(0, 99),
+    measured=st.none() | st.dictionaries(TEXT, NUMBER, max_size=3),
 )
 
 
@@ -165,18 +167,23 @@ def test_a_budget_that_comes_late_in_a_stream_is_kept_and_so_is_what_came_before
     path = tmp_path / "e.parquet"
     assert write_rows(path, (episode_row(each, traced=traced) for each in mixed), traced=traced) == 1000
     assert read_episodes(path) == mixed
+    measured = [dataclasses.replace(each, measured={"late": 0.5} if each.seed > 800 else None) for each in mixed]
+    rows = [json.loads(json.dumps(episode_row(each, traced=traced))) for each in measured]  # as the log keeps them
+    assert write_rows(path, rows, traced=traced) == 1000
+    assert read_episodes(path) == measured
     found = read_episodes(path)[3].trace
     assert_same_trace(found, trace)
 
 
-@pytest.mark.parametrize("known", [{"budget": 2}, {"repaired": 0}, {"repaired": 3}])
+@pytest.mark.parametrize(
+    "known", [{"budget": 2}, {"repaired": 0}, {"repaired": 3}, {"measured": {"in_vain": 2.0}}, {"measured": {}}]
+)
 def test_what_is_not_always_there_is_kept_and_missed_in_no_file(tmp_path, known):
-    """A file with budgets from before replies were repaired lacks the column, and is read."""
+    """A file with budgets from before replies were repaired, or gyms measured things themselves, is read."""
     path = tmp_path / "e.parquet"
     write_episodes(path, [episode(), episode(**known)])
     assert read_episodes(path) == [episode(), episode(**known)]
-    (other,) = {"budget", "repaired"} - set(known)
-    table = pq.read_table(path).drop_columns([other])
+    table = pq.read_table(path).drop_columns(sorted({"budget", "repaired", "measured"} - set(known)))
     pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"bao.episodes": b"2"}), path)
     assert read_episodes(path) == [episode(), episode(**known)]
 

@@ -1,13 +1,14 @@
 """The warm start learns what it is shown and resumes exactly; only the agent's tokens carry loss."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 
 from bao.train.batch import collate, score
-from bao.train.examples import encode
-from bao.train.settings import SFTSection
+from bao.train.examples import encode, single_turn_batches, single_turns
+from bao.train.settings import SINGLE_TURNS, SFTSection
 from bao.train.sft import schedule, train_sft
 from bao.train.tracking.metrics_log import read_metrics
 from tests.support.small_model import small_local, supervised, travel_demonstrations
@@ -32,6 +33,39 @@ def test_observations_carry_loss_where_they_are_to_be_learned() -> None:
     replies = template.tokenizer.decode(both.ids[(both.turn >= 0) & ~own].tolist())
     for _, reply, _ in demonstration.turns[:-1]:
         assert reply in replies
+
+
+def test_a_single_turn_follows_the_reply_before_it_alone_and_slips_are_left_out() -> None:
+    template = small_local().template
+    for demonstration in travel_demonstrations(20):
+        expected = []
+        for (_, reply, _), (text, _, loss) in pairwise(demonstration.turns):
+            expected += [([*template.observation_ids(reply, True)], template.turn_ids(text))] if loss else []
+        found = single_turns(demonstration, template)
+        assert [(trace.prompt.tolist(), trace.ids.tolist()) for trace in found] == expected
+        assert all((trace.turn == 0).all() for trace in found)
+
+
+def test_single_turns_are_learned_before_whole_demonstrations(tmp_path: Path) -> None:
+    local, demonstrations = small_local(), travel_demonstrations(16)
+    alone = single_turn_batches(demonstrations, local.template, 5, 4, seed=0)
+    again = single_turn_batches(demonstrations, local.template, 5, 4, seed=0)
+    assert len(alone) == 5
+    assert [[trace.ids.tolist() for trace in batch] for batch in alone] == [
+        [trace.ids.tolist() for trace in batch] for batch in again
+    ]
+    traces = [encode(demonstration, local.template) for demonstration in demonstrations]
+    train_sft(supervised(local, SFTSection(batch_size=4)), traces, SFTSection(batch_size=4), 0, tmp_path, alone=alone)
+    rows = read_metrics(tmp_path / "metrics.jsonl")
+    assert [row["step"] for row in rows] == list(range(1, 10))
+    fed = sum(len(trace.prompt) + len(trace.ids) for trace in alone[0])
+    assert rows[0]["tokens"] == fed
+
+
+def test_only_a_model_from_scratch_has_single_turns_first_unless_they_are_set() -> None:
+    assert SFTSection().single_turn_updates(from_scratch=True) == SINGLE_TURNS
+    assert SFTSection().single_turn_updates(from_scratch=False) == 0
+    assert SFTSection(single_turns=7).single_turn_updates(from_scratch=False) == 7
 
 
 def test_a_demonstration_is_encoded_as_the_conversation_that_the_chat_template_renders() -> None:

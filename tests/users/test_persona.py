@@ -244,9 +244,7 @@ def test_a_chatty_telepathy_user_says_what_is_so() -> None:
 
 def test_search_users_mistake_one_candidate_for_another_and_volunteer_what_they_know() -> None:
     tasks = [
-        task
-        for task in bao.gym_class("search").task_set("test", 198)
-        if len(task.data.get("meant", {}).get("candidates", ())) > 1
+        task for task in bao.gym_class("search").task_set("test") if len(task.data.get("meant", {}).get("candidates", ())) > 1
     ]
     for task in tasks[:12]:
         meant = task.data["meant"]

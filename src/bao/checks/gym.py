@@ -3,7 +3,7 @@
 Every gym owes: gymnasium's interface, faithful data, splits without a shared component, scripted policies that bound the
 scores, gold answers that score 1, next to nothing for adversaries (`bao.checks.adversaries`), rewards on the common scale,
 nothing hidden that shows (`bao.checks.leaks`), and determinism: the same seed is the same episode, whatever else is played
-beside it.
+beside it. ``cautions(Travel)`` finds what breaks no promise, and leaves its results uncertain.
 """
 
 import json
@@ -24,6 +24,9 @@ from gymnasium.utils.env_checker import check_env
 from bao.checks.adversaries import EARNED_MOST, SOLVED_MOST, exploits
 from bao.checks.leaks import Leak, reply_leaks, show, unasked_leaks
 from bao.gym import Gym
+from bao.measure import stated
+from bao.measures.catalogue import MEASURES
+from bao.measures.clusters import connected, count_text
 from bao.policy import Policy
 from bao.rollout.plan import digest_of
 from bao.rollout.recorded import Recorded, record, replay, replaying
@@ -33,6 +36,8 @@ BOUNDS = ("oracle", "ask_all", "never_ask", "random")
 RANDOM_MOST, ORACLE_LEAST = 0.1, 0.95
 HARM_MOST = 1.0
 """What an episode may cost at most, so that harm stays on the scale of returns."""
+CLUSTERS_LEAST = 40
+"""Clusters of a test split below which its intervals are wide, and rest on few observations."""
 PAIRS = 12
 """Pairs of test tasks that the proofs of determinism play."""
 
@@ -43,6 +48,8 @@ class Finding(NamedTuple):
     promise: str
     ok: bool
     detail: str
+    warning: bool = False
+    """Of `CAUTIONS`: where it is not ok, the gym is sound all the same."""
 
 
 class Subject:
@@ -82,14 +89,23 @@ Proof = Callable[[Subject], Verdict]
 
 def prove(gym: type[Gym]) -> list[Finding]:
     """Every promise, in the order of `PROOFS`. What a proof raises is its finding: the gym broke."""
+    return _findings(gym, PROOFS, warning=False)
+
+
+def cautions(gym: type[Gym]) -> list[Finding]:
+    """Every caution, in the order of `CAUTIONS`."""
+    return _findings(gym, CAUTIONS, warning=True)
+
+
+def _findings(gym: type[Gym], proofs: Mapping[str, Proof], *, warning: bool) -> list[Finding]:
     subject = Subject(gym)
     findings = []
-    for promise, proof in PROOFS.items():
+    for promise, proof in proofs.items():
         try:
             ok, detail = proof(subject)
         except Exception as error:  # whatever a gym under proof does, the other proofs go on
             ok, detail = False, f"{type(error).__name__}: {error}"
-        findings.append(Finding(promise, ok, detail))
+        findings.append(Finding(promise, ok, detail, warning))
     return findings
 
 
@@ -225,6 +241,26 @@ def withstands_adversaries(subject: Subject) -> Verdict:
     return not bad, f"{len(found)} adversaries; {told}" if not bad else told
 
 
+def measures_itself(subject: Subject) -> Verdict:
+    """What the gym states of its own measures (`Gym.measures`) can be used, and each has figures within its bounds."""
+    own = stated(subject.gym.measures(), subject.gym.name, MEASURES)
+    if not own:
+        return True, "none of its own"
+    found: dict[str, list[float]] = {name: [] for name in own}
+    gym, count = subject.gym(), 0
+    for policy in BOUNDS:
+        for task, seed in _sample(subject):
+            record(gym, subject.policy(policy, gym), task, seed)
+            count += 1
+            for name, figure in (gym.measured or {}).items():
+                found[name].append(figure)
+    bare = [name for name, values in found.items() if not values]
+    if bare:
+        return False, f"no episode of {count} has a figure for {', '.join(bare)}"
+    told = ", ".join(f"{name} from {min(values):g} to {max(values):g}" for name, values in found.items())
+    return True, f"{told} in {count} episodes"
+
+
 def shows_nothing_hidden(subject: Subject) -> Verdict:
     """Opening, instructions, infos and the replies to idle actions hold no hidden text."""
     gym = subject.gym()
@@ -276,6 +312,18 @@ def keeps_to_itself(subject: Subject) -> Verdict:
     return True, f"{len(pairs)} pairs"
 
 
+def has_many_clusters(subject: Subject) -> Verdict:
+    """The test tasks fall into so many clusters (`bao.measures.clusters`) that intervals over them say something."""
+    tasks = subject.sets[Split.TEST]
+    count = len(set(connected({task.id: subject.gym.components(task) for task in tasks}).values()))
+    if count >= CLUSTERS_LEAST:
+        return True, count_text(len(tasks), count)
+    return False, (
+        f"only {count_text(len(tasks), count)} that share no component: intervals go by clusters, and are wide; make the "
+        "tasks of more different things (what components() names: worlds, frames, wishes)"
+    )
+
+
 def leaves_global_chance(subject: Subject) -> Verdict:
     """Making, resetting and stepping a gym, and making its tasks, neither seed nor draw from `random` and `numpy.random`."""
     (task, seed), *_ = _sample(subject)
@@ -307,12 +355,15 @@ PROOFS: Mapping[str, Proof] = {
     f"chance scores at most {RANDOM_MOST}": chance_scores_little,
     f"no adversary earns more than {EARNED_MOST} or solves more than {SOLVED_MOST:.0%}": withstands_adversaries,
     f"an episode earns from {-HARM_MOST:g} to 1": rewards_are_normalised,
+    "its own measures have figures": measures_itself,
     "nothing hidden shows unasked": shows_nothing_hidden,
     "replies tell what was asked": tells_nothing_unasked,
     "one seed is one episode": repeats_itself,
     "gyms keep to themselves": keeps_to_itself,
     "global chance is left alone": leaves_global_chance,
 }
+
+CAUTIONS: Mapping[str, Proof] = {f"the test split has at least {CLUSTERS_LEAST} clusters": has_many_clusters}
 
 
 def _verdict(leaks: Iterator[Leak], looked_at: str) -> Verdict:

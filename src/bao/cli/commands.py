@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter, validators
 
 from bao import verbs
-from bao.cli.options import JSON, Out, RecipeName, Set, Several, Wide, command_of
+from bao.cli.options import JSON, ByWhat, Named, Out, RecipeName, Set, Several, Wide, command_of
 
 if TYPE_CHECKING:
     from bao.evaluation.comparison import ComparisonResult
@@ -63,6 +63,7 @@ def add_to(app: App) -> None:
             "bao eval openai:qwen3@http://127.0.0.1:8000/v1 --out runs/qwen3",
             "bao eval my_agent.py:Agent --gym travel --out runs/mine",
             "bao eval scripted:ask_all --user-model qwen3@http://127.0.0.1:8000/v1 --out runs/llm",
+            "bao eval scripted:ask_all --out runs/ask_all --by level --measure worth@0.1",
         ),
         policy=str,
         out=Out,
@@ -80,6 +81,7 @@ def add_to(app: App) -> None:
         (
             "bao compare runs/before runs/after",
             "bao compare runs/a runs/b runs/c --measure score --measure user_effort --json",
+            "bao compare runs/a runs/b --measure worth@0.1 --measure score@level=2",
             "bao compare runs/a runs/b --users busy qwen3@http://gpu:8000/v1 --out runs/guard",
             "bao compare runs/a runs/b --judges qwen3@http://gpu:8000/v1 --out runs/guard",
         ),
@@ -95,6 +97,7 @@ def add_to(app: App) -> None:
         (
             "bao frontier runs/ask_all runs/bao --out runs/frontier",
             "bao frontier runs/quickstart/eval --out runs/turns --objectives score --objectives turns",
+            "bao frontier runs/ask_all runs/bao --out runs/at --objectives worth@0 --objectives worth@0.2",
         ),
         evaluations=list[Path],
         out=Out,
@@ -160,13 +163,17 @@ def measure(
     *,
     prices: Path | None = None,
     embedding: str | None = None,
+    by: ByWhat = None,
+    measures: Named = None,
     wide: Wide = False,
     as_json: JSON = False,
 ) -> None:
-    """Measure stored evaluations again, with money or embeddings; rewrites their summary.json.
+    """Measure stored evaluations again: with money or embeddings (rewrites their summary.json), by level, by user, at a price.
 
     For example:
         bao measure runs/gpt --prices prices.toml
+        bao measure runs/ask_all runs/bao --by level
+        bao measure runs/ask_all runs/bao --measure worth@0.1 --measure regret@0.1
         bao measure runs/quickstart/eval --embedding sentence-transformers/all-MiniLM-L6-v2
 
     Args:
@@ -182,7 +189,7 @@ def measure(
     priced = None if prices is None else read_prices(prices)
     encode = None if embedding is None else sentence_encoder(embedding)
     found = [remeasure(each, prices=priced, encode=encode) for each in find_results(evaluations)]
-    _print_summaries(found, wide=wide, as_json=as_json)
+    _print_summaries(found, by=by, measures=measures, wide=wide, as_json=as_json)
     without = [each for each in found if each.summary["money"] is None]
     if priced is not None and without:
         TerminalProgress().warn(
@@ -219,10 +226,12 @@ def transfer(trained: Path, /, *others: Path, seed: int = 0, wide: Wide = False,
         _print_transfers(found, wide)
 
 
-def _show_evaluation(result: "EvaluationResult", *, wide: Wide = False, as_json: JSON = False) -> None:
+def _show_evaluation(
+    result: "EvaluationResult", *, by: ByWhat = None, measures: Named = None, wide: Wide = False, as_json: JSON = False
+) -> None:
     from bao.cli.listing import model_usage
 
-    _print_summaries([result], wide=wide, as_json=as_json)
+    _print_summaries([result], by=by, measures=measures, wide=wide, as_json=as_json)
     if as_json:
         return
     for line in model_usage():
@@ -322,11 +331,23 @@ def _show_sweep(result: "SweepResult", *, wide: Wide = False, as_json: JSON = Fa
     print(f"results: {result.folder}")
 
 
-def _print_summaries(results: "Sequence[EvaluationResult]", *, wide: bool = False, as_json: bool = False) -> None:
+def _print_summaries(
+    results: "Sequence[EvaluationResult]",
+    *,
+    by: str | None = None,
+    measures: Sequence[str] | None = None,
+    wide: bool = False,
+    as_json: bool = False,
+) -> None:
+    from bao.evaluation.breakdown import By, broken_down
     from bao.reporting.tables import print_tables
     from bao.reporting.terminal import results_console
 
-    if as_json:
-        print(json.dumps([{"label": each.label, "folder": str(each.folder), **each.summary} for each in results], indent=1))
+    if by is None and not measures:
+        rows = [{"label": each.label, "folder": str(each.folder), **each.summary} for each in results]
     else:
-        print_tables(results_console(), [each.summary for each in results], wide=wide)
+        rows = broken_down(results, None if by is None else By(by), measures or ())
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        print_tables(results_console(), rows, wide=wide, measures=measures or ())

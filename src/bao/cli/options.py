@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -17,6 +17,20 @@ Set = Annotated[
 ]
 JSON = Annotated[bool, Parameter(name="--json", help="Print JSON.", show_default=False)]
 Wide = Annotated[bool, Parameter(help="Everything in one table, however wide.")]
+ByWhat = Annotated[
+    Literal["level", "user"] | None,
+    Parameter(
+        name="--by", help="A row for each difficulty level of the tasks, or for each user that a policy was evaluated under."
+    ),
+]
+Named = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--measure",
+        help="A measure by name (docs/measures.md) in place of the usual columns, such as questions, worth@0.1 (R - wU at the "
+        "price 0.1), regret@0.1 (what that lacks of the best scripted rule's) or score@level=2; may be repeated.",
+    ),
+]
 Several = Parameter(consume_multiple=True)
 
 _ON_THE_LINE = {AnyPath | None: Path | None, Sequence[str] | None: list[str] | None}

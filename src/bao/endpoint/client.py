@@ -7,7 +7,6 @@ chat completion) is retried with exponential backoff and jitter, or after the pa
 """
 
 import json
-import logging
 import random
 import threading
 import time
@@ -18,12 +17,14 @@ from bao.endpoint.asking import Allowance, Blame, PassingError, RejectedError
 from bao.endpoint.context import Context
 from bao.endpoint.counters import Counters
 from bao.endpoint.dialect import Dialect, Message, adapted
+from bao.endpoint.findings import Findings
 from bao.endpoint.keys import key_headers, read_key, scrubbed
 from bao.endpoint.nature import Nature
-from bao.endpoint.pause import Pause, retry_after
+from bao.endpoint.pause import Pause, moment
 from bao.endpoint.problem import Problem, problem_of
-from bao.endpoint.reply import Completion, NoCompletionError, read_reply
+from bao.endpoint.reply import Completion, NoCompletionError, as_written, read_reply
 from bao.endpoint.settings import EndpointSettings
+from bao.endpoint.span import told_by
 from bao.endpoint.transport import CertificateError, DeadlineError, HTTPClient, OversizeError, TransportError
 from bao.trajectory import FaultError
 
@@ -31,17 +32,17 @@ MOST_BYTES = 4 << 20
 """The largest answer that is read."""
 _LONGEST_BACKOFF = 60.0
 """Seconds; where the endpoint asks for no pause."""
-_MOST_NOTES = 1000
+_MOST_SHORTER = 8
+"""Times that a shorter reply is asked for where the endpoint writes none that long."""
 _PATHS = {"chat": "/chat/completions", "responses": "/responses"}
 _PROBE = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say OK."})
 
-log = logging.getLogger("bao.endpoint")
 
-
-class Endpoint:
+class Endpoint(Findings):
     """Safe to use from several threads. Made by `bao.endpoint.shared.shared_endpoint`."""
 
     def __init__(self, base_url: str, api_key_env: str | None, concurrency: int) -> None:
+        super().__init__()
         self.base_url = base_url
         self.name = (base_url, api_key_env, concurrency)
         self.counters = Counters()
@@ -49,41 +50,9 @@ class Endpoint:
         self._slots = threading.BoundedSemaphore(concurrency)
         self._jitter = random.Random()  # unseeded on purpose: processes must not come back in step, and no result depends on it
         self._pause = Pause()
-        self._lock = threading.Lock()
         self._dialects: dict[tuple[str, str], Dialect] = {}
         self._contexts: dict[str, Context] = {}
         self._answered: set[tuple[Any, ...]] = set()
-        self._found: dict[tuple[str, ...], Any] = {}
-        self._told: set[str] = set()
-
-    # What whoever asks has found out about the endpoint, to go by from then on.
-
-    def found(self, *of: str) -> Any:
-        """What was proven of this; None: nothing yet."""
-        return self._found.get(of)
-
-    def prove(self, *of: str, value: Any, note: str = "") -> None:
-        """Keep what an answer has proven, and tell `note` once. What was proven before stays: nothing proves it wrong."""
-        with self._lock:
-            known = of in self._found
-            self._found.setdefault(of, value)
-        if note and not known:
-            self.tell(note)
-
-    def tell(self, note: str) -> None:
-        """A line for whoever watches, once."""
-        with self._lock:
-            new = note not in self._told
-            self._told.add(note)
-        if new:
-            log.warning("%s", note)
-
-    def _note(self, note: str) -> None:
-        """A line for the log, once."""
-        if note not in self._told and len(self._told) < _MOST_NOTES:
-            with self._lock:
-                self._told.add(note)
-            log.info("%s", note)
 
     # Asking.
 
@@ -102,16 +71,18 @@ class Endpoint:
         Raises `FaultError`, as `blame` says, where none was to be had in ``settings.attempts`` tries or in the `allowance`, and
         `RejectedError` where none will be.
         """
-        limit = settings.max_tokens if max_tokens is None else max_tokens
+        asked = settings.max_tokens if max_tokens is None else max_tokens
         allowance = allowance or Allowance()
-        known = (settings.api, settings.model)
+        context, known = self._context(settings), (settings.api, settings.model)
+        limit = asked if context.most is None else min(asked, context.most)
         dialect = before = self._dialects.get(known, Dialect())
         notes: list[str] = []
-        tried, rooms = {dialect}, 0
+        tried, rooms, shorter = {dialect}, 0, 0
         while True:
             sent = dialect.request(settings, messages, fields, limit)
+            body = json.dumps(sent).encode("utf-8")
             try:
-                completion = self._retried(settings, sent, blame, allowance)
+                completion = self._retried(settings, body, blame, allowance)
             except RejectedError as error:
                 change = adapted(dialect, settings, sent, error.problem)
                 if change is not None and change.dialect not in tried:
@@ -119,22 +90,29 @@ class Endpoint:
                     tried.add(dialect)
                     notes.append(f"{change.note} ({error})")
                     continue
-                room = self._context(settings).room(error.problem, sent, limit, lambda: self._listed(settings))
-                if room is None:
+                room = context.room(error.problem, len(body), limit, lambda: self._listed(settings))
+                if room is None or (error.nature == Nature.REPLY_LIMIT and shorter == _MOST_SHORTER):
                     raise
                 if room < 1 or rooms == 2:
                     raise error.of(Nature.OVERFLOW) from None
-                limit, rooms = room, rooms + 1
+                limit = room
+                if error.nature == Nature.REPLY_LIMIT:
+                    shorter += 1
+                else:
+                    rooms += 1
                 continue
             break
         if dialect != before:
             self._learned(known, before, dialect)
             for note in notes:
                 self.tell(f"{settings.model} at {self.base_url}: {note}")
+        if shorter and not rooms:
+            context.most = limit
+            self.tell(f"{settings.model} at {self.base_url}: no reply longer than {limit} tokens is asked for, as it says")
         self._answered.add(_shape(settings, fields))
-        self._context(settings).answered(sent, completion)
-        full = completion.full or (completion.cut and self._context(settings).is_full(completion))
-        return completion._replace(limit=limit, full=full)
+        context.answered(len(body), completion)
+        full = completion.full or (completion.cut and context.is_full(completion))
+        return completion._replace(limit=limit if rooms else asked, full=full)
 
     def answers(self, settings: EndpointSettings, fields: Mapping[str, Any], blame: Blame) -> bool:
         """Whether requests with these fields are answered at all: what was refused was then refused for itself alone.
@@ -150,13 +128,12 @@ class Endpoint:
 
     def _learned(self, known: tuple[str, str], before: Dialect, after: Dialect) -> None:
         """Keep what an answered request has shown, and nothing that it has not."""
-        changes = {name: value for name, value in vars(after).items() if vars(before)[name] != value}
         with self._lock:
-            self._dialects[known] = Dialect(**{**vars(self._dialects.get(known, Dialect())), **changes})
+            self._dialects[known] = self._dialects.get(known, Dialect()).joined(before, after)
 
     def _context(self, settings: EndpointSettings) -> Context:
-        with self._lock:
-            return self._contexts.setdefault(settings.model, Context(settings.model))
+        found = self._contexts.get(settings.model)
+        return self._contexts.setdefault(settings.model, Context(settings.model)) if found is None else found
 
     def _listed(self, settings: EndpointSettings) -> Any:
         """The endpoint's list of models, which may tell their contexts; None where there is none."""
@@ -166,10 +143,10 @@ class Endpoint:
         except (TransportError, CertificateError, ValueError, RecursionError):
             return None
 
-    def _retried(self, settings: EndpointSettings, sent: Mapping[str, Any], blame: Blame, allowance: Allowance) -> Completion:
-        body = json.dumps(sent).encode("utf-8")
+    def _retried(self, settings: EndpointSettings, body: bytes, blame: Blame, allowance: Allowance) -> Completion:
         for attempt in range(1, settings.attempts + 1):
-            self._pause.hold()
+            if self._pause.is_on:
+                self._pause.hold(self._jitter.random())
             try:
                 return self._once(settings, body, blame, allowance)
             except PassingError as error:
@@ -177,23 +154,23 @@ class Endpoint:
                     more = f"it wants a pause of {error.wait:.0f} s, more than longest_wait={settings.longest_wait:g}"
                     raise FaultError(error.fault, f"{settings.model} at {self.base_url}: {error.detail}; {more}") from None
                 wait = min(settings.backoff * 2.0 ** (attempt - 1), _LONGEST_BACKOFF) * self._jitter.uniform(0.5, 1.0)
-                wait = max(wait, error.wait)
+                wait = max(wait, error.wait + self._jitter.random() * moment(error.wait))
                 if attempt == settings.attempts or wait >= allowance.seconds:
-                    self._give_up(settings, sent, error, attempt)
+                    self._give_up(settings, len(body), error, attempt)
                 if error.wait >= 5.0:
                     self.tell(
                         f"{settings.model} at {self.base_url} asks for a pause of {error.wait:.0f} s ({error.detail}): the run "
                         "waits as told (longest_wait bounds it)"
                     )
-                self._note(f"{settings.model} at {self.base_url}: tried again after {error.detail}")
+                self.note(f"{settings.model} at {self.base_url}: tried again after {error.detail}")
                 self.counters.add(retries=1)
                 self._pause.until(error.wait)
                 allowance.seconds -= wait
                 time.sleep(wait)
         raise AssertionError
 
-    def _give_up(self, settings: EndpointSettings, sent: Mapping[str, Any], error: PassingError, attempt: int) -> NoReturn:
-        if error.problem is not None and self._context(settings).is_beyond(sent, lambda: self._listed(settings)):
+    def _give_up(self, settings: EndpointSettings, size: int, error: PassingError, attempt: int) -> NoReturn:
+        if error.problem is not None and self._context(settings).is_beyond(size, lambda: self._listed(settings)):
             raise RejectedError(error.problem, error.detail, Nature.OVERFLOW) from None
         tries = f" in {attempt} tries" if attempt > 1 else ""
         tries += "" if attempt == settings.attempts else ", with no time left for another"
@@ -229,12 +206,18 @@ class Endpoint:
                 return found
         else:
             found = problem_of(answer.status, answer.body)
-        problem = found._replace(wait=retry_after(answer.headers, found)) if found.may_ask_to_wait else found
-        self._fail(problem, scrubbed(problem.said, key), blame, hidden=answer.status == 200)
+        shown = scrubbed(found.said, key)
+        if found.unread is not None:
+            self.note(
+                f"{settings.model} at {self.base_url}: what the model wrote is its turn, as the server quotes it ({shown})"
+            )
+            return as_written(found.unread)
+        wait = told_by({name.lower(): value for name, value in answer.headers.items()}) or found.wait
+        self._fail(found._replace(wait=wait), shown, blame, hidden=answer.status == 200)
 
     def _fail(self, problem: Problem, shown: str, blame: Blame, *, hidden: bool) -> NoReturn:
         """Raises what the problem is to whoever asked; `hidden`: it came in an answer with status 200."""
-        if problem.status in (429, 503):
+        if problem.status in (429, 498, 503, 529):
             self.counters.add(pushbacks=1)
         if problem.status == 200:  # a reply that was stopped for its content: another sample may pass
             raise PassingError(blame.refused, shown)

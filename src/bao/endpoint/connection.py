@@ -9,8 +9,6 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -22,13 +20,16 @@ IDLE_SECONDS = 30.0
 _request = threading.local()
 
 
-@contextmanager
-def deadline(at: float) -> Iterator[None]:
+class deadline:  # noqa: N801
     """Within: every wait of this thread's connections ends at `at`, by `time.monotonic`, with a `TimeoutError`."""
-    _request.deadline = at
-    try:
-        yield
-    finally:
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+
+    def __enter__(self) -> None:
+        _request.deadline = self._at
+
+    def __exit__(self, *_: object) -> None:
         del _request.deadline
 
 

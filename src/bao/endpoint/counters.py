@@ -56,7 +56,8 @@ class Counters:
     def add(self, seconds: float = 0.0, **counts: int) -> None:
         """Add to the fields of `Usage` by name."""
         with self._lock:
-            self._counts.update(counts)
+            for name, count in counts.items():
+                self._counts[name] += count
             self._seconds += seconds
 
     def fault(self, fault: Fault) -> None:

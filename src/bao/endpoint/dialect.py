@@ -16,27 +16,41 @@ from bao.endpoint.settings import EndpointSettings
 
 Message = Mapping[str, Any]
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens")
+DISPENSABLE = {
+    "temperature": "the endpoint's own holds",
+    "top_p": "the endpoint's own holds",
+    "seed": "episodes cannot be drawn again",
+    "stream_options": "streams come without token counts",
+}
+"""Fields that are left out where they are refused, and what follows."""
 
 
 @dataclass(frozen=True)
 class Dialect:
     limit: str = "max_tokens"
     """The name of the token limit."""
-    temperature: bool = True
-    """Whether a temperature is sent."""
+    without: frozenset[str] = frozenset()
+    """Fields of `DISPENSABLE` that are not sent."""
     system: bool = True
-    """Whether system messages are; else their text begins the first user message."""
+    """Whether system messages are sent; else their text begins the first user message."""
     stream: bool = False
-    stream_usage: bool = True
-    """Whether a stream is asked to count its tokens."""
+
+    def joined(self, before: "Dialect", after: "Dialect") -> "Dialect":
+        """With what made `after` of `before`: what several requests have learned at once adds up."""
+        changes = {name: value for name, value in vars(after).items() if vars(before)[name] != value}
+        if "without" in changes:
+            changes["without"] |= self.without
+        return replace(self, **changes)
 
     def request(
         self, settings: EndpointSettings, messages: Sequence[Message], fields: Mapping[str, Any], most: int
     ) -> dict[str, Any]:
         """A request for the next message, of at most `most` tokens. The fields of ``settings.body`` take precedence."""
-        body: dict[str, Any] = {"model": settings.model, "messages": messages if self.system else merged(messages)}
-        if self.temperature:
-            body["temperature"] = settings.temperature
+        body: dict[str, Any] = {
+            "model": settings.model,
+            "messages": messages if self.system else merged(messages),
+            "temperature": settings.temperature,
+        }
         if not any(name in settings.body for name in _LIMITS):
             body["max_output_tokens" if settings.api == "responses" else self.limit] = most
         if settings.seed is not None:
@@ -44,8 +58,10 @@ class Dialect:
         body |= fields
         if self.stream or settings.stream:
             body["stream"] = True
-            if self.stream_usage and settings.api == "chat":
+            if settings.api == "chat":
                 body["stream_options"] = {"include_usage": True}
+        for name in self.without:
+            body.pop(name, None)
         body |= settings.body
         return as_responses(body) if settings.api == "responses" else body
 
@@ -61,10 +77,13 @@ _UNKNOWN = re.compile(
     r"does not accept|not accept|use '?max_|instead|no such|cannot|only|not available|not compatible|incompatible|not valid|"
     r"invalid"
 )
-_SURELY_UNKNOWN = re.compile(r"unsupported|not support|unknown|unrecogni[sz]ed|not permitted|deprecated|use '?max_|instead")
+_SURELY_UNKNOWN = re.compile(
+    r"unsupported|not support|unknown|unrecogni[sz]ed|not permitted|deprecated|use '?max_|use .{0,40}instead"
+)
 _RANGE = re.compile(
     r"between|range|(?:less|greater|larger|more) than|strictly|minimum|maximum|positive|<=|>=|\bmust be (?:in|at)\b"
 )
+_NOT_TAKEN = re.compile(r"unsupported|not support|unknown|unrecogni[sz]ed|not permitted|not allowed|deprecated|cannot both")
 _WANTS_STREAM = re.compile(
     r"only supports? stream|stream(?:ing)? mode|(?:enable|requires?|set|use|must).{0,30}\bstream|"
     r"stream\w*.{0,30}(?:required|must|only|to true|mandatory)|non[- ]?stream\w*.{0,40}(?:not|unsupported|disabled)"
@@ -82,15 +101,16 @@ def adapted(dialect: Dialect, settings: EndpointSettings, sent: Mapping[str, Any
     if limit in sent and limit not in settings.body and re.search(rf"\b{limit}\b", low) and of_name.search(low):
         other = "max_tokens" if limit == "max_completion_tokens" else "max_completion_tokens"
         return Change(replace(dialect, limit=other), f"it takes no {limit}: the token limit is sent as {other}")
-    if "temperature" in sent and "temperature" not in settings.body and "temperature" in low:
-        explicit = "temperature" in settings.model_fields_set
-        if not (explicit and _RANGE.search(low) and not _UNKNOWN.search(low)):
-            note = f"it takes no temperature={settings.temperature:g}: none is sent, and the endpoint's own holds"
-            return Change(replace(dialect, temperature=False), note)
+    for name, follows in DISPENSABLE.items():
+        if name in sent and name not in settings.body and re.search(rf"\b{name}\b", low):
+            given = name in ("top_p", "seed") or name in settings.model_fields_set
+            if given and _RANGE.search(low) and not _NOT_TAKEN.search(low):
+                continue  # what the user gave and is out of range is the user's to change
+            value = "" if name == "stream_options" else f"={sent[name]}"
+            note = f"it takes no {name}{value}: none is sent, and {follows}"
+            return Change(replace(dialect, without=dialect.without | {name}), note)
     if "stream" not in sent and settings.stream is None and _WANTS_STREAM.search(low):
         return Change(replace(dialect, stream=True), "it answers in streams only: they are asked for")
-    if "stream_options" in sent and "stream_options" in low:
-        return Change(replace(dialect, stream_usage=False), "it takes no stream_options: streams come without token counts")
     return None
 
 

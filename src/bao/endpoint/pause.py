@@ -1,12 +1,7 @@
-"""Pauses that an endpoint asks for: read from its headers and words, and kept by all threads at once."""
+"""A pause that an endpoint asks for, kept by all threads at once."""
 
-import re
 import threading
 import time
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-
-from bao.endpoint.problem import Problem, seconds_in, told_pause
 
 
 class Pause:
@@ -22,23 +17,18 @@ class Pause:
             with self._lock:
                 self._end = max(self._end, time.monotonic() + seconds)
 
-    def hold(self) -> None:
-        """Wait for its end."""
+    @property
+    def is_on(self) -> bool:
+        return self._end > time.monotonic()
+
+    def hold(self, share: float) -> None:
+        """Wait for its end, and `share` (0 to 1) of a moment more, so that not all threads come back in the same instant."""
+        begun = time.monotonic()
         while (left := self._end - time.monotonic()) > 0:
             time.sleep(min(left, 1.0))
+        time.sleep(share * moment(time.monotonic() - begun))
 
 
-def retry_after(headers: Mapping[str, str], problem: Problem) -> float:
-    """Seconds that the server asks to wait; 0 where it does not say."""
-    found = _seconds(headers.get("retry-after-ms", "")) / 1000 or _seconds(headers.get("retry-after", ""))
-    return found or told_pause(problem.said)
-
-
-def _seconds(value: str) -> float:
-    value = value.strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return seconds_in(value) if re.fullmatch(r"(?:[\d.]+\s*[a-z]+\s*)+", value) else 0.0
+def moment(seconds: float) -> float:
+    """Seconds over which those who waited so long are spread."""
+    return min(0.05 * seconds, 2.0)

@@ -5,11 +5,12 @@ an answer with status 200. So an error is read whole here, and its nature is jud
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bao.endpoint.nature import Nature, nature_of, status_by_words
+from bao.endpoint.span import told_in, told_pause
+from bao.endpoint.unread import Unread, unread_in
 
 _MOST_READ = 4000
 """Characters of an error that are read."""
@@ -24,14 +25,12 @@ class Problem(NamedTuple):
     """Its code, type and further machine-readable names."""
     wait: float = 0.0
     """Seconds that it asks to wait; 0: it does not say."""
+    unread: Unread | None = None
+    """What the model wrote, where the server failed at reading that."""
 
     @property
     def nature(self) -> Nature:
         return nature_of(self.status, self.text, self.marks, waits=self.wait > 0)
-
-    @property
-    def may_ask_to_wait(self) -> bool:
-        return self.status in (408, 425, 429) or self.status >= 500
 
     @property
     def text(self) -> str:
@@ -40,13 +39,17 @@ class Problem(NamedTuple):
 
 def problem_of(status: int, body: bytes) -> Problem:
     """The problem that an answer with an error's status tells of."""
-    text = body[:50_000].decode("utf-8", "replace")
+    text = body[:200_000].decode("utf-8", "replace")
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        return Problem(status, _line(text))
+        values = text
     said, marks = _told(values)
-    return Problem(status, said or _line(text), marks)
+    return _problem(status, said or _line(text), marks, values)
+
+
+def _problem(status: int, said: str, marks: str, values: Any) -> Problem:
+    return Problem(status, said, marks, told_in(values) or told_pause(said), unread_in(values))
 
 
 def hidden_problem(values: Any) -> Problem | None:
@@ -63,11 +66,13 @@ def hidden_problem(values: Any) -> Problem | None:
         names = ("message", "detail", "msg", "error_message", "error_msg")
         if values.get("object") == "error" or any(isinstance(values.get(name), str) and values[name] for name in names):
             error = values
+    if not error and not values.get("choices") and (blocked := _blocked(values)):
+        return Problem(400, f"the prompt was blocked: {blocked}", "content_filter")
     if not error:
         return None
     said, marks = _told({"error": error})
     said = said or _line(json.dumps(error, default=str))
-    return Problem(_status(error, f"{said} {marks}"), said, marks)
+    return _problem(_status(error, f"{said} {marks}"), said, marks, values)
 
 
 def _told(values: Any) -> tuple[str, str]:
@@ -87,8 +92,8 @@ def _told(values: Any) -> tuple[str, str]:
                 words.append(part[name] if isinstance(part[name], str) else json.dumps(part[name], default=str))
         marks += [str(part[name]) for name in ("code", "type", "status", "param") if isinstance(part.get(name), str | int)]
     metadata = error.get("metadata")
-    if isinstance(metadata, Mapping) and isinstance(metadata.get("raw"), str):
-        words.append(metadata["raw"])
+    if isinstance(metadata, Mapping) and metadata.get("raw"):
+        words.append(metadata["raw"] if isinstance(metadata["raw"], str) else json.dumps(metadata["raw"], default=str))
     inner = error.get("innererror")
     if isinstance(inner, Mapping):
         marks.append(str(inner.get("code", "")))
@@ -97,6 +102,14 @@ def _told(values: Any) -> tuple[str, str]:
 
 def _line(text: str) -> str:
     return " ".join(text[:_MOST_READ].split())
+
+
+def _blocked(values: Mapping[str, Any]) -> str:
+    """Why Gemini gives no candidate; empty where it does not say."""
+    feedback = values.get("promptFeedback") or values.get("prompt_feedback")
+    if not isinstance(feedback, Mapping):
+        return ""
+    return str(feedback.get("blockReason") or feedback.get("block_reason") or "")
 
 
 # Under status 200, the status is the error's own.
@@ -117,22 +130,3 @@ def _codes(error: Any) -> Iterator[int]:
             value = error.get(name)
             if isinstance(value, int) or (isinstance(value, str) and value.isdigit() and len(value) < 9):
                 yield int(value)
-
-
-# Pauses.
-
-_SPAN = r"(?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|hours?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])\s*)+"
-_AGAIN = re.compile(rf"(?:try again|retry|wait|available|resets?)\b[^0-9]{{0,30}}({_SPAN})", re.IGNORECASE)
-_PIECE = re.compile(r"(\d+(?:\.\d+)?)\s*(milli|ms|h|m|s)", re.IGNORECASE)
-_UNITS = {"milli": 0.001, "ms": 0.001, "h": 3600.0, "m": 60.0, "s": 1.0}
-
-
-def told_pause(text: str) -> float:
-    """Seconds to wait as words tell it (``try again in 1m30s``); 0 where they tell none."""
-    found = _AGAIN.search(text)
-    return 0.0 if found is None else seconds_in(found[1])
-
-
-def seconds_in(text: str) -> float:
-    """Seconds in ``1m30s``, ``250ms``, ``38.2 seconds``; 0 where it is no span of time."""
-    return sum(float(number) * _UNITS[unit.lower()] for number, unit in _PIECE.findall(text))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bao.endpoint.problem import Problem, hidden_problem
 from bao.endpoint.responses import as_chat
 from bao.endpoint.stream import gathered, is_stream
+from bao.endpoint.unread import Unread
 
 _SHOWN = 200
 
@@ -38,15 +39,10 @@ class NoCompletionError(Exception):
 
 def read_reply(body: bytes, kind: str = "") -> Completion | Problem:
     """The first choice of the answer in `body`, whose Content-Type is `kind`. Raises `NoCompletionError` where it is none."""
-    text = body.decode("utf-8", "replace")
     try:
-        values = gathered(text) if is_stream(text, kind) else json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise NoCompletionError(_no_completion(text, kind)) from None
-    values = as_chat(values)
-    if problem := hidden_problem(values):
-        return problem
-    try:
+        values = as_chat(_values(body, kind))
+        if problem := hidden_problem(values):
+            return problem
         choice = values["choices"][0]
         if problem := _failed(choice, values):
             return problem
@@ -57,14 +53,35 @@ def read_reply(body: bytes, kind: str = "") -> Completion | Problem:
         if not isinstance(content, str | None):
             raise TypeError
         read, wrote = _counted(values.get("usage"))
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        raise NoCompletionError(_no_completion(text, kind)) from None
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        raise NoCompletionError(_no_completion(body, kind)) from None
     reason = _reason(choice)
+    if not reason and not says(message):
+        raise NoCompletionError("the answer was an empty message without a finish reason")
     return Completion(content or "", _CUT.search(reason) is not None, message, read, wrote, full=bool(_FULL.search(reason)))
 
 
-def _no_completion(text: str, kind: str) -> str:
-    shown = " ".join(text[:4000].split())[:_SHOWN]
+def says(message: Mapping[str, Any]) -> bool:
+    """Whether a message holds anything at all."""
+    return any(value for name, value in message.items() if name != "role")
+
+
+def _values(body: bytes, kind: str) -> Any:
+    if not is_stream(body[:16].decode("utf-8-sig", "replace"), kind):
+        return json.loads(body)
+    try:
+        return json.loads(body)  # in one piece, under a stream's name
+    except ValueError:
+        return gathered(body.decode("utf-8-sig", "replace"))
+
+
+def as_written(unread: Unread) -> Completion:
+    """What a model wrote and its server could not read, as its message."""
+    return Completion(unread.text, unread.cut, {"role": "assistant", "content": unread.text}, None, None)
+
+
+def _no_completion(body: bytes, kind: str) -> str:
+    shown = " ".join(body[:4000].decode("utf-8", "replace").split())[:_SHOWN]
     kind = kind.partition(";")[0].strip()
     of = f" but {kind}" if kind and kind != "application/json" else ""
     return f"the answer was no chat completion{of}: {shown or 'it was empty'}"
@@ -121,7 +138,9 @@ def _counted(usage: Any) -> tuple[int | None, int | None]:
     beside it, which the sum in ``total_tokens`` tells."""
     if not isinstance(usage, Mapping):
         return None, None
-    read, wrote, whole = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    read = _count(usage.get("prompt_tokens", usage.get("input_tokens")))
+    wrote = _count(usage.get("completion_tokens", usage.get("output_tokens")))
+    whole = _count(usage.get("total_tokens"))
     details = usage.get("completion_tokens_details")
     reasoned = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
     if read is not None and wrote is not None and reasoned and whole == read + wrote + reasoned:

@@ -35,6 +35,7 @@ _REPLY_BOUND = (
     rf"between \d+ and {_NUMBER}",
     rf"maximum[^0-9]{{0,40}}{_NUMBER}",
 )
+_TOO_SHORT = re.compile(r"below (?:the )?minimum|too (?:small|low|short)|must be (?:at least|>=|greater|larger)|a value >=")
 
 
 class Size(NamedTuple):
@@ -58,6 +59,11 @@ def told_size(text: str, most: int) -> Size:
 def told_reply_limit(text: str, most: int) -> int | None:
     """The longest reply that the model may write, as a refusal of `most` tells it; None where it does not."""
     return _first(_REPLY_BOUND, text.lower(), lambda found: 0 < found < most)
+
+
+def is_too_short(text: str) -> bool:
+    """Whether a refusal wants a longer reply to be asked for."""
+    return _TOO_SHORT.search(text.lower()) is not None
 
 
 def _first(patterns: tuple[str, ...], text: str, fits: Any = lambda found: True) -> int | None:

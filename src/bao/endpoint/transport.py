@@ -31,7 +31,7 @@ _PIECE = 65_536
 class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """By name, in any case."""
     body: bytes
 
 
@@ -97,14 +97,17 @@ class HTTPClient:
                 except BaseException:
                     response.close()
                     raise
-                return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+                return Answer(response.status, response.headers, content)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             raise self._translated(error, end, seconds) from error
 
     def _read(self, response: BaseHTTPResponse) -> bytes:
         announced = response.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > self._most:
-            raise OversizeError(f"an answer of {announced} bytes, more than {self._most}")
+        if announced.isdigit():
+            if int(announced) > self._most:
+                raise OversizeError(f"an answer of {announced} bytes, more than {self._most}")
+            if "content-encoding" not in response.headers:
+                return response.read()  # no longer than it says
         pieces, size = [], 0
         while piece := response.read(_PIECE, decode_content=True):
             pieces.append(piece)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bao.errors import ConfigError
-from bao.evaluation.results import EvaluationResult, Source, find_results, find_sides, source_names
+from bao.evaluation.results import EvaluationResult, Source, find_each, find_results, source_names
+from bao.evaluation.rules import best_rules
 from bao.evaluation.transfer import Counterpart, Execution, play_again
 from bao.measures.clusters import TaskRecord, same_task
 from bao.measures.comparison import Comparison, compare
@@ -68,7 +69,9 @@ def compare_evaluations(
     Raises `ConfigError` on fewer than two where there is no other user or judge, and on others without a folder.
     """
     others, out, execution = again
-    sides = find_sides(sources)
+    each_one = find_each(sources)
+    rules = best_rules(each_one, measures or ())
+    sides = [each.side(rules.get(each.label)) for each in each_one]
     if len(sides) < 2 and not others:
         named = ", ".join(source_names(sources)) or "nothing"
         raise ConfigError(f"a comparison needs two evaluations, and {named} holds {len(sides)}: name another folder too")

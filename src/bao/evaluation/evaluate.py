@@ -16,9 +16,11 @@ from bao.evaluation.players import Folders, Player, check_told, open_player
 from bao.evaluation.results import EPISODES, SUMMARY, EvaluationResult, write_summary
 from bao.evaluation.settings import RUNNING, EvaluationJob
 from bao.evaluation.tasks import records_of, write_records
+from bao.gym import Gym
 from bao.gyms.registry import gym_class
 from bao.gyms.section import GymSection, make_gym
-from bao.measures import summarize
+from bao.measure import Own, stated
+from bao.measures import MEASURES, summarize
 from bao.policy import PolicyKind, PolicyRef
 from bao.progress import Progress
 from bao.rollout.plan import tasks_digest
@@ -39,6 +41,7 @@ def evaluate(policy: Any, job: EvaluationJob, folders: Folders, progress: Progre
     """
     ref = PolicyRef.parse(policy)
     check_told(list(folders), job.budget)
+    own_measures(gym_class(job.gym.name))
     player = open_player(ref, job)
     player.check(list(folders), progress)
     check_playable(make_gym(job.gym), job.tasks)
@@ -111,6 +114,11 @@ def _is_finished(out: Path, job: EvaluationJob) -> bool:
     return True
 
 
+def own_measures(gym: type[Gym]) -> Own:
+    """What the gym measures beside what is measured in every gym. Raises `ConfigError` on what it may not state."""
+    return stated(gym.measures(), gym.name, MEASURES)
+
+
 def is_bound(policy: PolicyRef, job: EvaluationJob) -> bool:
     """Whether it is a scripted policy that knows the task (`bao.gym.Gym.bounds`)."""
     return policy.kind == PolicyKind.SCRIPTED and policy.name in gym_class(job.gym.name).bounds()
@@ -128,6 +136,7 @@ def _summarize(out: Path, policy: PolicyRef, job: EvaluationJob, progress: Progr
         resamples=job.settings.resamples,
         setting=setting_of(job.gym),
         records=records,
+        own=own_measures(gym_class(job.gym.name)),
     )
     if is_bound(policy, job):
         summary["bound"] = True

@@ -8,6 +8,9 @@ from typing import Any
 
 from bao.errors import ConfigError, suggest
 from bao.evaluation.results import EvaluationResult
+from bao.evaluation.rules import best_rules
+from bao.evaluation.users import candidates_by_user
+from bao.measures.named import parts
 from bao.pareto import Candidate, Frontier, frontier
 from bao.pareto.objective import DEFAULT
 from bao.pareto.worth import Points, Worth, told_prices, worth
@@ -26,9 +29,16 @@ def draw_frontier(
     seed: int = 0,
     resamples: int = 1000,
 ) -> Frontier:
-    """The frontier of evaluated policies; `unions` as for `bao.pareto.frontier`, `bounds` as for `chosen_bounds`."""
+    """The frontier of evaluated policies; `unions` as for `bao.pareto.frontier`, `bounds` as for `chosen_bounds`.
+
+    Where the objectives name users, a policy is one point (`bao.evaluation.users`).
+    """
     among = chosen_bounds(results, bounds)
-    candidates = [each.candidate(objectives, bound=each.label in among) for each in results]
+    if any(parts(name).user for name in objectives):
+        candidates = candidates_by_user(results, objectives, among)
+        return frontier(candidates, objectives, unions=unions, seed=seed, resamples=resamples)
+    rules = best_rules(results, objectives)
+    candidates = [each.candidate(objectives, bound=each.label in among, rules=rules.get(each.label)) for each in results]
     return frontier(candidates, objectives, unions=unions, seed=seed, resamples=resamples)
 
 

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Union, overload
 from bao.errors import DataError
 from bao.evaluation.settings import EvaluationSection
 from bao.evaluation.tasks import read_records
+from bao.measure import Own
 from bao.measures import MEASURES, PASS_AT_U, summarize
 from bao.measures.catalogue import BEHAVIORS, PASS_HAT
 from bao.measures.clusters import Records
 from bao.measures.comparison import Side
-from bao.measures.cost import Prices
+from bao.measures.cost import Price, Prices
 from bao.measures.diversity import Encode
 from bao.measures.frame import data_frame
+from bao.measures.named import BestRules
+from bao.measures.summary import own_of
 from bao.pareto import Candidate
 from bao.policies.scripted import ORACLE, fixed_behaviours
 from bao.policy import PolicyKind
@@ -111,8 +114,9 @@ class EvaluationResult:
         """A row for each measure that has a figure: its mean and its 95 % interval."""
         nested = {f"pass_at_u_{k}": self.summary.get("pass_at_u", {}).get(str(k)) for k in PASS_AT_U}
         nested |= {f"pass_hat_{k}": self.summary.get("pass_hat", {}).get(str(k)) for k in PASS_HAT}
+        nested |= {name: value for name, value in self.summary.get("own", {}).items() if value}
         nested |= {name: self.summary.get("behaviors", {}).get(str(behavior)) for behavior, name in BEHAVIORS.items()}
-        found = {name: nested.get(name) or self.summary.get(name) for name in MEASURES}
+        found = {name: nested.get(name) or self.summary.get(name) for name in (*MEASURES, *self.own)}
         return data_frame({"measure": name, **value} for name, value in found.items() if value)
 
     @cached_property
@@ -136,6 +140,11 @@ class EvaluationResult:
         return kind == PolicyKind.SCRIPTED and name in fixed_behaviours([name]) and not self.is_bound
 
     @cached_property
+    def own(self) -> Own:
+        """The measures that its gym states (`bao.gym.Gym.measures`), as it stated them when it was played."""
+        return own_of(self.summary)
+
+    @cached_property
     def records(self) -> Records:
         """What its tasks were and what they share; empty where that was not recorded."""
         return read_records(self.folder)
@@ -152,14 +161,17 @@ class EvaluationResult:
         """The name by which it has a price: its model's, or its policy's."""
         return str(self.settings.get("agent", {}).get("model") or self.series)
 
-    def side(self) -> Side:
-        """As a side of a comparison."""
+    def side(self, rules: BestRules | None = None) -> Side:
+        """As a side of a comparison; `rules` are what regrets are reckoned from (`bao.evaluation.rules`)."""
         episodes = list(self.episodes())
         horizon = {"horizon": max(episode.horizon for episode in episodes)} if episodes else {}
-        return Side(self.label, episodes, {**horizon, **self.setting}, self.records)
+        return Side(self.label, episodes, {**horizon, **self.setting}, self.records, self.own, rules)
 
-    def candidate(self, only: Collection[str] | None = None, *, bound: bool | None = None) -> Candidate:
-        """As a point of a frontier, or as a `bound` (`is_bound` where not given); of the measures named in `only` at least."""
+    def candidate(
+        self, only: Collection[str] | None = None, *, bound: bool | None = None, rules: BestRules | None = None
+    ) -> Candidate:
+        """As a point of a frontier, or as a `bound` (`is_bound` where not given); of the measures named in `only` at least.
+        `rules` as for `side`."""
         return Candidate.of(
             self.episodes(traces=False),
             label=self.label,
@@ -168,6 +180,8 @@ class EvaluationResult:
             records=self.records,
             setting=self.setting,
             bound=self.is_bound if bound is None else bound,
+            own=self.own,
+            rules=rules,
         )
 
 
@@ -181,16 +195,7 @@ def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode:
 
     What the one that is not given was given for before, stays.
     """
-    before, settings = result.summary, result.settings
-    summary = summarize(
-        result.episodes(),
-        prices=prices,
-        encode=encode,
-        setting=before.get("setting", {}),
-        records=result.records,
-        resamples=settings.get("evaluation", {}).get("resamples", EvaluationSection().resamples),
-        seed=int(settings.get("seed", 0)),
-    )
+    before, summary = result.summary, _summarized(result, result.episodes(), prices=prices, encode=encode)
     if prices is None:
         summary |= {name: before[name] for name in ("money", "prices") if name in before}
     if encode is None:
@@ -201,6 +206,30 @@ def remeasure(result: EvaluationResult, *, prices: Prices | None = None, encode:
         summary["checks"] = before["checks"]
     write_summary(result.folder, summary)
     return replace(result)
+
+
+def summarized_again(
+    result: EvaluationResult, episodes: Iterable[Trajectory], *, named: Collection[str], rules: BestRules | None
+) -> dict[str, Any]:
+    """The summary of some of an evaluation's `episodes`, as its own was made; `named` and `rules` as for `summarize`.
+
+    Money is reckoned with the prices of the summary that is there; embeddings are not made again.
+    """
+    prices = {model: Price(**price) for model, price in result.summary.get("prices", {}).items()}
+    return _summarized(result, episodes, prices=prices, named=named, rules=rules)
+
+
+def _summarized(result: EvaluationResult, episodes: Iterable[Trajectory], **more: Any) -> dict[str, Any]:
+    """Under the settings that its own summary was made under."""
+    return summarize(
+        episodes,
+        setting=result.summary.get("setting", {}),
+        records=result.records,
+        own=result.own,
+        resamples=result.settings.get("evaluation", {}).get("resamples", EvaluationSection().resamples),
+        seed=int(result.settings.get("seed", 0)),
+        **more,
+    )
 
 
 def load_result(folder: "str | os.PathLike[str]") -> EvaluationResult:
@@ -235,15 +264,15 @@ def find_results(sources: Iterable[Source]) -> list[EvaluationResult]:
     return list(found.values())
 
 
-def find_sides(sources: Iterable[Source]) -> list[Side]:
-    """The evaluations of all `sources`, as sides of a comparison: unlike in `find_results`, one label may occur again.
+def find_each(sources: Iterable[Source]) -> list[EvaluationResult]:
+    """The evaluations of all `sources`, for a comparison: unlike in `find_results`, one label may occur again.
 
     Where it does, the folder is put to it; a folder named twice counts once. Raises `DataError` on a folder without an
     evaluation.
     """
     found = list({each.folder.resolve(): each for source in sources for each in find_results([source])}.values())
     labels = Counter(each.label for each in found)
-    return [(replace(each, alias=f"{each.label} ({each.folder})") if labels[each.label] > 1 else each).side() for each in found]
+    return [replace(each, alias=f"{each.label} ({each.folder})") if labels[each.label] > 1 else each for each in found]
 
 
 def source_names(sources: Iterable[Source]) -> list[str]:

@@ -4,56 +4,11 @@ One list for summaries, comparisons, objectives, tables, the progress bar, figur
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
+from bao.measure import Direction as Direction
+from bao.measure import Measure as Measure
+from bao.measure import interval_text as interval_text
 from bao.measures.behaviors import Behavior
-
-
-class Direction(StrEnum):
-    """Which way a measure is better."""
-
-    MAX = "max"
-    MIN = "min"
-    NONE = "none"
-    """Descriptive: neither way is better by itself."""
-
-
-def interval_text(value: Mapping[str, float | None], digits: str = ".3f", between: str = " ") -> str:
-    """``0.794 [0.783, 0.807]``: mean, low and high of `value`, each in the format `digits`, a missing one as ``-``."""
-    mean, low, high = ("-" if value[end] is None else format(value[end], digits) for end in ("mean", "low", "high"))
-    return f"{mean}{between}[{low}, {high}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One measure of an episode."""
-
-    name: str
-    direction: Direction
-    about: str
-    rate: bool = False
-    """Lies in [0, 1]: its interval is `bao.measures.intervals.rate_interval`."""
-    label: str = ""
-    """What readers see; the name in plain words where not given."""
-    symbol: str = ""
-    """Its letter in formulas."""
-    unit: str = ""
-    """What an axis counts, where the label does not say."""
-    digits: int | None = 2
-    """After the decimal point; None: three significant ones."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "label", self.label or self.name.replace("_", " "))
-
-    def short(self, words: int) -> str:
-        """The label, or the symbol where the label has more than `words` words."""
-        return self.symbol if self.symbol and len(self.label.split()) > words else self.label
-
-    def text(self, value: Mapping[str, float], between: str = " ") -> str:
-        """A mean with its interval, as `interval_text` prints it."""
-        return interval_text(value, ".3g" if self.digits is None else f".{self.digits}f", between)
-
 
 PASS_AT_U = tuple(range(1, 10))
 """The k of Pass@U-k."""

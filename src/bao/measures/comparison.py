@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bao.errors import ConfigError, DataError, suggest
-from bao.measures.catalogue import MEASURES, PASS_AT_U, PASS_HAT, Direction
+from bao.errors import ConfigError, DataError
+from bao.measure import Direction, Measure, Own, merged
+from bao.measures.catalogue import MEASURES, PASS_AT_U, PASS_HAT
 from bao.measures.clusters import Numbers, Records, caveat, cluster_numbers, count_clusters, same_task
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.intervals import Floats, Interval, difference_interval
 from bao.measures.metrics import episode_measures, healthy, task_pass_hat
+from bao.measures.named import BestRules, find, restricted
 from bao.measures.permutation import LEVEL, holm, more_tasks, sign_flip_p
 from bao.measures.setting import other_settings
 from bao.trajectory import Trajectory
@@ -48,6 +50,10 @@ class Side:
     tasks: Records = field(default_factory=dict)
     """What the tasks were and what they share; a task that is not in it is taken for the other side's of the same id, and for
     independent."""
+    own: Own = field(default_factory=dict)
+    """The gym's own measures."""
+    rules: BestRules | None = None
+    """What regrets are reckoned from (`bao.measures.named`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ def compare(
 ) -> list[Comparison]:
     """Every pair of `runs`, the later against the earlier; `prices` gives ``money``, `encode` ``embedding_diversity``.
 
-    `measures` are names, or just ``all``; `HEADLINE` where not given.
+    `measures` are names (`bao.measures.named.find`), or just ``all``; `HEADLINE` and the gym's own where not given.
 
     The p-values of one measure are adjusted for the number of pairs (Holm). Raises `ConfigError` on an unknown measure, fewer
     than two runs or a repeated label, and `DataError` where a pair is of two gyms, shares no task or lacks a measure that was
@@ -118,13 +124,12 @@ def compare(
         raise ConfigError(f"the labels {labels} must differ: give each evaluation its own --name")
     if measures is not None and list(measures) == [EVERY]:
         measures = ()
-    for name in measures or ():
-        if name not in MEASURES:
-            raise ConfigError(f"--measure {name} is unknown: {suggest(name, MEASURES)}")
-    measured = [_Measured.of(run, prices, encode) for run in runs]
+    own = merged(run.own for run in runs)
+    known = {name: find(name, own, f"--measure {name}") for name in (*MEASURES, *own, *(measures or ()))}
+    measured = [_Measured.of(run, prices, encode, measures or ()) for run in runs]
     both = list(combinations(measured, 2))
-    pairs = [_pair(a, b, measures, seed, permutations, len(both)) for a, b in both]
-    return _adjusted(pairs)
+    pairs = [_pair(a, b, measures, _Test(seed, permutations, len(both), known)) for a, b in both]
+    return _adjusted(pairs, known)
 
 
 @dataclass(frozen=True)
@@ -137,9 +142,11 @@ class _Measured:
     rows: Mapping[str, list[int]]
     wanted: Sequence[str]
     """Measures that something was given for, whether they have figures or not."""
+    named: Collection[str]
+    """Measures that were asked for."""
 
     @classmethod
-    def of(cls, run: Side, prices: Prices | None, encode: Encode | None) -> "_Measured":
+    def of(cls, run: Side, prices: Prices | None, encode: Encode | None, named: Collection[str]) -> "_Measured":
         episodes = healthy(run.episodes)
         if not episodes:
             raise DataError(f"{run.label} has no healthy episode: repair what failed and evaluate it again")
@@ -147,7 +154,8 @@ class _Measured:
         for index, episode in enumerate(episodes):
             rows[episode.task_id].append(index)
         wanted = [name for name, given in (("money", prices), ("embedding_diversity", encode)) if given is not None]
-        return cls(run, episodes, episode_measures(episodes, prices=prices, encode=encode), rows, wanted)
+        columns = episode_measures(episodes, prices=prices, encode=encode, named=named, rules=run.rules)
+        return cls(run, episodes, columns, rows, wanted, named)
 
     def seeds(self, task: str) -> set[int]:
         return {self.episodes[i].seed for i in self.rows[task]}
@@ -163,12 +171,10 @@ class _Measured:
         success = self.columns["success"][[row for _, row in counted]]
         found |= task_pass_hat(success, [f"{task:09}" for task, _ in counted])
         found["best_score"] = np.array([self.columns["score"][list(rows)].max() for rows in chosen])
-        return found
+        return restricted(found, self.named, [self.episodes[rows[0]].level for rows in chosen])
 
 
-def _pair(
-    a: _Measured, b: _Measured, measures: Sequence[str] | None, seed: int, permutations: int, comparisons: int
-) -> Comparison:
+def _pair(a: _Measured, b: _Measured, measures: Sequence[str] | None, test: "_Test") -> Comparison:
     gyms, two = sorted({episode.gym for episode in (*a.episodes, *b.episodes)}), f"{a.run.label} and {b.run.label}"
     if len(gyms) > 1:
         raise DataError(f"{two} were played in different gyms ({', '.join(gyms)}): compare within one gym")
@@ -182,22 +188,23 @@ def _pair(
     rows = [(a.chosen(task, shared), b.chosen(task, shared)) for task, shared in zip(tasks, seeds, strict=True)]
     left, right = a.by_task([x for x, _ in rows]), b.by_task([y for _, y in rows])
     alike = all(len(x) == len(y) for x, y in rows)
-    common = [name for name in MEASURES if name in left and name in right and (name != "best_score" or alike)]
+    common = [name for name in test.known if name in left and name in right and (name != "best_score" or alike)]
     for name in measures or ():
         if name not in common:
             raise DataError(f"--measure {_why_absent(name, a, b)}: leave it out")
     figures = [{name: float(np.nanmean(column)) for name, column in side.items()} for side in (left, right)]
     chosen = headline(common, figures) if measures is None else list(measures) or common
-    test = _Test(numbers, seed, permutations, comparisons)
-    differences = [_difference(name, left[name], right[name], a.run, b.run, test) for name in chosen]
+    differences = [_difference(test.known[name], left[name], right[name], a.run, b.run, numbers, test) for name in chosen]
     known, clusters = tuple(each for each in differences if each is not None), count_clusters(numbers)
     warnings = _warnings(a, b, tasks, len(named) - len(tasks), clusters)
     return Comparison(a.run.label, b.run.label, len(tasks), clusters, sum(map(bool, seeds)), known, tuple(warnings))
 
 
 def headline(known: Collection[str], figures: Sequence[Mapping[str, float]]) -> list[str]:
-    """`HEADLINE` as far as it is `known`, its families by the smallest k that can be reached, by the means `figures` of
-    policies: Pass@U-k at the first k at which one of them solves anything, pass^k at the first k that tasks were played.
+    """`HEADLINE` as far as it is `known`, then what else is that no catalogue has: the gym's own measures.
+
+    Its families by the smallest k that can be reached, by the means `figures` of policies: Pass@U-k at the first k at which
+    one of them solves anything, pass^k at the first k that tasks were played.
     """
     found = []
     for name in HEADLINE:
@@ -209,17 +216,16 @@ def headline(known: Collection[str], figures: Sequence[Mapping[str, float]]) -> 
             found += [f"pass_hat_{k}" for k in PASS_HAT if f"pass_hat_{k}" in known][:1]
         elif name in known:
             found.append(name)
-    return found
+    return [*found, *(name for name in known if name not in MEASURES)]
 
 
 class _Test(NamedTuple):
     """How differences are tested."""
 
-    numbers: Numbers
-    """[tasks] of their clusters."""
     seed: int
     permutations: int
     comparisons: int
+    known: Mapping[str, Measure]
 
 
 def _mean(values: Floats) -> float:
@@ -227,38 +233,39 @@ def _mean(values: Floats) -> float:
     return float(present.mean()) if len(present) else math.nan
 
 
-def _difference(name: str, left: Floats, right: Floats, a: Side, b: Side, test: _Test) -> Difference | None:
+def _difference(
+    measure: Measure, left: Floats, right: Floats, a: Side, b: Side, numbers: Numbers, test: _Test
+) -> Difference | None:
     both = ~(np.isnan(left) | np.isnan(right))
     if not both.any():
         return None
     values = right[both] - left[both]
     # Two means of the same numbers may differ in their last bits.
     values[np.abs(values) < 1e-12 * np.maximum(np.abs(left[both]), 1)] = 0.0
-    own = test.numbers[both]
+    own = numbers[both]
     p = float(sign_flip_p(values[:, None], own, permutations=test.permutations, seed=test.seed)[0])
     means = (float(left[both].mean()), float(right[both].mean()))
-    interval = difference_interval(values, own, bounded=MEASURES[name].rate)
-    better = _better(name, float(values.mean()), p, a.label, b.label)
+    interval = difference_interval(values, own, bounded=measure.rate)
+    better = _better(measure, float(values.mean()), p, a.label, b.label)
     more = more_tasks(values, own, comparisons=test.comparisons)
-    return Difference(name, *means, interval, p, p, len(values), count_clusters(own), better, more)
+    return Difference(measure.name, *means, interval, p, p, len(values), count_clusters(own), better, more)
 
 
-def _better(name: str, difference: float, p: float, a: str, b: str) -> str | None:
-    direction = MEASURES[name].direction
-    if p >= LEVEL or difference == 0 or direction == Direction.NONE:
+def _better(measure: Measure, difference: float, p: float, a: str, b: str) -> str | None:
+    if p >= LEVEL or difference == 0 or measure.direction == Direction.NONE:
         return None
-    return b if (difference > 0) == (direction == Direction.MAX) else a
+    return b if (difference > 0) == (measure.direction == Direction.MAX) else a
 
 
-def _adjusted(pairs: Sequence[Comparison]) -> list[Comparison]:
+def _adjusted(pairs: Sequence[Comparison], known: Mapping[str, Measure]) -> list[Comparison]:
     adjusted: dict[tuple[int, str], float] = {}
-    for name in MEASURES:
+    for name in known:
         held = [(i, d.p) for i, pair in enumerate(pairs) for d in pair.differences if d.measure == name]
         for (i, _), p in zip(held, holm([p for _, p in held]), strict=True):
             adjusted[i, name] = p
 
     def anew(pair: Comparison, d: Difference, p: float) -> Difference:
-        better = _better(d.measure, d.difference.mean, p, pair.a, pair.b)
+        better = _better(known[d.measure], d.difference.mean, p, pair.a, pair.b)
         return replace(d, adjusted_p=p, better=better, more_tasks=_missing(d, p))
 
     differences = [tuple(anew(pair, d, adjusted[i, d.measure]) for d in pair.differences) for i, pair in enumerate(pairs)]

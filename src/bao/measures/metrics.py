@@ -6,9 +6,11 @@ Score where a task is played several times. It grows with the number of rollouts
 that an episode has no figure for leaves that episode out, and a task without any such episode; it is not 0.
 """
 
+import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -21,6 +23,7 @@ from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_HAT
 from bao.measures.cost import Prices, costs
 from bao.measures.diversity import Encode, diversity
 from bao.measures.intervals import Floats
+from bao.measures.named import BestRules, priced, restricted
 from bao.measures.outcomes import outcomes
 from bao.measures.redundancy import redundancy
 from bao.trajectory import Fault, StopReason, Trajectory
@@ -72,8 +75,11 @@ def episode_measures(
     prices: Prices | None = None,
     encode: Encode | None = None,
     only: Collection[str] | None = None,
+    named: Collection[str] = (),
+    rules: BestRules | None = None,
 ) -> dict[str, Floats]:
-    """Each episode's measures, [episodes] by name: all of `bao.measures.catalogue` but ``best_score`` and ``pass_hat_k``.
+    """Each episode's measures, [episodes] by name: all of `bao.measures.catalogue` but ``best_score`` and ``pass_hat_k``, those
+    of the gym's own, and worth and regret as far as `named` (`bao.measures.named`, which says what `rules` are).
 
     NaN where an episode has no figure; a measure that none has is left out. `prices` gives ``money``, `encode` the embeddings
     of ``embedding_diversity``. Where measures are named in `only`, others may be missing: of long transcripts those that read
@@ -86,8 +92,20 @@ def episode_measures(
     if wanted & set(BEHAVIORS.values()):
         shown = [behavior_rates(episode) for episode in trajectories]
         columns |= {BEHAVIORS[behavior]: [rates[behavior] for rates in shown] for behavior in Behavior}
-    arrays = {name: np.asarray(columns[name], dtype=np.float64) for name in MEASURES if name in columns}
+    further = own_columns(trajectories) | priced(trajectories, named, rules)
+    ordered = {name: columns[name] for name in MEASURES if name in columns} | further
+    arrays = {name: np.asarray(column, dtype=np.float64) for name, column in ordered.items()}
     return {name: array for name, array in arrays.items() if not np.isnan(array).all() or not len(array)}
+
+
+def own_columns(trajectories: Sequence[Trajectory]) -> dict[str, list[float]]:
+    """The gym's own measures of each episode, NaN where it has no figure. Raises `DataError` on the name of another measure."""
+    found: dict[str, list[float]] = {}
+    for name in dict.fromkeys(name for episode in trajectories for name in episode.measured or ()):
+        if name in MEASURES:
+            raise DataError(f"the gym {trajectories[0].gym!r} gives a figure of its own for {name!r}, a measure of every gym")
+        found[name] = [(episode.measured or {}).get(name, math.nan) for episode in trajectories]
+    return found
 
 
 def measure_tasks(
@@ -96,21 +114,25 @@ def measure_tasks(
     prices: Prices | None = None,
     encode: Encode | None = None,
     only: Collection[str] | None = None,
+    named: Collection[str] = (),
+    rules: BestRules | None = None,
 ) -> TaskMeasures:
     """Every measure, task by task; options as for `episode_measures`. Holds a few hundred episodes at a time.
 
     Raises `DataError` on episodes of several gyms, or where no episode is healthy.
     """
-    columns, source = _Columns(), iter(trajectories)
+    columns, source = _Columns(named), iter(trajectories)
     while some := list(islice(source, _AT_ONCE)):
-        columns.add(some, prices, encode, only)
+        columns.add(some, partial(episode_measures, prices=prices, encode=encode, only=only, named=named, rules=rules))
     return columns.by_task()
 
 
 class _Columns:
     """What the measures need of episodes that are seen once and not kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: Collection[str]) -> None:
+        self._named = named
+        self._levels: dict[str, int] = {}
         self._gyms: set[str] = set()
         self._policies: set[str] = set()
         self._weights: set[float | None] = set()
@@ -120,9 +142,7 @@ class _Columns:
         self._stops: list[StopReason] = []
         self._parts: list[dict[str, Floats]] = []
 
-    def add(
-        self, episodes: Sequence[Trajectory], prices: Prices | None, encode: Encode | None, only: Collection[str] | None
-    ) -> None:
+    def add(self, episodes: Sequence[Trajectory], measure: Callable[[Sequence[Trajectory]], dict[str, Floats]]) -> None:
         self._gyms.update(episode.gym for episode in episodes)
         self._policies.update(episode.policy for episode in episodes)
         self._faults.update(fault_counts(episodes))
@@ -131,9 +151,10 @@ class _Columns:
             return
         self._weights.update(episode.effort_weight for episode in counted)
         self._budgets.update(episode.budget for episode in counted)
+        self._levels |= {episode.task_id: episode.level for episode in counted}
         self._tasks += [episode.task_id for episode in counted]
         self._stops += [episode.stop for episode in counted]
-        self._parts.append(episode_measures(counted, prices=prices, encode=encode, only=only))
+        self._parts.append(measure(counted))
 
     def by_task(self) -> TaskMeasures:
         if len(self._gyms) > 1:
@@ -150,7 +171,8 @@ class _Columns:
         values |= task_pass_hat(columns["success"], self._tasks)
         reasons = [reason for reason in StopReason if reason in self._stops]
         _, shares = task_means([[stop == reason for reason in reasons] for stop in self._stops], self._tasks)
-        measured = {name: values[name] for name in MEASURES if name in values}
+        values = restricted(values, self._named, [self._levels[task] for task in ids])
+        measured = {name: values[name] for name in dict.fromkeys((*MEASURES, *values)) if name in values}
         stop = dict(zip(map(str, reasons), shares.T, strict=True))
         counted = (len(self._tasks), dict(self._faults), self._stops.count(StopReason.POLICY_ERROR))
         told = (frozenset(self._weights), frozenset(self._budgets))
@@ -159,7 +181,7 @@ class _Columns:
     def _joined(self) -> dict[str, Floats]:
         """[episodes] for each measure that some part has; a part that lacks it has NaN."""
         missing = [np.full(len(part["score"]), np.nan) for part in self._parts]
-        names = [name for name in MEASURES if any(name in part for part in self._parts)]
+        names = list(dict.fromkeys(name for part in self._parts for name in part))
         pairs = list(zip(self._parts, missing, strict=True))
         return {name: np.concatenate([part.get(name, instead) for part, instead in pairs]) for name in names}
 

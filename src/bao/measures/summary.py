@@ -1,18 +1,20 @@
 """The content of ``summary.json``: one policy's measures with their intervals."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from bao.errors import DataError
+from bao.measure import Measure, Own
 from bao.measures.bootstrap import bootstrap_intervals
-from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_AT_U, PASS_HAT, RATES
+from bao.measures.catalogue import BEHAVIORS, MEASURES, PASS_AT_U, PASS_HAT
 from bao.measures.clusters import Records, cluster_numbers, count_clusters
 from bao.measures.cost import Prices
 from bao.measures.diversity import Encode
 from bao.measures.metrics import measure_tasks
+from bao.measures.named import BestRules, find
 from bao.trajectory import Trajectory
 
 _ALWAYS = ("score", "best_score", "success", "user_effort", "user_involvement_rate", "turns", "tokens", "unparsable")
@@ -34,6 +36,9 @@ def summarize(
     encode: Encode | None = None,
     setting: Mapping[str, Any] | None = None,
     records: Records | None = None,
+    own: Own | None = None,
+    named: Collection[str] = (),
+    rules: BestRules | None = None,
 ) -> dict[str, Any]:
     """Every measure of one policy's episodes with its 95 % interval, by clusters of tasks, which `records` tell.
 
@@ -41,20 +46,23 @@ def summarize(
     is None unless all episodes share one; ``stop`` holds the reasons that occur; a measure without a figure is None.
     ``satisfaction`` is there only for users with a persona, ``repaired`` only for users that a model plays, ``budget``,
     ``within_budget`` and ``over_budget`` only where a budget was told, and ``pass_hat`` only where tasks were played more than
-    once.
+    once. ``own`` holds the gym's own measures, as `own` states them, and ``own_measures`` what it states; ``named`` those that
+    take more than a name (`bao.measures.named`, which says what `rules` are). These are there only where there are any.
     ``prices`` names the price table that ``money`` was reckoned with; `setting` says under what the episodes were played (gym
     version, horizon, convention, user) and is passed through. A few hundred episodes are held at a time.
 
     Raises `DataError` on episodes of several gyms or policies, or where no episode is healthy.
     """
-    measured = measure_tasks(trajectories, prices=prices, encode=encode)
+    own = own or {}
+    measured = measure_tasks(trajectories, prices=prices, encode=encode, named=named, rules=rules)
     policies, weights, budgets = sorted(measured.policies), measured.effort_weights, measured.budgets
     if len(policies) > 1:
         raise DataError(f"the episodes are of several policies ({', '.join(policies)}): summarize each policy's on their own")
-    names = list(measured.values)
+    names = [name for name in measured.values if name in MEASURES or name in own or name in named]
     numbers = cluster_numbers(measured.task_ids, records or {})
-    per_task = np.column_stack(list(measured.values.values()))
-    found = bootstrap_intervals(per_task, [name in RATES for name in names], numbers=numbers, resamples=resamples, seed=seed)
+    per_task = np.column_stack([measured.values[name] for name in names])
+    rates = [find(name, own).rate for name in names]
+    found = bootstrap_intervals(per_task, rates, numbers=numbers, resamples=resamples, seed=seed)
     values = {name: interval.to_json() for name, interval in zip(names, found, strict=True)}
     return {
         "gym": measured.gym,
@@ -76,6 +84,9 @@ def summarize(
         ),
         **{name: values[name] for name in (*_ALWAYS[3:], *_WHERE_THERE) if name in values},
         **{name: values.get(name) for name in _WHERE_KNOWN},
+        **({"own": {name: values.get(name) for name in own}} if own else {}),
+        **({"own_measures": {name: each.to_json() for name, each in own.items()}} if own else {}),
+        **({"named": {name: values.get(name) for name in named}} if named else {}),
         "prices": {model: asdict(price) for model, price in (prices or {}).items()},
         "stop": {reason: float(shares.mean()) for reason, shares in measured.stop.items()},
         "behaviors": {str(behavior): values[name] for behavior, name in BEHAVIORS.items()},
@@ -83,9 +94,15 @@ def summarize(
 
 
 def measured_in(summary: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
-    """The measures of a summary by their names in `bao.measures.catalogue.MEASURES`, each as mean, low and high."""
+    """The measures of a summary by the names that `bao.measures.named.find` knows, each as mean, low and high."""
     values = {name: summary.get(name) for name in MEASURES}
     values |= {f"pass_at_u_{k}": value for k, value in summary.get("pass_at_u", {}).items()}
     values |= {f"pass_hat_{k}": value for k, value in summary.get("pass_hat", {}).items()}
     values |= {f"behavior_{name}": value for name, value in summary.get("behaviors", {}).items()}
+    values |= {**summary.get("own", {}), **summary.get("named", {})}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def own_of(summary: Mapping[str, Any]) -> Own:
+    """What a summary says of the gym's own measures. Raises `DataError` where another tool changed it."""
+    return {name: Measure.from_json(name, values) for name, values in summary.get("own_measures", {}).items()}

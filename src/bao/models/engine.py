@@ -182,6 +182,7 @@ class Engine:
             trace=trace,
             satisfaction=None if error else episode.gym.satisfaction,
             repaired=None if error else episode.gym.repaired,
+            measured=None if error else episode.gym.measured,
         )
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bao.errors import DataError
+from bao.measure import Own
 from bao.measures.bootstrap import task_means
 from bao.measures.clusters import Records
 from bao.measures.intervals import Floats
 from bao.measures.metrics import measure_tasks
+from bao.measures.named import BestRules, needs_more, parts
 from bao.trajectory import Trajectory, point_label
 
 
@@ -37,6 +39,8 @@ class Candidate:
     """Under what it was played, as for `bao.measures.comparison.Side`."""
     bound: bool = False
     """It knows what no agent can: it is shown, and takes part in nothing."""
+    own: Own = field(default_factory=dict)
+    """The gym's own measures."""
 
     def worth(self, price: float) -> Floats:
         """``R - w U`` of each task at the price w: [tasks]."""
@@ -54,8 +58,11 @@ class Candidate:
         records: Records | None = None,
         setting: Mapping[str, Any] | None = None,
         bound: bool = False,
+        own: Own | None = None,
+        rules: BestRules | None = None,
     ) -> "Candidate":
-        """From episodes; the names default to the policy's and the weight to the episodes'. `only` as for `measure_tasks`.
+        """From episodes; the names default to the policy's and the weight to the episodes'. `only` and `rules` as for
+        `measure_tasks`; of what takes more than a name (`bao.measures.named`) there is what `only` names.
 
         Holds a few hundred episodes at a time. Raises `DataError` on several gyms, policies, weights or
         budgets, or where no episode is healthy.
@@ -70,7 +77,9 @@ class Candidate:
                 horizon = max(horizon, episode.horizon)
                 yield episode
 
-        measured = measure_tasks(noted(), only=only)
+        named = tuple(filter(needs_more, only or ()))
+        bases = None if only is None else {parts(name).base for name in only}
+        measured = measure_tasks(noted(), only=bases, named=named, rules=rules)
         if len(told) > 1:
             found = ", ".join(
                 sorted(f"{policy} at w={weight}" + ("" if k is None else f" and b={k}") for policy, weight, k in told)
@@ -81,7 +90,7 @@ class Candidate:
         label = label or point_label(policy, weight, budget)
         measures = (measured.task_ids, measured.values, measured.episodes)
         known = (records or {}, {"horizon": horizon, **(setting or {})})
-        return cls(label, series or policy, measured.gym, horizon, *measures, weight, budget, *known, bound)
+        return cls(label, series or policy, measured.gym, horizon, *measures, weight, budget, *known, bound, own or {})
 
     @classmethod
     def of_arrays(

@@ -23,9 +23,11 @@ class Joined(NamedTuple):
     own_clusters: tuple[int, ...]
     """Those of each evaluation."""
     fewest: float
-    """Effective clusters of the evaluation that has the fewest."""
+    """Effective clusters of the evaluation and objective that has the fewest."""
     others: int
     """Ids that stand for tasks of different contents."""
+    parts: tuple[str, ...]
+    """A sentence for each objective that is of some of the tasks alone."""
 
 
 def join(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> Joined:
@@ -50,8 +52,11 @@ def join(evaluations: Sequence[Candidate], objectives: Sequence[Objective]) -> J
             [each.values[objective.name] for objective in objectives]
         )
     own = [numbers[[row[task] for task in tasks]] for tasks in named]
-    fewest = min(effective_clusters(found, len(found)) for found in own)
-    return Joined(joined.reshape(len(ids), -1), numbers, tuple(map(count_clusters, own)), fewest, len(twofold))
+    known = ~np.isnan(joined)
+    fewest = min(effective_clusters(numbers[here], int(here.sum())) for here in known.reshape(len(ids), -1).T if here.any())
+    counts = zip(objectives, known.any(axis=1).sum(axis=0), strict=True)
+    parts = tuple(f"{each.name} is of {count} of the {len(ids)} tasks" for each, count in counts if count < len(ids))
+    return Joined(joined.reshape(len(ids), -1), numbers, tuple(map(count_clusters, own)), fewest, len(twofold), parts)
 
 
 def played_by_all(evaluations: Sequence[Candidate]) -> tuple[Floats, Numbers]:
@@ -67,7 +72,7 @@ def played_by_all(evaluations: Sequence[Candidate]) -> tuple[Floats, Numbers]:
 
 
 def joining_warnings(evaluations: Sequence[Candidate], joined: Joined) -> tuple[str, ...]:
-    found = other_settings({each.label: each.setting for each in evaluations})
+    found = [*other_settings({each.label: each.setting for each in evaluations}), *joined.parts]
     if joined.others:
         found.append(f"{joined.others} ids name tasks of different contents in some evaluations: these are not paired")
     elif any(set(each.task_ids) != set(evaluations[0].task_ids) for each in evaluations):

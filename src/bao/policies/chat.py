@@ -77,7 +77,7 @@ class ChatPolicy:
             self._endpoint.counters.fault(error.fault)
             raise
         except RejectedError as error:
-            self._rejected(error)
+            self._rejected(error, most)
         parsed = self._without_key(self._talk.said(completion.message))
         for repair in self._talk.repairs:
             self._endpoint.counters.repair(repair)
@@ -153,7 +153,7 @@ class ChatPolicy:
             if error.nature in _NOT_THE_FORM or not talk.begun:
                 raise
             first = error
-        if not talk.is_plain and first.nature == Nature.REFUSED and first.status in (400, 422):
+        if not talk.is_plain and first.nature == Nature.REFUSED and first.status in (400, 422, 500):
             # Some endpoints refuse what they themselves sent: thoughts, or arguments that are not JSON.
             talk.plain = True
             try:
@@ -189,12 +189,14 @@ class ChatPolicy:
         tools = talk.tools if talk is not None else self.settings.mode == "tools"
         return {**self._fields, **({"tools": [tool_schema(self._kinds)]} if tools else {})}
 
-    def _rejected(self, error: RejectedError) -> NoReturn:
+    def _rejected(self, error: RejectedError, most: int) -> NoReturn:
         """What grew too long ends its episode; a refusal of this request alone is a fault, one of the settings an error."""
         settings, endpoint = self.settings, self._endpoint
         if error.nature == Nature.OVERFLOW:
             endpoint.tell(f"{self._where}: episodes that outgrow its context end as token_budget ({error})")
             raise OutOfTokensError from None
+        if error.nature == Nature.REPLY_LIMIT and most < settings.max_tokens:
+            raise OutOfTokensError from None  # what the episode has left is less than the endpoint lets anyone ask for
         fields = self._fields_of(self._talk)
         if is_of_one_request(endpoint, settings, fields, error, POLICY):
             endpoint.counters.fault(POLICY.refused)

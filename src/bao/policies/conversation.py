@@ -4,13 +4,13 @@ The model's messages go back as it sent them. A tool call is answered by a tool 
 is taken, the others are answered with `NOT_TAKEN`. What followed a message without a call is a user message.
 """
 
-import copy
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from bao.action import ActionKind, Parsed, parse, render
-from bao.policies.repairs import Repair, function_of, read_call
+from bao.policies.call_shapes import calls_of, function_of
+from bao.policies.repairs import Repair, read_call
 from bao.policies.written_calls import read_text, read_thoughts
 
 BY_TOOL = (
@@ -22,6 +22,9 @@ BY_TEXT = (
     "that begins with its kind in brackets."
 )
 NOT_TAKEN = "Not taken: only the first call of a message is. Call again if you still want this."
+
+NOTHING = "(nothing)"
+"""What stands for an empty message of the model, where one is not taken."""
 
 Message = dict[str, Any]
 _THOUGHTS = ("reasoning_content", "reasoning")
@@ -70,12 +73,17 @@ class Conversation:
 
     def said(self, message: Mapping[str, Any]) -> Parsed:
         """The turn in a message of the model, which joins the conversation."""
-        kept = _rejoined(message) if self._whole else {**copy.deepcopy(dict(message)), "role": "assistant"}
-        calls = _calls(kept)
+        kept = _rejoined(message) if self._whole else {**message, "role": "assistant"}
+        calls, strange = calls_of(kept)
+        if strange:
+            kept["content"] = _text(kept.get("content")) or None
+        if calls:
+            kept["tool_calls"] = calls
         ids: list[str] = []
         for number, call in enumerate(calls):
             if not isinstance(call.get("id"), str) or not call["id"] or call["id"] in ids:
-                call["id"] = f"call-{len(self._messages)}-{number}"  # some servers give none, and every call needs its answer
+                # Some servers give none, and every call needs its answer; some templates take nine letters and digits only.
+                call["id"] = f"call{len(self._messages) % 1000:03d}{number % 100:02d}"
             ids.append(call["id"])
         self._messages.append(kept)
         self._open_calls = ids
@@ -84,6 +92,8 @@ class Conversation:
         beside, self.repairs = "", ()
         if calls:
             parsed, self.repairs = read_call(calls[0], self._kinds)
+            if strange and parsed.fault is None:
+                self.repairs = tuple(dict.fromkeys((Repair.CALL_FORM, *self.repairs)))
             parsed = parsed.keeping(_shown(calls[0]))
             beside = content.replace("<think>", "").replace("</think>", "")
         elif self._whole:
@@ -119,7 +129,7 @@ class Conversation:
                 turn = self._turns[place]
                 content = _text(message.get("content")) if turn.fault is not None else render("", turn.action)
                 turns[len(found)] = turn
-                found.append({"role": "assistant", "content": content or turn.thinking or "(nothing)"})
+                found.append({"role": "assistant", "content": content or turn.thinking or NOTHING})
             else:
                 found.append(message)
         self._messages, self._turns, self._open_calls = found, turns, []
@@ -136,17 +146,14 @@ class Conversation:
         if message["role"] != "assistant":
             return message
         plain: Message = {"role": "assistant", "content": _text(message.get("content"))}
-        if calls := _calls(message):
+        if calls := calls_of(message).calls:
             turn = self._turns.get(place)
             functions = [_plain_function(call, turn if number == 0 else None) for number, call in enumerate(calls)]
             pairs = zip(calls, functions, strict=True)
             plain["tool_calls"] = [{"id": call["id"], "type": "function", "function": function} for call, function in pairs]
+        elif not plain["content"].strip():
+            plain["content"] = NOTHING  # an empty message is refused by many
         return plain
-
-
-def _calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    calls = message.get("tool_calls")
-    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
 
 
 def _rejoined(message: Mapping[str, Any]) -> Message:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from bao.action import CHOICES, ActionKind, Parsed, parse
+from bao.policies.call_shapes import function_of
 
 Kinds = Collection[ActionKind | str]
 
@@ -25,21 +26,23 @@ class Repair(StrEnum):
     CONTROL_CHARACTERS = "control_characters"
     """It holds raw line breaks or other control characters."""
     TRAILING_TEXT = "trailing_text"
-    """Closing brackets, a fence, special tokens or the same object again stand around it."""
+    """Closing brackets, a fence, special tokens, an empty object or the same object again stand around it."""
+    UNCLOSED = "unclosed"
+    """Its last bracket is missing."""
     PYTHON_LITERAL = "python_literal"
-    """It is written as Python does, in single quotes."""
+    """It is written as Python or JavaScript do: single quotes, or none around its keys."""
     NESTED_ARGUMENTS = "nested_arguments"
     """The object stands within another, or alone in a list."""
     KEY_CASE = "key_case"
     """``Choice`` and ``Content``."""
     CONTENT_TYPE = "content_type"
-    """The content is a number, or null where none is needed."""
+    """A text is a number, or alone in a list or an object; null where none is needed; the choice stands in brackets."""
     TOOL_NAME = "tool_name"
     """The tool's name has something before or behind it, such as ``functions.interact``."""
     CHOICE_AS_TOOL = "choice_as_tool"
     """The choice is called as if it were the tool."""
     CALL_FORM = "call_form"
-    """The call has no ``function``, or stands in the former ``function_call``."""
+    """The call has no ``function``, or stands elsewhere than in ``tool_calls``, or its parts have other names."""
     CALL_IN_TEXT = "call_in_text"
     """The call stands in the text, in a form of a server's or a model's own."""
     CALL_IN_REASONING = "call_in_reasoning"
@@ -52,19 +55,12 @@ class Read(NamedTuple):
     """What it took to read it; empty where it was read as it stood, or not at all."""
 
 
-def function_of(call: Mapping[str, Any]) -> Any:
-    """The function of a call, which some servers leave unwrapped."""
-    if "function" not in call and isinstance(call.get("name"), str):
-        return {"name": call["name"], "arguments": call.get("arguments", call.get("input", call.get("parameters")))}
-    return call.get("function")
-
-
 def read_call(call: Mapping[str, Any], kinds: Kinds) -> Read:
     """The turn in a tool call."""
     function, found = function_of(call), []
     if not isinstance(function, Mapping):
         function = {}
-    if "function" not in call and function:
+    if function and function is not call.get("function"):
         found.append(Repair.CALL_FORM)
     name, arguments = function.get("name"), function.get("arguments")
     as_it_stands = parse(json.dumps({"name": name, "arguments": arguments}), kinds)
@@ -89,7 +85,7 @@ def read_call(call: Mapping[str, Any], kinds: Kinds) -> Read:
 
 _SPECIAL = re.compile(r"<[|｜][^<>]*[|｜]>|</?s>|</?tool_call>|```(?:json)?")
 _CLOSERS = re.compile(r"[\s}\]\"'`;,.]*")
-_WITHIN = ("arguments", "parameters", "input", "args", "kwargs", "interact", "function", "properties")
+_WITHIN = ("arguments", "parameters", "input", "args", "kwargs", "interact", "function", "properties", "tool_uses")
 
 
 def object_in(value: Any, found: list[Repair], depth: int = 0) -> dict[str, Any] | None:
@@ -127,11 +123,11 @@ def _mended(text: str, found: list[Repair]) -> Any:
     try:
         value, end = decoder.raw_decode(bare)
     except (ValueError, RecursionError):
-        value, end = _python(bare), len(bare)
-        if value is not None:
-            found.append(Repair.PYTHON_LITERAL)
-        return value
+        return _python(bare, found)
     rest = bare[end:].strip()
+    if value in ({}, "", None, []) and rest.startswith("{"):  # what a stream began with, before the first piece
+        value = rest
+        rest = ""
     while rest and not _CLOSERS.fullmatch(rest):
         try:
             again, end = decoder.raw_decode(rest)
@@ -144,12 +140,41 @@ def _mended(text: str, found: list[Repair]) -> Any:
     return value
 
 
-def _python(text: str) -> Any:
+def _python(text: str, found: list[Repair]) -> Any:
+    """Of what is no JSON: an object in another notation, or without its last brackets."""
     if not text.startswith("{") or len(text) > 20_000:
         return None
+    for read, repair in ((_literal, Repair.PYTHON_LITERAL), (_script, Repair.PYTHON_LITERAL), (_closed, Repair.UNCLOSED)):
+        if (value := read(text)) is not None:
+            found.append(repair)
+            return value
+    return None
+
+
+def _literal(text: str) -> dict[str, Any] | None:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _script(text: str) -> dict[str, Any] | None:
+    return _object(re.sub(r"([{,]\s*)(choice|content)\s*:", r'\1"\2":', text))
+
+
+def _closed(text: str) -> dict[str, Any] | None:
+    """Only where all that a call needs is there: a text that was cut off has no end of its own."""
+    for end in ("}", "}}"):
+        if (value := _object(text + end)) is not None and {"choice", "content"} <= set(value):
+            return value
+    return None
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -166,14 +191,14 @@ def _named(values: dict[str, Any], name: Any, found: list[Repair]) -> dict[str, 
         nested = object_in(inner, [], 1)
         if nested is None:
             break
-        name = values.get("name", name)
+        name = values.get("name", values.get("recipient_name", name))
         found.append(Repair.NESTED_ARGUMENTS)
         values = nested
     lower = {str(key).strip().lower(): value for key, value in values.items()}
     if "choice" not in values and "choice" in lower and len(lower) == len(values):
         found.append(Repair.KEY_CASE)
         values = lower
-    if name not in (None, "interact"):
+    if name not in (None, "", "interact"):
         choice = _choice_in(name)
         if "interact" in _words(name):
             found.append(Repair.TOOL_NAME)
@@ -185,14 +210,31 @@ def _named(values: dict[str, Any], name: Any, found: list[Repair]) -> dict[str, 
                 return None
             found.append(Repair.CHOICE_AS_TOOL)
             values = {"choice": str(choice), "content": content or ""}
-    content = values.get("content")
+    return _as_texts(values, found)
+
+
+def _as_texts(values: dict[str, Any], found: list[Repair]) -> dict[str, Any]:
+    """The choice and the content as texts, where each can be but one."""
+    choice, content = (_alone(values.get(name)) for name in ("choice", "content"))
+    if isinstance(choice, str):
+        choice = choice.strip().removeprefix("[").removesuffix("]")
     if isinstance(content, int | float) and not isinstance(content, bool):
+        content = json.dumps(content)
+    elif content is None and "content" in values and choice == ActionKind.FINISH:
+        content = ""
+    read = {name: value for name, value in (("choice", choice), ("content", content)) if name in values}
+    if any(read[name] != values[name] for name in read):
         found.append(Repair.CONTENT_TYPE)
-        values = {**values, "content": json.dumps(content)}
-    elif content is None and "content" in values and values.get("choice") == ActionKind.FINISH:
-        found.append(Repair.CONTENT_TYPE)
-        values = {**values, "content": ""}
-    return values
+    return {**values, **read}
+
+
+def _alone(value: Any) -> Any:
+    """What a list or an object holds alone."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        return value[0]
+    if isinstance(value, Mapping) and len(value) == 1 and isinstance(only := next(iter(value.values())), str):
+        return only
+    return value
 
 
 def _words(name: Any) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
+from bao.policies.prompt import told_price
 from bao.policy import Policy
 from bao.task import Task
 
@@ -22,6 +23,13 @@ AS_GOOD_AS_FREE = 1e-6
 def fixed_behaviours(names: Iterable[str]) -> list[str]:
     """Of a gym's scripted policies those that a policy can be asked to match at any price."""
     return [name for name in names if name not in (RATIONAL, ORACLE, RANDOM) and not name.startswith(TEACHER)]
+
+
+def turn_prices(system: str, gym: Gym) -> tuple[float, float]:
+    """What asking the user and answering them cost, in units of R: the price told by `system`, or 0 where none is told or the
+    gym's convention does not count the turn."""
+    price = told_price(system) or 0.0
+    return price * (ActionKind.ACTION in gym.user_kinds), price * (ActionKind.ANSWER in gym.user_kinds)
 
 
 def turn(kind: ActionKind, content: str = "", thinking: str = "") -> Parsed:

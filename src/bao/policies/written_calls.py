@@ -6,14 +6,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bao.action import ParseFault, parse
-from bao.policies.repairs import Kinds, Read, Repair, function_of, object_in, read_call
+from bao.policies.call_shapes import function_of
+from bao.policies.repairs import Kinds, Read, Repair, object_in, read_call
 
 _TAGGED = re.compile(r"<(?:tool_call|function_call)>(.*?)</(?:tool_call|function_call)>", re.DOTALL)
 _XML = re.compile(r"<function=([\w.:-]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=(\w+)>\s*(.*?)\s*</parameter>", re.DOTALL)
+_INVOKED = re.compile(
+    r"<(?:｜DSML｜)?(?:invoke|function|tool) name=\"([\w.:-]+)\"[^>]*>(.*?)</(?:｜DSML｜)?(?:invoke|function|tool)>", re.DOTALL
+)
+_ATTRIBUTE = re.compile(r"<(?:｜DSML｜)?(param\w*|arg\w*) name=\"(\w+)\"[^>]*>(.*?)</(?:｜DSML｜)?\1>", re.DOTALL)
+_KEYED = re.compile(r"<tool_call>\s*([\w.:-]+)\s*(<arg_key>.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_KEY = re.compile(r"<arg_key>\s*(\w+)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+_QUOTE = r"(?:<escape>|<\|\"\|>)"
+_COLON = re.compile(rf"\bcall:([\w.:-]+)\{{((?:\w+:{_QUOTE}.*?{_QUOTE},?)+)\}}", re.DOTALL)
+_COLON_KEY = re.compile(rf"(\w+):{_QUOTE}(.*?){_QUOTE}", re.DOTALL)
 _PYTHONIC = re.compile(
     r"\binteract\(\s*(?:choice\s*=\s*)?(\"|')(\w+)\1\s*,\s*(?:content\s*=\s*)?(\"|')((?:(?!\3).)*)\3\s*,?\s*\)", re.DOTALL
 )
+_PYTHONIC_TURNED = re.compile(
+    r"\binteract\(\s*content\s*=\s*(\"|')((?:(?!\1).)*)\1\s*,\s*choice\s*=\s*(\"|')(\w+)\3\s*,?\s*\)", re.DOTALL
+)
+_CALLED = {"choice", "name", "function", "tool_name", "tool", "action"}
 _MOST_OBJECTS = 20
 
 
@@ -50,11 +64,8 @@ def _read_any(call: Any, kinds: Kinds) -> Read | None:
         call = call[0]
     if not isinstance(call, Mapping):
         return None
-    if "choice" in call:
-        call = {"function": {"name": "interact", "arguments": dict(call)}}
-    elif "function" not in call and "name" in call:
-        call = {"function": function_of(call)}
-    read = read_call(call, kinds)
+    function = {"name": "interact", "arguments": dict(call)} if "choice" in call else function_of(call)
+    read = read_call({"function": function}, kinds)
     quiet = tuple(each for each in read.repairs if each != Repair.ARGUMENT_OBJECT)
     return Read(read.parsed, quiet) if read.parsed.fault is None else None
 
@@ -64,6 +75,11 @@ def _written_out(text: str) -> Iterator[dict[str, Any]]:
     for name, inside in _XML.findall(text):
         parameters = dict(_PARAMETER.findall(inside))
         yield {"function": {"name": name, "arguments": parameters or inside.strip()}}
+    for name, inside in _INVOKED.findall(text):
+        yield {"function": {"name": name, "arguments": {key: value for _, key, value in _ATTRIBUTE.findall(inside)}}}
+    for calls, pairs in ((_KEYED, _KEY), (_COLON, _COLON_KEY)):
+        for name, inside in calls.findall(text):
+            yield {"function": {"name": name, "arguments": dict(pairs.findall(inside))}}
 
 
 def _calls_in(text: str) -> Iterator[Any]:
@@ -72,6 +88,8 @@ def _calls_in(text: str) -> Iterator[Any]:
         yield from xml
         return
     for _, choice, _, content in _PYTHONIC.findall(text):
+        yield {"choice": choice, "content": content}
+    for _, content, _, choice in _PYTHONIC_TURNED.findall(text):
         yield {"choice": choice, "content": content}
     decoder, place = json.JSONDecoder(strict=False), 0
     for _ in range(_MOST_OBJECTS):
@@ -83,5 +101,6 @@ def _calls_in(text: str) -> Iterator[Any]:
         except (ValueError, RecursionError):
             place += 1
             continue
-        if isinstance(value, Mapping) and {"choice", "name", "function"} & set(value):
-            yield value
+        if isinstance(value, Mapping):
+            calls = value.get("tool_calls")
+            yield from calls if isinstance(calls, list) else [value] if _CALLED & set(value) else []

@@ -13,6 +13,8 @@ _TOKENS_PER_EPISODE = 320
 _OVER_PROBE = 1.5
 """Cost of a token in training over that of the probe: padding, the LM head, the optimiser. Sampling one costs as much, all
 measured on two cores over a whole run of the quickstart."""
+_MASKED_FEEDBACK = 2 / 3
+"""Cost of InfoPO's counterfactual for a token over that of training it: two forward passes, without the backward one."""
 _FIXED_SECONDS = 20.0
 """Demonstrations, processes, frontier and report."""
 
@@ -20,11 +22,12 @@ _FIXED_SECONDS = 20.0
 def minutes(recipe: Recipe) -> float:
     """Estimated minutes of a whole recipe with the embedded model (a model of one's own is only known by running it)."""
     rate = training_tokens_per_second(recipe)
-    supervised = recipe.sft.demonstrations * recipe.sft.epochs * _TOKENS_PER_EPISODE
+    single = recipe.sft.single_turn_updates(from_scratch=True) * recipe.sft.batch_size
+    supervised = (single + recipe.sft.demonstrations * recipe.sft.epochs) * _TOKENS_PER_EPISODE
     sampled = recipe.grpo.steps * recipe.grpo.groups * recipe.grpo.group_size * _TOKENS_PER_EPISODE
     weights = len(recipe.evaluation.effort_weights or recipe.grpo.weights) if recipe.grpo.conditioned else 1
     judged = 2 * weights * recipe.evaluation.tasks * recipe.evaluation.rollouts * _TOKENS_PER_EPISODE
-    work = supervised + 2 * sampled + judged
+    work = supervised + (2 + _MASKED_FEEDBACK * (recipe.shaping.infopo > 0)) * sampled + judged
     return float((_OVER_PROBE * work / rate + _FIXED_SECONDS) / 60.0)
 
 

@@ -15,8 +15,9 @@ from bao.progress import Progress
 from bao.recipes.recipe import Recipe
 from bao.recipes.teaching import teach
 from bao.recipes.weights import check_effort_weights, reference_of, resolve
-from bao.storage.folder import logger, open_folder, relative_to
+from bao.storage.folder import folder_lock, logger, open_folder, relative_to
 from bao.task import Split
+from bao.train.checkpoint import CHECKPOINTS
 from bao.train.demonstrations import Demonstration
 
 if TYPE_CHECKING:
@@ -29,10 +30,6 @@ MODEL = "model"
 def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     """Demonstrations, model and SFT; the folder of the warm-started model."""
     from bao.models import local
-    from bao.models.workers import Workers, worker_count
-    from bao.train.backends.local import LocalBackend
-    from bao.train.examples import encode
-    from bao.train.sft import train_sft
     from bao.train.tracking.trackers import require
 
     recipe = resolve(recipe, progress, out)
@@ -43,6 +40,17 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
         return target
     local.check_device(recipe.model.device)
     require(recipe.logging)
+    with folder_lock(out / CHECKPOINTS):
+        local.save_local(target, _warm_started(recipe, out, progress))
+    return target
+
+
+def _warm_started(recipe: Recipe, out: Path, progress: Progress) -> "LocalModel":
+    from bao.models.workers import Workers, worker_count
+    from bao.train.backends.local import LocalBackend
+    from bao.train.examples import encode, single_turn_batches
+    from bao.train.sft import train_sft
+
     with progress.task("demonstrations", None):
         lessons = teach(recipe, progress)
     kept = lessons.demonstrations
@@ -50,16 +58,17 @@ def warm_start(recipe: Recipe, out: Path, progress: Progress) -> Path:
     start = _initial_model(recipe, kept)
     with progress.task("encoding", None):
         traces = [encode(demonstration, start.template, observations=recipe.sft.observations) for demonstration in kept]
+        single, updates = kept[: lessons.first or None], recipe.sft.single_turn_updates(recipe.model.path is None)
+        alone = single_turn_batches(single, start.template, updates, recipe.sft.batch_size, recipe.seed)
     count = worker_count(recipe.model)
     with (
         progress.task("warm start", None) as update,
         Workers(start.model, start.template, None, count=count) as workers,
         _trackers(recipe, out, progress) as trackers,
     ):
-        how: dict[str, Any] = {"first": lessons.first, "trackers": trackers}
+        how: dict[str, Any] = {"first": lessons.first, "alone": alone, "trackers": trackers}
         train_sft(LocalBackend(workers, recipe.sft), traces, recipe.sft, recipe.seed, out, update, **how)
-    local.save_local(target, start)
-    return target
+    return start
 
 
 def _trackers(recipe: Recipe, out: Path, progress: Progress) -> "Trackers":
@@ -114,6 +123,7 @@ def reinforce(recipe: Recipe, start: Path, out: Path, progress: Progress) -> Pat
     reference = copy.deepcopy(loaded.model).eval().requires_grad_(False) if settings.kl else None
     count = worker_count(recipe.model)
     with (
+        folder_lock(out / CHECKPOINTS),
         Workers(loaded.model, loaded.template, rollouts, count=count, reference=reference) as workers,
         _trackers(recipe, out, progress) as trackers,
     ):

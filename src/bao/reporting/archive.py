@@ -82,7 +82,7 @@ def _further(episode: Trajectory) -> dict[str, float]:
     """The other numbers of an episode, whatever they are called: a gym or a user of one's own may add some."""
     names = [each.name for each in fields(episode) if each.name not in _NO_MEASURES]
     names += [name for name in ("satisfaction", "money") if name not in names and hasattr(episode, name)]
-    values = {name: getattr(episode, name) for name in names}
+    values = {name: getattr(episode, name) for name in names} | dict(episode.measured or {})
     return {
         name: float(value)
         for name, value in values.items()

@@ -66,13 +66,14 @@ def frontier_figure(frontier: Mapping[str, Any]) -> Figure:
     higher = {each["name"]: str(each["direction"]).startswith("max") for each in frontier.get("objectives", ())}
     if len(higher) < 2 or not rivals:
         raise DataError(f"the frontier has {len(higher)} objectives and {len(rivals)} points: a figure needs two and one")
+    labels = {each["name"]: each["label"] for each in frontier["objectives"] if "label" in each}
     x, y = ("user_effort", "score") if {"user_effort", "score"} <= higher.keys() else list(higher)[:2]
     all_series = list(dict.fromkeys(point["series"] for point in points))
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
         figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
-        _dress(axes, x, y, higher)
+        _dress(axes, x, y, higher, labels)
         for index, series in enumerate(all_series):
             _draw_series(axes, [p for p in points if p["series"] == series], x, y, higher, index, many=len(points) > MANY)
         longest = max(len(shortened(series, 60)) for series in all_series)
@@ -83,13 +84,15 @@ def frontier_figure(frontier: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool]) -> None:
+def _dress(axes: Axes, x: str, y: str, higher: Mapping[str, bool], labels: Mapping[str, str]) -> None:
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0, pad=6)
     axes.margins(0.06, 0.07)
-    better = {name: f"{_axis(name)} ({'higher' if up else 'lower'} is better)" for name, up in higher.items()}
+    better = {
+        name: f"{labels.get(name) or _axis(name)} ({'higher' if up else 'lower'} is better)" for name, up in higher.items()
+    }
     axes.set_xlabel(f"{better[x]} →" if higher[x] else f"← {better[x]}", loc="right", fontweight="bold")
     legend = "filled: non-dominated   bars: 95 % intervals   w: effort weight"
     below: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (0, -32), "textcoords": "offset points", "va": "center"}

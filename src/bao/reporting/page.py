@@ -18,8 +18,11 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from bao.measure import Measure, merged
 from bao.measures.catalogue import MEASURES
 from bao.measures.clusters import Records
+from bao.measures.named import find, needs_more
+from bao.measures.summary import own_of
 from bao.reporting.aggregates import differences, distributions, effort_by_turn
 from bao.reporting.archive import STORY_FIELDS, TURN_FIELDS, Archive, pack
 from bao.reporting.gallery import Pick, Room, gallery
@@ -115,13 +118,20 @@ def _numbers(data: ReportData, archive: Archive, rooms: Mapping[Room, Sequence[P
         "folders": data.folders,
         "measures": {
             name: {field: getattr(measure, field) for field in ("label", "symbol", "unit", "about", "direction")}
-            for name, measure in MEASURES.items()
+            for name, measure in _measures(data).items()
         },
         "story_fields": STORY_FIELDS,
         "turn_fields": TURN_FIELDS,
         "settings": toml_text(data.settings),
         "notes": list(data.notes),
     }
+
+
+def _measures(data: ReportData) -> dict[str, Measure]:
+    """Those of every gym, the gym's own, and what the frontier names beside them."""
+    own = merged(own_of(summary) for _, _, summary in data.summaries)
+    objectives = [each["name"] for each in data.frontier.get("objectives", ())]
+    return {**MEASURES, **own, **{name: find(name, own) for name in objectives if needs_more(name)}}
 
 
 def toml_text(settings: Mapping[str, Any], table: str = "") -> str:

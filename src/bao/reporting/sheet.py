@@ -16,7 +16,7 @@ from rich.text import Text
 from bao.reporting.terminal import results_console
 
 _WORDS_MOST = 28
-"""Characters of a column of words, before they go on in the next line."""
+"""Characters of a column of words, before they go on in the next line where there is no room."""
 _BORDER = 3
 """Characters of a column's border and padding."""
 _INTERVAL = re.compile(r" (?=[\[±])")
@@ -29,13 +29,15 @@ class Column(NamedTuple):
     cells: Sequence[str | Text]
     words: bool = False
     """Words, which stand on the left and may go on in the next line."""
+    most: int = _WORDS_MOST
+    """Characters of words, before they do."""
 
     @property
     def width(self) -> int:
         """What it takes of the screen."""
         lines = [line for each in (self.heading, *self.cells) for line in str(each).split("\n")]
         widest = max(map(len, lines))
-        return _BORDER + (min(widest, _WORDS_MOST) if self.words else widest)
+        return _BORDER + (min(widest, self.most) if self.words else widest)
 
     def stacked(self) -> "Column":
         """With every interval below its mean."""

@@ -5,28 +5,33 @@ from typing import Any
 
 from rich.console import Console
 
-from bao.measures.catalogue import MEASURES, Measure
+from bao.measure import Measure, merged
+from bao.measures.catalogue import MEASURES
 from bao.measures.clusters import caveat, count_text
 from bao.measures.comparison import headline
-from bao.measures.summary import measured_in
+from bao.measures.named import find
+from bao.measures.summary import measured_in, own_of
 from bao.reporting.sheet import Column, Sheet, print_lines, print_sheet
 
 _ELSEWHERE = ("unparsable", "questions", "verbosity", "idle_searches", "repeated_questions", "repeated", "zero_information")
 """What a terminal has no width for: `bao compare` and the report show it."""
+_PART_MOST = 16
+"""Characters of what tells the rows of one policy apart, before it goes on in the next line."""
 
 
-def summaries_sheet(summaries: Sequence[Mapping[str, Any]], *, wide: bool = False) -> Sheet:
+def summaries_sheet(summaries: Sequence[Mapping[str, Any]], *, wide: bool = False, measures: Sequence[str] = ()) -> Sheet:
     """One row per summary (as `bao.measures.summarize` gives them), each mean with its 95 % interval.
 
-    With `wide` every measure with a figure has a column. ``Faults`` counts the episodes that are left out, ``Errors`` those
-    that the agent's own code broke, which count as failures.
+    With `wide` every measure with a figure has a column; where `measures` are named, these are the columns. A summary of one
+    level of its tasks (``level``), or of one user among several (``under``), says so in every table. ``Faults`` counts the
+    episodes that are left out, ``Errors`` those that the agent's own code broke, which count as failures.
     """
     names = Column("Policy", [str(summary["policy"]) for summary in summaries], words=True)
     weights = ["" if (weight := summary.get("effort_weight")) is None else f"{weight:g}" for summary in summaries]
     told = [Column("w", weights)]
     if any("budget" in summary for summary in summaries):
         told.append(Column("Budget", [str(summary.get("budget", "")) for summary in summaries]))
-    return Sheet([names, *told], _columns(summaries, wide), _title(summaries))
+    return Sheet([names, *_parts(summaries), *told], _columns(summaries, wide, measures), _title(summaries))
 
 
 def notes(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -38,19 +43,22 @@ def notes(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(each for each in told if each))
 
 
-def print_tables(console: Console, summaries: Sequence[Mapping[str, Any]], *, wide: bool = False) -> None:
+def print_tables(
+    console: Console, summaries: Sequence[Mapping[str, Any]], *, wide: bool = False, measures: Sequence[str] = ()
+) -> None:
     """The tables and notes on `console`; where they are `wide`, as wide as they need to be."""
-    print_sheet(console, summaries_sheet(summaries, wide=wide), wide=wide)
+    print_sheet(console, summaries_sheet(summaries, wide=wide, measures=measures), wide=wide)
     print_lines(console, [f"note: {note}" for note in notes(summaries)])
 
 
-def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool) -> list[Column]:
+def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool, measures: Sequence[str]) -> list[Column]:
+    own = merged(own_of(summary) for summary in summaries)
     measured = [measured_in(summary) for summary in summaries]
-    known = [name for name in MEASURES if any(name in values for values in measured)]
+    known = [name for name in (*MEASURES, *own) if any(name in values for values in measured)]
     shown = headline(known, [{name: value["mean"] for name, value in values.items()} for values in measured])
-    chosen = known if wide else [name for name in shown if name not in _ELSEWHERE]
+    chosen = list(measures) or (known if wide else [name for name in shown if name not in _ELSEWHERE])
     found = []
-    for measure in (MEASURES[name] for name in chosen):
+    for measure in (find(name, own) for name in chosen):
         cells = [measure.text(values[measure.name], "\n") if measure.name in values else "" for values in measured]
         found.append(Column(_heading(measure), cells))
     # What was left out, and what the agent itself broke, stand next to the first measure, which is to be read with them.
@@ -61,6 +69,16 @@ def _columns(summaries: Sequence[Mapping[str, Any]], wide: bool) -> list[Column]
     found.append(Column("Tasks\n(clusters)", [_counted(summary) for summary in summaries]))
     found.append(Column("Episodes", [str(summary["episodes"]) for summary in summaries]))
     return found
+
+
+def _parts(summaries: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """What tells the rows of one policy apart."""
+    keys = {"Level": "level", "User": "under"}
+    return [
+        Column(heading, [str(summary.get(key, "")) for summary in summaries], words=True, most=_PART_MOST)
+        for heading, key in keys.items()
+        if any(key in summary for summary in summaries)
+    ]
 
 
 def _counted(summary: Mapping[str, Any]) -> str:

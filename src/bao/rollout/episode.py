@@ -61,7 +61,7 @@ def play(
 def recorded(gym: Gym, policy: Policy, task: Task, seed: int, **what: Any) -> Trajectory:
     """The record of an episode; `what` happened, by the fields of `Trajectory`."""
     place: dict[str, Any] = {"gym": gym.name, "task_id": task.id, "horizon": gym.horizon, "level": task.level}
-    place["repaired"] = None if what["fault"] else gym.repaired
+    place |= {"repaired": None, "measured": None} if what["fault"] else {"repaired": gym.repaired, "measured": gym.measured}
     return Trajectory(policy=policy.name, seed=seed, **place, **what)
 
 

@@ -2,9 +2,9 @@
 
 The columns are the fields of `Trajectory`, its turns as ``transcript`` (a list of structs), and ``task_return``,
 ``user_effort``, ``turns`` and ``tokens`` for whoever reads the file with another tool. Token traces have columns of their own
-(``trace_*``), there only if some episode has one, as are ``budget``, what a policy was told of it, and ``repaired``. The
-schema's metadata holds the format's version under ``bao.format``, the number of episodes under ``bao.episodes``, and under
-``bao.identity`` a digest of what they were played by and under, where that is known.
+(``trace_*``), there only if some episode has one, as are ``budget``, what a policy was told of it, ``repaired``, and
+``measured``, a map of the gym's own measures. The schema's metadata holds the format's version under ``bao.format``, the number
+of episodes under ``bao.episodes``, and under ``bao.identity`` a digest of what they were played by and under, where known.
 """
 
 import re
@@ -47,6 +47,7 @@ TYPES = {
     **dict.fromkeys(("tokens", "prompt_tokens", "completion_tokens"), pa.int64()),
     **dict.fromkeys(("effort_weight", "seconds", "task_return", "satisfaction", "reward", "information"), pa.float64()),
     **dict.fromkeys(("success", "involves_user"), pa.bool_()),
+    "measured": pa.map_(pa.string(), pa.float64()),
 }
 """The fields of episodes and turns that are no text."""
 
@@ -64,8 +65,9 @@ _OF_EPISODE = (*_FIELDS.split(), "task_return", "user_effort", "turns", "tokens"
 _EPISODE = [*columns(_OF_EPISODE), ("transcript", pa.list_(_TURN))]
 _SINCE = {"satisfaction": 2, "model": 3}
 """The version with which a column came; the others were there from the first."""
-_OPTIONAL = columns(["budget", "repaired"])
-"""Columns that are there, both, only where a budget was told or a model played the user."""
+_OPTIONAL = columns(["budget", "repaired", "measured"])
+"""Columns that are there, all of them, only where a budget was told, a model played the user or the gym has measures of its
+own. Files of before have the first two."""
 _OPTIONS = tuple(name for name, _ in _OPTIONAL)
 _TRACE = [
     ("trace_prompt", pa.list_(pa.int32())),
@@ -116,7 +118,7 @@ def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, optional: b
         while group := list(islice(remaining, _ROW_GROUP)):
             if not optional and any(name in row for row in group for name in _OPTIONS):
                 break
-            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            writer.write_table(pa.Table.from_pylist([_with_pairs(row) for row in group], schema=schema))
             count += len(group)
         else:
             writer.add_key_value_metadata({_COUNT_KEY.decode(): str(count)})
@@ -125,6 +127,12 @@ def _write(path: Path, rows: Iterable[dict[str, Any]], traced: bool, optional: b
     with _opened(path) as source, pq.ParquetFile(source) as before:  # without a count: no reader takes it for whole
         written = (row for batch in before.iter_batches(batch_size=_READ) for row in batch.to_pylist())
         return _write(path, chain(written, group, remaining), traced, optional=True, identity=identity)
+
+
+def _with_pairs(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its map as Arrow takes it."""
+    measured = row.get("measured")
+    return {**row, "measured": list(measured.items())} if isinstance(measured, dict) else row
 
 
 def identity_of(path: Path | str) -> str:
@@ -252,6 +260,8 @@ def _trajectories(batch: pa.RecordBatch, traced: bool) -> Iterator[Trajectory]:
         row["stop"] = StopReason(row["stop"])
         row["fault"] = None if row["fault"] is None else Fault(row["fault"])
         row["turns"] = tuple(next(turns) for _ in range(lengths[index]))
+        if row.get("measured") is not None:
+            row["measured"] = dict(row["measured"])
         yield Trajectory(**row, trace=_trace(batch, index) if traced else None)
 
 

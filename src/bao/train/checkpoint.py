@@ -14,7 +14,7 @@ from bao.errors import DataError
 from bao.storage.atomic import atomic_folder
 from bao.train.backend import Backend
 
-STATE = "state.json"
+CHECKPOINTS, STATE = "checkpoints", "state.json"
 
 
 class Checkpoints:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,36 @@ def encode(demonstration: Demonstration, template: Template, *, observations: bo
         np.array(turn, np.int16),
         np.zeros(len(ids), np.float32),
     )
+
+
+def single_turn_batches(
+    demonstrations: Sequence[Demonstration], template: Template, updates: int, size: int, seed: int
+) -> list[list[TokenTrace]]:
+    """For each of `updates` the `single_turns` of `size` demonstrations that are drawn from `seed`."""
+    rng = np.random.default_rng([seed, updates])
+    drawn = rng.integers(len(demonstrations), size=(updates, size))
+    found = ([trace for i in row for trace in single_turns(demonstrations[i], template)] for row in drawn)
+    return [batch for batch in found if batch]
+
+
+def single_turns(demonstration: Demonstration, template: Template) -> list[TokenTrace]:
+    """The turns of a demonstration that carry loss, each as a trace whose prompt is the reply before it alone.
+
+    The first turn has none.
+    """
+    found = []
+    for (_, reply, _), (text, _, loss) in pairwise(demonstration.turns):
+        if loss:
+            ids = template.turn_ids(text)
+            found.append(
+                TokenTrace(
+                    np.array(template.observation_ids(reply, True), np.int32),
+                    np.array(ids, np.int32),
+                    np.zeros(len(ids), np.int16),
+                    np.zeros(len(ids), np.float32),
+                )
+            )
+    return found
 
 
 def loss_positions(traces: Iterable[TokenTrace]) -> int:

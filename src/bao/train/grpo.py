@@ -21,7 +21,7 @@ from bao.progress import Update
 from bao.rollout.information import require_belief
 from bao.task import TaskSet
 from bao.train.backend import Backend
-from bao.train.checkpoint import Checkpoints
+from bao.train.checkpoint import CHECKPOINTS, Checkpoints
 from bao.train.collapse import ADVICE, WINDOW, Collapse, Reference, collapses
 from bao.train.groups import Group, group_metrics
 from bao.train.infopo import InfoPO
@@ -66,7 +66,7 @@ class GRPOTrainer:
 
     def train(self, report: Update | None = None, warn: Callable[[str], None] | None = None) -> None:
         """Run the steps that remain. `warn` is called on a collapse, once for each kind."""
-        checkpoints = Checkpoints(self.out / "checkpoints", self.settings.keep_checkpoints)
+        checkpoints = Checkpoints(self.out / CHECKPOINTS, self.settings.keep_checkpoints)
         state = checkpoints.restore(self.backend)
         if state is not None:
             self.step_count, self._history = state["step"], state["history"]

@@ -26,6 +26,9 @@ class Selection(StrEnum):
     SUCCESS = "success"
 
 
+SINGLE_TURNS = 150
+
+
 class SFTSection(Section):
     demonstrations: int = Field(default=8000, ge=1)
     teacher: str = "teacher"
@@ -51,6 +54,9 @@ class SFTSection(Section):
     """Budgets of user turns that demonstrations are made for beside prices (``hindsight``), such as [0, 1, 2, 4]."""
     budget_share: float = Field(default=0.3, gt=0, lt=1)
     """Share of the demonstrations that tell a budget, where there are ``budgets``; every other one of them a price too."""
+    single_turns: int | None = Field(default=None, ge=0)
+    """Updates before all others in which each turn is learned after the reply before it alone: out of so few words a model from
+    scratch learns to copy at once, out of whole episodes late or never. None: `SINGLE_TURNS` for such a model, otherwise 0."""
     observations: bool = False
     """Learn to predict what the agent is told, too: for a model that is trained from scratch, since replies repeat words, which
     teaches it to copy, where its own turns alone may not."""
@@ -86,6 +92,10 @@ class SFTSection(Section):
                 "leave_out serves thinking=true only, since without it no behaviour is shown: leave one of them out"
             )
         return self
+
+    def single_turn_updates(self, from_scratch: bool) -> int:
+        """`single_turns` where it is set."""
+        return self.single_turns if self.single_turns is not None else SINGLE_TURNS * from_scratch
 
     @property
     def shown(self) -> Shown:

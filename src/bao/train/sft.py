@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bao.progress import Update
 from bao.train.backend import Backend
-from bao.train.checkpoint import Checkpoints
+from bao.train.checkpoint import CHECKPOINTS, Checkpoints
 from bao.train.examples import Example, batches, loss_positions
 from bao.train.objective import Likelihood
 from bao.train.settings import SFTSection
@@ -32,25 +32,29 @@ def train_sft(
     report: Update | None = None,
     *,
     first: int = 0,
+    alone: Sequence[Sequence[TokenTrace]] = (),
     trackers: Trackers | None = None,
 ) -> None:
     """Fine-tune the weights of `backend` on `traces`; resumes from checkpoints in `out`. `report` is called each update.
 
-    The `first` traces are learned from before the others, under one learning rate schedule.
+    The updates of `alone` come before all others; then the `first` traces are learned from, then the rest, all under one
+    learning rate schedule.
     """
-    drawn: list[list[int]] = []
+    drawn = [list(batch) for batch in alone]
     for begin, end in ((0, first), (first, len(traces))):
         for epoch in range(settings.epochs if end > begin else 0):
-            drawn += [[begin + i for i in batch] for batch in batches(traces[begin:end], settings.batch_size, seed, epoch)]
-    checkpoints = Checkpoints(out / "checkpoints", keep=1)
+            drawn += [
+                [traces[begin + i] for i in batch] for batch in batches(traces[begin:end], settings.batch_size, seed, epoch)
+            ]
+    checkpoints = Checkpoints(out / CHECKPOINTS, keep=1)
     state = checkpoints.restore(backend)
     done = state["step"] if state else 0
     with MetricsLog(out, done, trackers) as log:
-        for step, indices in enumerate(drawn[done:], start=done + 1):
+        for step, batch in enumerate(drawn[done:], start=done + 1):
             start = time.perf_counter()
             rate = settings.learning_rate * schedule(step, len(drawn), settings.warmup)
-            count = loss_positions(traces[i] for i in indices)
-            sums = backend.forward_backward(Likelihood(), [[Example(traces[i])] for i in indices], count)
+            count = loss_positions(batch)
+            sums = backend.forward_backward(Likelihood(), [[Example(trace)] for trace in batch], count)
             norm = backend.step(rate, settings.max_grad_norm)
             metrics = {
                 "loss": sums["loss"] / count,

@@ -3,7 +3,7 @@
 function measureColumns() {
   const has = (name) => report.summaries.some((row) => measuredIn(row.summary, name));
   const plain = (key, title, value) => ({ key, title, group: "always", text: value, sort: value });
-  const measure = (group, name, title, read) => ({ key: name, title, group, read, about: catalogued(name).about });
+  const measure = (group, name, title, read) => ({ key: name, title, group, read, about: catalogued(name.replace(/^own\./, "")).about });
   const policy = (row) => policyOf.get(row.label) || {};
   const columns = [
     { key: "label", title: "policy", group: "always", sort: (row) => row.label },
@@ -25,9 +25,10 @@ function measureColumns() {
     for (const key of keys) columns.push(measure(group, `${field}.${key}`, title(key), (row) => measuredIn(row.summary[field] || {}, key)));
   };
   nested("Pass@U-k", "pass_at_u", (k) => titleOf(`pass_at_u_${k}`));
+  nested("Of this gym", "own", titleOf);
   nested("Stop reasons", "stop", words);
   nested("Behaviours", "behaviors", (name) => titleOf(`behavior_${name}`));
-  const named = new Set(["gym", "policy", "effort_weight", "budget", "tasks", "episodes", "faults", "policy_errors", "pass_at_u", "stop", "behaviors", ...columns.map((column) => column.key)]);
+  const named = new Set(["gym", "policy", "effort_weight", "budget", "tasks", "episodes", "faults", "policy_errors", "pass_at_u", "own", "own_measures", "stop", "behaviors", ...columns.map((column) => column.key)]);
   const further = [...new Set(report.summaries.flatMap((row) => Object.keys(row.summary)))].filter((name) => !named.has(name));
   for (const name of further) {
     if (has(name)) columns.push(measure("Further", name, titleOf(name), (row) => measuredIn(row.summary, name)));
@@ -49,7 +50,7 @@ function measuresSection() {
   const columns = measureColumns();
   const groups = [...new Set(columns.map((column) => column.group))].filter((group) => group !== "always");
   const told = (column) => !column.read || report.summaries.some((row) => (column.read(row) || {}).mean);
-  const shown = new Set(["always", "Outcome", "Cost", "Behaviours", "Further"].filter((group) => columns.some((column) => column.group === group && told(column))));
+  const shown = new Set(["always", "Outcome", "Cost", "Of this gym", "Behaviours", "Further"].filter((group) => columns.some((column) => column.group === group && told(column))));
   const state = { key: null, down: true };
   const table = el("table", { class: "measures" }, el("caption", { class: "hidden-text" }, "All measures by policy; the buttons in the header sort the rows"));
   const valueOf = (column, row) => (column.read ? (column.read(row) || {}).mean : column.sort(row)) ?? null;

@@ -24,7 +24,7 @@ const HEADLINES = [...OUTCOME, ...COST, "satisfaction", "money"];
 const objectives = new Map((frontier.objectives || []).map((objective) => [objective.name, String(objective.direction).startsWith("max")]));
 const higherIsBetter = (name) => objectives.get(name) ?? catalogued(name).direction === "max";
 function measured(policy, name) {
-  const value = (policy.values || {})[name] || policy.summary[name];
+  const value = (policy.values || {})[name] || policy.summary[name] || (policy.summary.own || {})[name];
   return value && typeof value === "object" && typeof value.mean === "number" ? value : null;
 }
 const weightText = (policy) =>

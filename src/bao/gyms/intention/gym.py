@@ -35,7 +35,7 @@ _TOO_LONG = Outcome(f"That is too long for me. Ask one short question, of at mos
 
 class Intention(Gym):
     name = "intention"
-    version = 2
+    version = 3
     about = "ask a user for the details that a vague task leaves open"
     kinds = frozenset({ActionKind.ACTION, ActionKind.FINISH})
     conventions: ClassVar[Mapping[str, frozenset[ActionKind]]] = {"everyday": frozenset({ActionKind.ACTION})}

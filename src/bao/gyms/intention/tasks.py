@@ -5,8 +5,8 @@
 may hold ``other_details`` of the same form, which are not to be uncovered: with ``told`` (one of the options) the user has
 settled them in the opening, without it the user has no wish about them.
 
-An own task takes a frame and hides 2 to 5 of its details (`Task.level`); of the others about half are told. The splits are
-disjoint by frame, and no description or example question occurs in two frames.
+An own task takes a frame and hides 2 to 5 of its details (`Task.level`); of the others about half are told. The frames take
+turns. The splits are disjoint by frame, and no description or example question occurs in two frames.
 """
 
 from collections.abc import Iterator, Mapping
@@ -126,10 +126,21 @@ def own_tasks(split: Split, size: int | None, levels: tuple[int, ...]) -> Iterat
 
 @lru_cache(maxsize=32)
 def _hidings(split: Split, level: int) -> tuple[tuple[Frame, tuple[int, ...]], ...]:
-    """Every frame of a split with every choice of so many details to hide, in a fixed random order."""
-    found = [(frame, hidden) for frame in frames_of(split) for hidden in combinations(range(len(frame.details)), level)]
-    order = np.random.default_rng([list(Split).index(split), level]).permutation(len(found))
-    return tuple(found[i] for i in order.tolist())
+    """Every frame of a split with every choice of so many details to hide, in a fixed random order.
+
+    The frames take turns, so that none is drawn twice before all were once: a few large clusters would leave an interval
+    with less than their number.
+    """
+    rng = np.random.default_rng([list(Split).index(split), level])
+    frames, choices = frames_of(split), []
+    for frame in frames:
+        every = list(combinations(range(len(frame.details)), level))
+        choices.append([every[i] for i in rng.permutation(len(every)).tolist()])
+    found = []
+    for turn in range(max(map(len, choices))):
+        order = rng.permutation(len(frames)).tolist()
+        found += [(frames[i], choices[i][turn]) for i in order if turn < len(choices[i])]
+    return tuple(found)
 
 
 @lru_cache(maxsize=4_000)

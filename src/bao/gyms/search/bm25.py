@@ -1,21 +1,19 @@
-"""BM25, exact: how well each text of a collection fits a query.
+"""BM25: how well each text of a collection fits a query, as `bm25s <https://github.com/xhluca/bm25s>`_ reckons it.
 
 For a query q and a text d of length \\|d\\|, in a collection of N texts of which n_t hold the term t::
 
-    score(q, d) = sum over the terms t of q of  idf(t) * f * (k1 + 1) / (f + k1 * (1 - b + b * |d| / mean length))
+    score(q, d) = sum over the terms t of q of  idf(t) * f / (f + k1 * (1 - b + b * |d| / mean length))
     idf(t) = ln(1 + (N - n_t + 0.5) / (n_t + 0.5))
 
 with f the number of times that t occurs in d. Source: Robertson and Zaragoza, *The Probabilistic Relevance Framework: BM25 and
-Beyond* (2009); the 1 in the idf, which keeps it above zero, is Lucene's.
+Beyond* (2009), in Lucene's form: the 1 in the idf keeps it above zero, and the constant factor k1 + 1 is left out.
 
-Terms are lower-case words and numbers without accents and without plural endings (Harman's S-stemmer, *How effective is
-suffixing?*, 1991); the commonest English function words are left out.
+Ours are the terms and the order of equals. Terms are lower-case words and numbers without accents and without plural endings
+(Harman's S-stemmer, *How effective is suffixing?*, 1991); the commonest English function words are left out.
 """
 
-import math
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -39,30 +37,22 @@ class BM25:
     """An inverted index over `texts`, made once and never changed, so that any number of gyms may share it."""
 
     def __init__(self, texts: Sequence[str], k1: float = K1, b: float = B) -> None:
-        counts = [Counter(terms(text)) for text in texts]
-        lengths = [sum(count.values()) for count in counts]
-        mean = sum(lengths) / len(lengths) if any(lengths) else 1.0
-        postings: dict[str, tuple[list[int], list[float]]] = {}
-        for index, (count, length) in enumerate(zip(counts, lengths, strict=True)):
-            norm = k1 * (1 - b + b * length / mean)
-            for term, frequency in count.items():
-                rows, weights = postings.setdefault(term, ([], []))
-                rows.append(index)
-                weights.append(frequency * (k1 + 1) / (frequency + norm))
+        import bm25s  # takes longer to import than all of the gym
+
+        tokens = [terms(text) for text in texts]
         self.size = len(texts)
-        self._postings: dict[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]] = {}
-        for term, (rows, weights) in postings.items():
-            idf = math.log1p((self.size - len(rows) + 0.5) / (len(rows) + 0.5))
-            self._postings[term] = np.array(rows, dtype=np.intp), idf * np.array(weights)
+        self._index = None
+        if any(tokens):
+            self._index = bm25s.BM25(k1=k1, b=b, method="lucene", dtype="float64")
+            self._index.index(tokens, show_progress=False)
 
     def scores(self, query: str) -> npt.NDArray[np.float64]:
         """The score of every text, shape (size,). A term that the query repeats counts each time."""
-        total = np.zeros(self.size)
-        for term in terms(query[:QUERY_CHARACTERS]):
-            posting = self._postings.get(term)
-            if posting is not None:
-                total[posting[0]] += posting[1]  # the rows of a posting are distinct
-        return total
+        asked = terms(query[:QUERY_CHARACTERS])
+        if self._index is None or not asked:
+            return np.zeros(self.size)
+        found: npt.NDArray[np.float64] = self._index.get_scores(asked)
+        return found
 
     def top(self, query: str, count: int) -> list[int]:
         """Indices of the `count` best texts that score above 0, best first; of equals the earlier one first."""

@@ -53,6 +53,7 @@ class Search(Gym):
     """
 
     name = "search"
+    version = 2
     about = "answer questions of one to three hops with a search tool; some fit several things, and only the user knows which"
     user_backends = ("scripted", "llm")
     judged_users = ("scripted", "llm")

@@ -64,7 +64,11 @@ BOOK_NOUNS = _words(
 )
 
 COMPANY_ENDS = ("Brothers", "Company", "and Sons", "Works")
-CLUB_ENDS = _words("Rovers Athletic Wanderers United Rangers Albion Harriers Thistles Corinthians Swifts")
+CLUB_ENDS = _words(
+    "Rovers Athletic Wanderers United Rangers Albion Harriers Thistles Corinthians Swifts Ramblers Casuals Saints Olympic "
+    "Dynamos Invicta"
+)
+"""As many as a town may have clubs."""
 DEVICES = _words("press lamp valve loom pump plough compass lock engine gauge kiln winch")
 
 PROFESSIONS = _words("poet painter botanist engineer composer surgeon printer astronomer sculptor chemist")

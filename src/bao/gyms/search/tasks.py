@@ -38,7 +38,8 @@ from bao.task_source import TaskData, Text
 NAME = "search"
 LEVELS = (1, 2, 3)
 """Hops."""
-SIZES = {Split.TRAIN: 630, Split.VALID: 90, Split.TEST: 198}
+SIZES = {Split.TRAIN: 630, Split.VALID: 90, Split.TEST: 360}
+"""In validation and test each world has one task of each level and start."""
 
 _AMBIGUITY = (2, 4, 3, 4)
 """How many things fit, for one ambiguous task after another. Guessing on then takes 2.125 answers in the mean, asking first a
@@ -109,12 +110,14 @@ def _generate(split: Split, level: int) -> Iterator[Task]:
     places = [world(name) for name in world_names(split)]
     starts = {place.name: _starts(place) for place in places}
     seen: dict[str, set[str]] = {place.name: set() for place in places}
+    # The levels begin in different worlds, so that the first tasks of a split come from many.
+    first = LEVELS.index(level) * len(places) // len(LEVELS)
     number = misses = 0
     while misses < _PATIENCE:
         round_, turn = divmod(number, len(Start))
         start = list(Start)[turn]
-        place = places[round_ % len(places)]
-        fit = _AMBIGUITY[round_ // len(places) % len(_AMBIGUITY)] if start is Start.AMBIGUOUS else 1
+        place = places[(round_ + first) % len(places)]
+        fit = _AMBIGUITY[(round_ + round_ // len(places)) % len(_AMBIGUITY)] if start is Start.AMBIGUOUS else 1
         data = _draw(place, start, starts[place.name][start is not Start.NAMED, fit], level, seen[place.name], rng)
         if data is None:
             misses += 1

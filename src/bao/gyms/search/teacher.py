@@ -18,8 +18,7 @@ import numpy as np
 from bao.action import ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.search.relations import SORTS, Asked, read_passage, read_question
-from bao.policies.prompt import told_price
-from bao.policies.scripted import AS_GOOD_AS_FREE, turn
+from bao.policies.scripted import AS_GOOD_AS_FREE, turn, turn_prices
 from bao.policies.teacher import Disposition, thought
 
 PASSAGE = re.compile(r"^\d+\. ([^:]+): (.+)$", re.MULTILINE)
@@ -158,12 +157,11 @@ class Rational(Seeker):
     name = "rational"
 
     def __init__(self, gym: Gym, seed: int) -> None:
-        self._priced = ActionKind.ACTION in gym.user_kinds, ActionKind.ANSWER in gym.user_kinds
+        self._gym = gym
 
     def begin(self, system: str, opening: str) -> None:
         super().begin(system, opening)
-        price = told_price(system) or 0.0
-        self._prices = tuple(price * priced + AS_GOOD_AS_FREE for priced in self._priced)
+        self._prices = [price + AS_GOOD_AS_FREE for price in turn_prices(system, self._gym)]
 
     def act(self, observation: str) -> Parsed:
         return super().act(observation)._replace(thinking="")

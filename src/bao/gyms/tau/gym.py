@@ -32,6 +32,7 @@ from bao.gyms.tau.llm import OWN_RECITED_MOST, LanguageCustomer, instruction_of
 from bao.gyms.tau.retail import generate
 from bao.gyms.tau.retail.user import ScriptedCustomer
 from bao.gyms.tau.said import Output
+from bao.measure import Direction, Measure
 from bao.task import Task
 from bao.task_source import TaskSource, by_index
 from bao.user import ASKED_ONLY, Trait
@@ -90,6 +91,10 @@ class Tau(Gym):
             raise ConfigError(f"harm={harm} must be a finite number of at least 0: what a wrong change costs")
         self.harm = harm
         self._databases = {} if database is None else read_databases(Path(database))
+
+    @classmethod
+    def measures(cls) -> tuple[Measure, ...]:
+        return (Measure("wrong_records", Direction.MIN, "records left as they should not be: harm", unit="per episode"),)
 
     def instructions(self) -> str:
         shop = "an airline or a shop" if AIRLINE in self._databases else "a shop"

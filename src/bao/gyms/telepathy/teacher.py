@@ -20,8 +20,7 @@ from bao.gym import Gym
 from bao.gyms.telepathy.table import DEPENDS, NO, YES, table
 from bao.gyms.telepathy.tree import Node, node, values
 from bao.gyms.telepathy.user import DEPENDS_TEXT, NO_TEXT, YES_TEXT
-from bao.policies.prompt import told_price
-from bao.policies.scripted import AS_GOOD_AS_FREE, turn
+from bao.policies.scripted import AS_GOOD_AS_FREE, turn, turn_prices
 from bao.policies.teacher import Disposition, thought
 
 OPENING = re.compile(r"I am thinking of (?:an? )?(.+?)\.")
@@ -130,12 +129,11 @@ class Rational(Descender):
     name = "rational"
 
     def __init__(self, gym: Gym, seed: int) -> None:
-        self._priced = ActionKind.ACTION in gym.user_kinds, ActionKind.ANSWER in gym.user_kinds
+        self._gym = gym
 
     def begin(self, system: str, opening: str) -> None:
         super().begin(system, opening)
-        price = told_price(system) or 0.0
-        self._prices = tuple(price * priced + AS_GOOD_AS_FREE for priced in self._priced)
+        self._prices = [price + AS_GOOD_AS_FREE for price in turn_prices(system, self._gym)]
 
     def act(self, observation: str) -> Parsed:
         return super().act(observation)._replace(thinking="")

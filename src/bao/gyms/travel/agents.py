@@ -17,8 +17,7 @@ from bao.action import Action, ActionKind, Parsed
 from bao.gym import Gym
 from bao.gyms.travel.catalogue import ASPECTS, VALUE_ATTRIBUTE, VALUES_PER_ATTRIBUTE
 from bao.gyms.travel.tasks import load
-from bao.policies.prompt import told_price
-from bao.policies.scripted import RandomPolicy, oracle
+from bao.policies.scripted import RandomPolicy, oracle, turn_prices
 from bao.policies.teacher import draw, propensities
 from bao.policy import Policy
 from bao.task import Task
@@ -192,12 +191,11 @@ class Rational(Planner):
 
     def __init__(self, gym: Gym, seed: int) -> None:
         super().__init__("rational", Habits(), gym, seed)
-        self._involving = gym.user_kinds
+        self._gym = gym
 
     def begin(self, system: str, opening: str) -> None:
         super().begin(system, opening)
-        price = told_price(system) or 0.0
-        self._question, self._answer = (price * (kind in self._involving) for kind in (ActionKind.ACTION, ActionKind.ANSWER))
+        self._question, self._answer = turn_prices(system, self._gym)
 
     def choose(self, aspect: str, missing: int) -> Choice:
         value = 1.0 / len(self._belief.known)
