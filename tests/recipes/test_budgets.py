@@ -27,7 +27,7 @@ def user_turns(demonstration: Demonstration) -> int:
     return sum(bool(re.search(r"\[(action|answer)\]", text)) for text, _, _ in demonstration.turns)
 
 
-TOLD = ("sft.demonstrations=200", "sft.single_turns=2", "sft.tasks=60", "sft.budgets=[0, 1, 2, 4]")
+TOLD = ("sft.demonstrations=200", "sft.tasks=60", "sft.budgets=[0, 1, 2, 4]", "sft.single_turns=2")
 
 
 def test_all_demonstrations_for_a_budget_are_within_it_and_a_share_is_for_budgets() -> None:
