@@ -43,7 +43,7 @@ class SFTSection(Section):
     """What tells the situations apart whose values are measured (``hindsight``)."""
     plays: int = Field(default=24, ge=2)
     """Plays of the teacher on each task, of which one is imitated at each price (``hindsight``)."""
-    skill: float = Field(default=0.4, ge=0, lt=1)
+    skill: float = Field(default=0.2, ge=0, lt=1)
     """Share of the demonstrations that come first, are told no price or the price 0, and act as if involving the user were free
     (``hindsight``)."""
     top_price: float | None = Field(default=None, gt=0)
