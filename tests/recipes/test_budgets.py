@@ -33,7 +33,7 @@ TOLD = ("sft.demonstrations=200", "sft.tasks=60", "sft.budgets=[0, 1, 2, 4]", "s
 def test_all_demonstrations_for_a_budget_are_within_it_and_a_share_is_for_budgets() -> None:
     lessons = teach(recipe(*TOLD), Silent())
     assert len(lessons.demonstrations) == 200
-    assert lessons.first == 80
+    assert lessons.first == 40
     assert "budgets 0, 1, 2, 4" in lessons.about
     told = [told_budget(each.system) for each in lessons.demonstrations]
     limited = [(budget, each) for budget, each in zip(told, lessons.demonstrations, strict=True) if budget is not None]
@@ -46,7 +46,7 @@ def test_all_demonstrations_for_a_budget_are_within_it_and_a_share_is_for_budget
 
 def test_without_budgets_the_demonstrations_are_what_they_were() -> None:
     plain, limited = (teach(recipe(*TOLD[:2], *more), Silent()).demonstrations for more in ((), (TOLD[2],)))
-    assert plain[:80] == limited[:80]
+    assert plain[:40] == limited[:40]
     assert not any(told_budget(each.system) is not None for each in plain)
 
 
